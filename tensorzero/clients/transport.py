@@ -1,0 +1,43 @@
+"""A public method as data, and the two ways to carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tensorzero.faces.face import Face
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the HTTP API. `body` is JSON-able; `read` turns the decoded reply (or one chunk) into what the caller gets."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None
+    read: Callable[[Any], Any]
+    stream: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Transport(Protocol):
+    """Over the wire or into a gateway in this process.
+
+    Failures of the operation are `TensorZeroError`, those of the way there `TensorZeroInternalError`.
+    """
+
+    async def send(self, call: Call, face: Face) -> Any:
+        """The decoded reply."""
+        ...
+
+    async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
+        """Batches of decoded chunks, as they arrived; an item may be an exception, to be raised at its turn.
+
+        Returns when the first batch is there; an error before that raises here.
+        """
+        ...
+
+    def close(self) -> None:
+        """Flush what is waiting. The transport stays usable."""
+        ...

@@ -1,0 +1,88 @@
+"""What a coroutine of this package may await."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from tensorzero.faces.deadline import Deadline
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request: absolute URL, header names in lower case, body already encoded."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    """A whole answer. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpError(Exception):
+    """No answer: refused, reset, TLS, name not found. `str()` is the short cause, `chain` every cause, outermost first."""
+
+    def __init__(self, message: str, chain: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.chain = chain or (message,)
+
+
+class HttpStream(Protocol):
+    """An answer whose body is still arriving."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def read(self, deadline: Deadline | None = None) -> Awaitable[bytes]:
+        """What arrived since the last read, at least one byte; b"" at the end.
+
+        Raises `HttpError` when the connection breaks, `DeadlineExceeded` when the deadline passes first.
+        """
+        ...
+
+    def close(self) -> Awaitable[None]:
+        """Drop the connection if the body was not read to its end. Idempotent, never raises."""
+        ...
+
+
+class Http(Protocol):
+    """The only outgoing connection pool. Raises `HttpError` or `DeadlineExceeded`."""
+
+    def send(self, request: HttpRequest, deadline: Deadline | None = None) -> Awaitable[HttpReply]: ...
+
+    def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> Awaitable[HttpStream]:
+        """Returns once the headers are there."""
+        ...
+
+    def close(self) -> None:
+        """Close idle connections; a later call opens a new pool."""
+        ...
+
+
+class Face(Protocol):
+    """Blocking or asyncio; see the package docstring."""
+
+    http: Http
+
+    def sleep(self, seconds: float, deadline: Deadline | None = None) -> Awaitable[None]:
+        """Wait; raises `DeadlineExceeded` at the deadline if that comes first."""
+        ...
+
+    def blocking(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
+        """Run a blocking function where it holds up no event loop, and where Ctrl-C reaches its caller."""
+        ...
+
+    def gather(self, *coroutines: Coroutine[Any, Any, T]) -> Awaitable[list[T | Exception]]:
+        """Run all at the same time; results in order, an exception in its place."""
+        ...

@@ -1,0 +1,1 @@
+"""The embedded gateway. It knows nothing about clients."""

@@ -1,0 +1,1 @@
+"""`tensorzero.toml`: found, merged, checked and frozen."""

@@ -1,0 +1,231 @@
+"""A loaded configuration: frozen values, names resolved, templates and schemas compiled.
+
+Field names are the configuration's own keys. Everything a later stage needs per inference is ready here, so that a
+call looks things up and computes nothing about the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.templates import Templates
+
+JsonMode = Literal["off", "on", "strict", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Milliseconds; None where not set."""
+
+    non_streaming_total_ms: int | None = None
+    streaming_ttft_ms: int | None = None
+    streaming_total_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    num_retries: int = 0
+    max_delay_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialLocation:
+    """Where a key comes from: `env::NAME`, `path::NAME`, `path_from_env::NAME`, `dynamic::NAME`, `sdk`, `none`,
+    or `fallback` with two locations. Holds no key; it is read when a call needs it (gateway/models/credentials.py)."""
+
+    kind: Literal["env", "path", "path_from_env", "dynamic", "sdk", "none", "fallback"]
+    name: str = ""
+    default: CredentialLocation | None = None
+    fallback: CredentialLocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraBody:
+    """One JSON pointer replacement. The filters exist on request entries only."""
+
+    pointer: str
+    value: Any = None
+    delete: bool = False
+    variant_name: str | None = None
+    model_name: str | None = None
+    provider_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraHeader:
+    name: str
+    value: str = ""
+    delete: bool = False
+    variant_name: str | None = None
+    model_name: str | None = None
+    provider_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """`[models.M.providers.P]`. `settings` holds the type's own keys (`model_name`, `api_base`, …), checked."""
+
+    name: str
+    type: str
+    settings: Mapping[str, Any]
+    credential: CredentialLocation
+    extra_body: tuple[ExtraBody, ...] = ()
+    extra_headers: tuple[ExtraHeader, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    discard_unknown_chunks: bool = False
+    cost: tuple[Mapping[str, Any], ...] = ()
+    batch_cost: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    name: str
+    routing: tuple[str, ...]
+    providers: Mapping[str, ProviderConfig]
+    timeouts: Timeouts = Timeouts()
+    skip_relay: bool = False
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingModelConfig:
+    name: str
+    routing: tuple[str, ...]
+    providers: Mapping[str, ProviderConfig]
+    timeout_ms: int | None = None
+    provider_timeout_ms: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateConfig:
+    """One template of a variant. `name` is its name in `Config.templates` (and in error messages).
+
+    `legacy` marks `user_template` and `input_wrappers` spellings: plain text is rendered through them.
+    """
+
+    name: str
+    legacy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VariantConfig:
+    """Any variant. Types other than `chat_completion` keep their checked keys in `settings`."""
+
+    name: str
+    type: str
+    weight: float | None = None
+    timeouts: Timeouts = Timeouts()
+    namespace: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCompletionConfig(VariantConfig):
+    """`type = "chat_completion"`. `templates` is keyed by role (`system`, `user`, `assistant`) or template name."""
+
+    model: str = ""
+    templates: Mapping[str, TemplateConfig] = field(default_factory=dict)
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    reasoning_effort: str | None = None
+    service_tier: str | None = None
+    thinking_budget_tokens: int | None = None
+    verbosity: str | None = None
+    json_mode: JsonMode | None = None
+    retries: Retries = Retries()
+    extra_body: tuple[ExtraBody, ...] = ()
+    extra_headers: tuple[ExtraHeader, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentationConfig:
+    """How a variant is chosen. `uniform`: over every variant. `static`: by `weights`, then `fallbacks` in order."""
+
+    type: Literal["uniform", "static", "adaptive"] = "uniform"
+    weights: Mapping[str, float] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    namespaces: Mapping[str, ExperimentationConfig] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionConfig:
+    """`schemas` is keyed by role or template name, as `[functions.F.schemas.NAME]` is."""
+
+    name: str
+    type: Literal["chat", "json"]
+    variants: Mapping[str, VariantConfig]
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
+    tool_choice: str | Mapping[str, str] = "auto"
+    parallel_tool_calls: bool | None = None
+    output_schema: Schema | None = None
+    description: str | None = None
+    experimentation: ExperimentationConfig = ExperimentationConfig()
+    evaluators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolConfig:
+    key: str
+    name: str
+    description: str
+    parameters: Schema
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MetricConfig:
+    type: Literal["boolean", "float"]
+    optimize: Literal["max", "min"]
+    level: Literal["inference", "episode"]
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """`[gateway]`. `settings` holds every key as written, checked; the fields are those that this gateway acts on."""
+
+    observability_enabled: bool | None = None
+    global_outbound_http_timeout_ms: int = 900_000
+    fetch_and_encode_input_files_before_inference: bool = False
+    unstable_disable_feedback_target_validation: bool = False
+    cache_enabled: bool | None = None
+    debug: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What `ConfigSnapshot` stores: the whole TOML with defaults, the templates, and their hash."""
+
+    hash: int
+    config: str
+    extra_templates: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything. `files` are all files read (TOML, templates, schemas): what a watcher has to look at."""
+
+    gateway: GatewayConfig
+    models: Mapping[str, ModelConfig]
+    embedding_models: Mapping[str, EmbeddingModelConfig]
+    functions: Mapping[str, FunctionConfig]
+    metrics: Mapping[str, MetricConfig]
+    tools: Mapping[str, ToolConfig]
+    templates: Templates
+    snapshot: Snapshot
+    provider_defaults: Mapping[str, CredentialLocation] = field(default_factory=dict)
+    evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    other: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

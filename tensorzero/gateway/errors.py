@@ -1,0 +1,137 @@
+"""What can go wrong in the gateway, and the HTTP status of each.
+
+    GatewayError                     500 unless said otherwise
+    ├── BadRequest                   400
+    ├── NotFound                     404
+    ├── ConfigError                  500  every mistake of a configuration, at once
+    ├── DatabaseError                503
+    ├── TimedOut                     408
+    ├── ProviderError                500  one provider's failure (client = its 4xx, server = the rest)
+    ├── AllProvidersFailed           500
+    ├── AllRetriesFailed             the last error's status
+    ├── AllVariantsFailed            502, or 429 after a rate limit
+    └── NotYet                       501  loads, and is refused only when it is called
+
+The message is the original's own wording wherever callers may compare it; the next step is in `hint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """A failure with an HTTP status, a message (the body's `error`) and, where there is one, a next step."""
+
+    status = 500
+    retryable = True
+
+    def __init__(self, message: str, *, status: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if status is not None:
+            self.status = status
+
+
+class BadRequest(GatewayError):
+    status = 400
+
+
+class NotFound(GatewayError):
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMistake:
+    """One mistake: the original's words, where it stands, the nearest right name."""
+
+    message: str
+    file: str | None = None
+    key_path: str | None = None
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = f" ({self.file})" if self.file else ""
+        near = f"; did you mean `{self.nearest}`?" if self.nearest else ""
+        return f"{self.message}{near}{where}"
+
+
+class ConfigError(GatewayError):
+    """Every mistake of one configuration. The message starts with the first one's own words."""
+
+    def __init__(self, mistakes: Sequence[ConfigMistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(m) for m in self.mistakes))
+
+
+class DatabaseError(GatewayError):
+    status = 503
+
+
+class TimedOut(GatewayError):
+    status = 408
+
+
+class NotYet(GatewayError):
+    """Something that the configuration may say and this version does not do."""
+
+    status = 501
+
+
+class ProviderError(GatewayError):
+    """One provider's failure, with what went over the wire for `raw_response`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider_type: str = "",
+        api_type: str = "chat_completions",
+        raw_request: str | None = None,
+        raw_response: str | None = None,
+        status: int | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, hint=hint)
+        self.provider_type = provider_type
+        self.api_type = api_type
+        self.raw_request = raw_request
+        self.raw_response = raw_response
+
+
+class FatalStreamError(ProviderError):
+    """Ends a stream; other errors inside a stream are reported and the stream goes on."""
+
+
+class AllProvidersFailed(GatewayError):
+    """`All model providers failed to infer with errors: p: …, q: …`"""
+
+    def __init__(self, errors: Sequence[tuple[str, GatewayError]]) -> None:
+        self.errors = tuple(errors)
+        listed = ", ".join(f"{name}: {error.message}" for name, error in self.errors)
+        super().__init__(f"All model providers failed to infer with errors: {listed}", hint=_first_hint(e for _, e in self.errors))
+        self.retryable = any(error.retryable for _, error in self.errors)
+
+
+class AllRetriesFailed(GatewayError):
+    retryable = False
+
+    def __init__(self, errors: Sequence[GatewayError]) -> None:
+        self.errors = tuple(errors)
+        listed = ", ".join(error.message for error in self.errors)
+        super().__init__(f"All retries failed with errors: {listed}", status=self.errors[-1].status, hint=_first_hint(self.errors))
+
+
+class AllVariantsFailed(GatewayError):
+    status = 502
+
+    def __init__(self, errors: Sequence[tuple[str, GatewayError]]) -> None:
+        self.errors = tuple(errors)
+        listed = "\n".join(f"{name}: {error.message}" for name, error in self.errors)
+        super().__init__(f"All variants failed with errors: {listed}", hint=_first_hint(e for _, e in self.errors))
+
+
+def _first_hint(errors: object) -> str | None:
+    return next((e.hint for e in errors if e.hint), None)  # type: ignore[attr-defined]
