@@ -1,0 +1,118 @@
+"""For every test: a clean environment, no network but loopback, and the real parts that tests share."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = {"TENSORZERO_ORIGINAL_PYTHON", "TENSORZERO_LITELLM_PYTHON"}
+PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file"}
+
+
+def leaks(name: str) -> bool:
+    """Whether a variable of the developer's shell could change what a test sees."""
+    lowered = name.lower()
+    return name not in KEPT and (
+        name.startswith("TENSORZERO_") or lowered.endswith(("_api_key", "_token")) or lowered in PROXIES
+    )
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No keys, proxies or settings of ours from outside; spools of servers in the test's own folder."""
+    for name in filter(leaks, list(os.environ)):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+def is_loopback(host: str) -> bool:
+    if host in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook: sockets of this process reach loopback only, and no name is looked up outside."""
+    if event == "socket.connect":
+        connection, address = arguments
+        if connection.family in {socket.AF_INET, socket.AF_INET6} and not is_loopback(str(address[0])):
+            raise RuntimeError(f"a test tried to connect to {address}")
+    elif event == "socket.getaddrinfo":
+        host = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0] or "")
+        if not is_loopback(host):
+            raise socket.gaierror(socket.EAI_NONAME, f"a test tried to look up {host}")
+
+
+sys.addaudithook(refuse_network)
+
+
+class MockProvider:
+    """`tools/mock_provider.py` in a process of its own. `url` ends in `/v1`, as an `api_base` does."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/v1"
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked since the test began: method, path, headers (lower case), body."""
+        return self._ask("GET")
+
+    def clear(self) -> None:
+        self._ask("DELETE")
+
+    def _ask(self, method: str) -> list[dict[str, Any]]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/requests", method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as reply:
+            return json.load(reply)
+
+
+@pytest.fixture(scope="session")
+def mock_provider_process() -> Iterator[MockProvider]:
+    command = [sys.executable, str(ROOT / "tools" / "mock_provider.py"), "--log"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            word, port = process.stdout.readline().split()
+            assert word == "ready"
+            yield MockProvider(int(port))
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def mock_provider(mock_provider_process: MockProvider) -> MockProvider:
+    """The OpenAI-compatible mock, with an empty log; its docstring lists the models and what each does."""
+    mock_provider_process.clear()
+    return mock_provider_process
+
+
+@pytest.fixture
+def config_dir(tmp_path: Path) -> Callable[..., Path]:
+    """`config_dir(toml, {"relative/path.minijinja": text})` writes the files and returns the path of tensorzero.toml."""
+
+    def write(toml: str, files: dict[str, str] | None = None) -> Path:
+        folder = tmp_path / "config"
+        for name, text in {"tensorzero.toml": toml, **(files or {})}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return folder / "tensorzero.toml"
+
+    return write
