@@ -257,7 +257,7 @@ def answer_tool(connection: Connection, model: str, asked: dict[str, Any]) -> No
     if not asked.get("stream"):
         connection.transport.write(completion({"content": None, "tool_calls": [call]}, 5, "tool_calls", model))
         return
-    first = {**call, "index": 0, "function": {**function, "arguments": ""}}
+    first = {**call, "index": 0, "function": {**call["function"], "arguments": ""}}
     pieces = ['{"location"', ':"Tokyo"}']
     events = [
         event({"role": "assistant", "content": None, "tool_calls": [first]}, model=model),
