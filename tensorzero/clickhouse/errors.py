@@ -1,0 +1,61 @@
+"""What can go wrong with the database.
+
+    StorageError                 message, and a next step in `hint` where there is one
+    ├── InvalidDatabaseUrl       the URL itself
+    ├── EngineMissing            chdb is not installed, or does not exist for this system
+    ├── DatabaseUnavailable      nothing answers: worth another try later
+    │   └── DatabaseHeld         another process holds the chdb directory and does not serve it
+    ├── AfterFork                a read in a forked child of the process that holds chdb
+    ├── SchemaMismatch           an older, partial or foreign database
+    ├── QueryRefused             the database answered with an error: `code` is ClickHouse's number
+    └── SpoolError               rows could not be kept: nothing of the call is acknowledged
+
+No message and no repr carries a password.
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """A failure of the database or of the spool in front of it."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InvalidDatabaseUrl(StorageError):
+    pass
+
+
+class EngineMissing(StorageError):
+    pass
+
+
+class DatabaseUnavailable(StorageError):
+    pass
+
+
+class DatabaseHeld(DatabaseUnavailable):
+    pass
+
+
+class AfterFork(StorageError):
+    pass
+
+
+class SchemaMismatch(StorageError):
+    pass
+
+
+class QueryRefused(StorageError):
+    """ClickHouse's own error. `code` is its number (None where it gave none), the message its text."""
+
+    def __init__(self, message: str, *, code: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+class SpoolError(StorageError):
+    pass

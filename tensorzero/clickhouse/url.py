@@ -1,0 +1,124 @@
+"""`clickhouse_url`: a ClickHouse server over HTTP, or the chdb engine in this process.
+
+    http[s]://[user[:password]@]host[:port]/[database]     database `default` when the path is empty
+    chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensorzero`, or `?database=`
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from tensorzero.clickhouse.errors import InvalidDatabaseUrl
+
+# The gateway sets these itself; a user's own value is dropped with a warning (observed 2026.6.0).
+OWN_SETTINGS = (
+    "input_format_skip_unknown_fields",
+    "input_format_null_as_default",
+    "output_format_json_quote_64bit_integers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A ClickHouse server. `settings` come from the URL's query string; the password stays out of the repr."""
+
+    host: str
+    port: int
+    secure: bool
+    database: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    settings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The address as it may be shown: no user, no password."""
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/{self.database}"
+
+    @property
+    def key(self) -> str:
+        """A file name for this server and database, the same for every user and password."""
+        plain = "".join(c if c.isalnum() or c in "-." else "_" for c in f"{self.host}_{self.port}_{self.database}")[:80]
+        return f"{plain}-{hashlib.sha256(f'{self.host.lower()}:{self.port}/{self.database}'.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAddress:
+    """The chdb engine in this process: on `directory` (absolute, links resolved), or in memory where that is None."""
+
+    directory: Path | None
+    database: str
+
+    @property
+    def label(self) -> str:
+        return f"chdb://{self.directory or 'memory'}?database={self.database}"
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256(str(self.directory).encode()).hexdigest()[:16] if self.directory else "memory"
+
+
+Address = ServerAddress | EngineAddress
+
+
+def parse_url(url: str) -> Address:
+    """Read a `clickhouse_url`. Raises InvalidDatabaseUrl in the original's words; neither it nor the result shows a password."""
+    scheme = url.partition("://")[0].lower()
+    if scheme == "chdb":
+        return _parse_engine(url)
+    return _parse_server(url)
+
+
+def _parse_engine(url: str) -> EngineAddress:
+    place, _, query = url[len("chdb://") :].partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    database = options.pop("database", "tensorzero")
+    if options:
+        raise InvalidDatabaseUrl(f"Unknown option in chdb URL: {', '.join(sorted(options))}", hint="Only `?database=` is known.")
+    if not database:
+        raise InvalidDatabaseUrl("The database name in the chdb URL is empty")
+    place = unquote(place)
+    if place in ("memory", ":memory:"):
+        return EngineAddress(None, database)
+    if not place.startswith(("/", "./", "../", "~/")) or place == "/":
+        raise InvalidDatabaseUrl(
+            f"Invalid chdb URL: '{url}'",
+            hint="Use chdb:///absolute/directory, chdb://./relative/directory or chdb://memory.",
+        )
+    return EngineAddress(Path(place).expanduser().resolve(), database)
+
+
+def _parse_server(url: str) -> ServerAddress:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidDatabaseUrl("Invalid ClickHouse database URL") from None
+    if parts.scheme in ("clickhouse", "clickhousedb"):
+        raise InvalidDatabaseUrl(f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Use 'http' or 'https' instead.")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidDatabaseUrl(
+            "Invalid ClickHouse database URL", hint="Use http(s)://user:password@host:8123/database or chdb:///directory."
+        )
+    settings = parse_qsl(parts.query, keep_blank_values=True)
+    if any(name == "database" for name, _ in settings):
+        raise InvalidDatabaseUrl("The query string 'database' is not allowed in the ClickHouse URL")
+    path = [segment for segment in parts.path.split("/") if segment]
+    if len(path) > 1:
+        raise InvalidDatabaseUrl(
+            f"The database name in the ClickHouse URL must be a single path segment: '{'/'.join(path)}'",
+            hint="Use http(s)://user:password@host:8123/database.",
+        )
+    secure = parts.scheme == "https"
+    return ServerAddress(
+        host=parts.hostname,
+        port=port or (8443 if secure else 8123),
+        secure=secure,
+        database=unquote(path[0]) if path else "default",
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password is not None else None,
+        settings=tuple((name, value) for name, value in settings if name not in OWN_SETTINGS),
+    )
