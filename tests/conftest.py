@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = {"TENSORZERO_ORIGINAL_PYTHON", "TENSORZERO_LITELLM_PYTHON"}
+KEPT = {"TENSORZERO_ORIGINAL_PYTHON", "TENSORZERO_LITELLM_PYTHON", "TENSORZERO_TEST_BROWSER"}
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file"}
 
 
