@@ -1,9 +1,52 @@
-"""MiniJinja templates, rendered as the original renders them."""
+"""MiniJinja templates, rendered as the original renders them.
+
+The `minijinja` package is the same engine behind a Python binding, and its binding is where the two would differ: it
+hands Python's own dicts and lists to a template (with their methods, their order of keys and their `repr`). So values
+other than text, numbers, booleans and none are written as literals in front of the template's text, `{% set x = … %}`,
+on its first line: the engine then builds values of its own. Engines from 2.22 on print `None` and `True`, where the
+original prints `none` and `true`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
+
+import minijinja
+import orjson
+
+from tensorzero.gateway.errors import GatewayError
+
+_ABSENT_FILTERS = (
+    "filesizeformat",
+    "pluralize",
+    "striptags",
+    "truncate",
+    "urlencode",
+    "wordcount",
+    "wordwrap",
+    "random",
+    "center",
+)
+_ABSENT_FUNCTIONS = ("cycler", "joiner", "lipsum", "now", "random")
+_NOT_ASSIGNABLE = frozenset(
+    ["and", "else", "false", "False", "if", "in", "is", "loop", "none", "None", "not", "or", "self", "super", "true", "True"]
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_STRING_OR_NULL = re.compile(rb'"(?:[^"\\]|\\.)*"|null')
+_CAUSE = re.compile(r"\n+caused by: ")
+_LITERAL_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_MIN_INT, _MAX_INT, _MAX_UNSIGNED = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
+
+_MISSING_CALL = "__tensorzero_missing_template__"
+_MISSING_SOURCE = "{{ " + _MISSING_CALL + "() }}"
+_MISSING_AT_LOAD = re.compile(
+    r'could not render include: error in "(?P<name>[^"\n]*)" \(in (?P<where>[^\n]*)\)\nCaused by: unknown function: '
+    + _MISSING_CALL
+    + r" is unknown[^\n]*"
+)
+_MISSING_PARENT = re.compile(r"unknown function: " + _MISSING_CALL + r" is unknown \(in (?P<name>[^\n]*):1\)")
 
 
 class TemplateLoadError(ValueError):
@@ -12,27 +55,150 @@ class TemplateLoadError(ValueError):
 
 def check_template(name: str, source: str) -> str | None:
     """The original's load-time text for a template that does not parse, or None."""
+    try:
+        _environment({}).add_template(name, source)
+    except minijinja.TemplateError as error:
+        message = f"Failed to add template: {error.message}"
+        return f"MiniJinjaTemplate {{ template_name: {_rust_debug(name)}, message: {_rust_debug(message)} }}"
     return None
 
 
 class Templates:
     """Templates by name. Built once for a configuration; rendering is thread-safe."""
 
+    __slots__ = ("_environment", "_filesystem_access", "_sources")
+
     def __init__(self, sources: Mapping[str, str], *, filesystem_access: bool = False) -> None:
         """`filesystem_access` only chooses the wording of the error for a missing include. Raises TemplateLoadError."""
         self._sources = dict(sources)
+        self._filesystem_access = filesystem_access
+        self._environment = _environment(self._sources)
+        for name, source in self._sources.items():
+            try:
+                self._environment.add_template(name, source)
+            except minijinja.TemplateError:
+                raise TemplateLoadError(check_template(name, source)) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._sources
 
     def render(self, name: str, context: Any) -> str:
-        """The text of template `name` for `context` (any JSON value). Raises GatewayError with the original's text."""
-        raise KeyError(name)
+        """The text of template `name`, whose variables are the keys of `context`; any other JSON value has none.
+
+        Raises GatewayError with the original's text.
+        """
+        plain: dict[str, Any] = {}
+        nested: dict[str, Any] = {}
+        if isinstance(context, dict):
+            for key, value in cast("dict[str, Any]", context).items():
+                kind = type(value)
+                if (
+                    kind is str
+                    or kind is bool
+                    or kind is float
+                    or value is None
+                    or (kind is int and _MIN_INT <= value <= _MAX_INT)
+                ):
+                    plain[key] = value
+                else:
+                    nested[key] = value
+        try:
+            if nested:
+                return self._render_nested(name, plain, nested)
+            return self._environment.render_template(name, **plain)
+        except minijinja.TemplateError as error:
+            raise GatewayError(
+                f"Error rendering template {name}: Could not render template: {self._detail(error, name)}"
+            ) from None
 
     def variables(self, name: str) -> set[str]:
         """Names that template `name` reads and does not define."""
-        return set()
+        return self._environment.undeclared_variables_in_str(self._sources[name])
 
-    def static_includes(self, name: str) -> set[str]:
-        """Names that template `name` includes, imports or extends by a literal."""
-        return set()
+    def _render_nested(self, name: str, plain: dict[str, Any], nested: dict[str, Any]) -> str:
+        sets: list[str] = []
+        for key, value in nested.items():
+            if _NAME.match(key) and key not in _NOT_ASSIGNABLE:
+                sets.append(f"{{% set {key} = {_literal(value)} %}}")
+            else:
+                plain[key] = value
+        source = "".join(sets) + self._sources[name]
+        try:
+            return self._environment.render_str(source, name, **plain)
+        except minijinja.TemplateError as error:
+            if error.kind != "SyntaxError":
+                raise
+        # Literals nested deeper than the engine's parser goes.
+        return self._environment.render_template(name, **plain, **nested)
+
+    def _detail(self, error: minijinja.TemplateError, name: str) -> str:
+        text = _CAUSE.sub("\nCaused by: ", str(error)).rstrip("\n")
+        if _MISSING_CALL not in text:
+            return text
+        text = _MISSING_AT_LOAD.sub(lambda m: f"{self._missing(m['name'])} (in {m['where']})", text)
+        return _MISSING_PARENT.sub(lambda m: f"{self._missing(m['name'])} (in {name}:1)", text)
+
+    def _missing(self, name: str) -> str:
+        if self._filesystem_access:
+            return f"invalid operation: Could not load template '{name}': the file was missing."
+        return (
+            f"invalid operation: Could not load template '{name}' - if this a dynamic template included from the filesystem, "
+            "please set `gateway.template_filesystem_access.enabled` to `true`"
+        )
+
+
+def _environment(sources: Mapping[str, str]) -> minijinja.Environment:
+    environment = minijinja.Environment(
+        loader=lambda name: sources.get(name, _MISSING_SOURCE),
+        undefined_behavior="strict",
+        pycompat=False,
+        debug=False,
+        auto_escape_callback=_escaping,
+    )
+    for name in _ABSENT_FILTERS:
+        environment.remove_filter(name)
+    for name in _ABSENT_FUNCTIONS:
+        environment.remove_global(name)
+    return environment
+
+
+def _escaping(name: str) -> str | None:
+    for suffix in (".j2", ".jinja2", ".jinja"):
+        if name.endswith(suffix):
+            name = name[: -len(suffix)]
+            break
+    extension = name.rpartition(".")[2] if "." in name else ""
+    if extension in ("html", "htm", "xml"):
+        return "html"
+    if extension in ("json", "json5", "js", "yaml", "yml"):
+        return "json"
+    return None
+
+
+def _literal(value: Any) -> str:
+    """`value` in the template language: JSON with sorted keys, and `none` for null."""
+    try:
+        text = orjson.dumps(value, option=_LITERAL_OPTIONS)
+    except TypeError:
+        text = orjson.dumps(_within_64_bits(value), option=_LITERAL_OPTIONS)
+    if b"null" in text:
+        text = _STRING_OR_NULL.sub(lambda m: b"none" if m[0] == b"null" else m[0], text)
+    return text.decode()
+
+
+def _within_64_bits(value: Any) -> Any:
+    """Integers beyond 64 bits are floats to the original's JSON reader; subclasses become plain values."""
+    if isinstance(value, dict):
+        return {str(key): _within_64_bits(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_within_64_bits(item) for item in cast("list[Any]", value)]
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value) if _MIN_INT <= value <= _MAX_UNSIGNED else float(value)
+    return value
+
+
+def _rust_debug(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return f'"{escaped}"'

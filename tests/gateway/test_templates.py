@@ -1,0 +1,113 @@
+"""Templates render as the original renders them: a table recorded from it by tools/record_templates.py."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.template_loads import template_loads
+from tensorzero.gateway.templates import TemplateLoadError, Templates, check_template
+
+DATA = json.loads((Path(__file__).parent / "data" / "templates.json").read_text("utf-8"))
+
+# What this engine does otherwise, and why nobody is likely to notice.
+KNOWN_DIFFERENCES = {
+    "{{ {'b': 1, 'a': none} }}": "a map written out in a template keeps its order; maps among the variables are sorted",
+    "{{ [1,[2,{'z':none,'y':true}]] }}": "the same",
+    "{{ dict({'z':1},a=2) }}": "the same",
+    "{{ {1: 'a', none: 'b', true: 'c', 1.5: 'd'} }}": "the same",
+    "{{ nested['k'].z.0.y }}": "the original cannot parse `.0.` and this engine can",
+    "{{ big|tojson }}": "JSON floats from 1e16 on: `1e+20` there, `1e20` here; the same number",
+    "{{ huge|tojson }}": "the same",
+    "{{ x|tojson }}": "the same",
+    "{{ m|tojson }}|{{ x }}|{{ i }}|{{ big }}|{{ 1.0 }}|{{ 'a' ~ 'b' }}|{{ range(3) }}": "the same",
+}
+
+
+def sources(case: dict[str, Any]) -> dict[str, str]:
+    readable = case.get("files", {}) if case.get("access", True) else {}
+    return {**readable, case["name"]: case["source"]}
+
+
+def outcome(case: dict[str, Any]) -> tuple[str, str]:
+    for name, source in sources(case).items():
+        fault = check_template(name, source) or template_loads(name, source).dynamic
+        if fault:
+            return "load_error", fault
+    context = case.get("context", {})
+    context = DATA["contexts"][context] if isinstance(context, str) else context
+    try:
+        templates = Templates(sources(case), filesystem_access=case.get("access", True))
+        return "rendered", templates.render(case["name"], context)
+    except GatewayError as error:
+        return "error", error.message
+
+
+@pytest.mark.parametrize("case", DATA["cases"], ids=[f"{n}-{c['source'][:40]!r}" for n, c in enumerate(DATA["cases"])])
+def test_renders_and_fails_as_the_original(case: dict[str, Any]) -> None:
+    recorded = next((key, case[key]) for key in ("rendered", "error", "load_error") if key in case)
+    if case["source"] in KNOWN_DIFFERENCES:
+        assert outcome(case)[1], KNOWN_DIFFERENCES[case["source"]]
+    else:
+        assert outcome(case) == recorded
+
+
+def test_a_template_that_does_not_parse_is_refused_at_once() -> None:
+    with pytest.raises(TemplateLoadError, match="unexpected end of input"):
+        Templates({"a.j": "{{ "})
+
+
+def test_an_integer_beyond_64_bits_is_a_float_as_in_the_original() -> None:
+    assert Templates({"a.j": "{{ x }}|{{ y[0] }}"}).render("a.j", {"x": 2**70, "y": [-(2**64)]}) == (
+        "1180591620717411300000.0|-18446744073709552000.0"
+    )
+
+
+@pytest.mark.parametrize("context", [None, "text", [1], 5])
+def test_a_context_that_is_no_object_has_no_variables(context: Any) -> None:
+    templates = Templates({"a.j": "plain", "b.j": "{{ x }}"})
+    assert templates.render("a.j", context) == "plain"
+    with pytest.raises(GatewayError) as caught:
+        templates.render("b.j", context)
+    assert caught.value.message == "Error rendering template b.j: Could not render template: undefined value (in b.j:1)"
+
+
+def test_python_methods_and_attributes_never_reach_a_template() -> None:
+    context = {"m": {"a": 1}, "l": [1], "s": "x"}
+    for expression in ("m.items()", "l.append(1)", "s.upper()", "m.__class__", "l.__len__", "s.__class__"):
+        with pytest.raises(GatewayError, match=r"unknown method|undefined value"):
+            Templates({"a.j": f"{{{{ {expression} }}}}"}).render("a.j", context)
+
+
+def test_variables_are_the_names_a_template_reads_and_does_not_set() -> None:
+    templates = Templates({"a.j": "{% set y = x %}{{ y }}{% for i in rows %}{{ i }}{{ user_text }}{% endfor %}"})
+    assert templates.variables("a.j") == {"x", "rows", "user_text"}
+
+
+def test_loads_list_every_written_name_once() -> None:
+    source = "{% from 'm.j' import f %}{% include ['x', 'y'] ignore missing %}{%- extends 'x' if b else 'c' -%}{# {% include 'no' %} #}"
+    assert template_loads("a.j", source).names == ("m.j", "x", "y", "c")
+    assert template_loads("a.j", source).dynamic is None
+
+
+def test_threads_render_their_own_values() -> None:
+    templates = Templates({"a.j": "{{ n }}{% for x in rows %}{{ x.v }}{% endfor %}"})
+    wrong: list[str] = []
+
+    def work(n: int) -> None:
+        for _ in range(300):
+            text = templates.render("a.j", {"n": n, "rows": [{"v": n}, {"v": n}]})
+            if text != f"{n}{n}{n}":
+                wrong.append(text)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
