@@ -1,0 +1,167 @@
+"""Arguments that are JSON: copied to plain values, checked and put into the form that goes over the wire.
+
+A wrong shape is a `TensorZeroInternalError` that says where: `Failed to deserialize JSON to <type>: <path>: <reason> at
+line 1 column N` (observed 2026.6.0; the type names are the original's, callers' tests may hold them).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import orjson
+
+from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
+
+Path = tuple["str | int", ...]
+
+_ENCODE = TensorZeroTypeEncoder().default
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+class WrongShapeError(Exception):
+    """One place in a JSON value that is not what it must be. `at_key`: the key is wrong, not what it holds."""
+
+    def __init__(self, path: Path, reason: str, *, at_key: bool = False) -> None:
+        super().__init__(reason)
+        self.path = path
+        self.reason = reason
+        self.at_key = at_key
+
+
+def plain(value: Any, target: str) -> Any:
+    """A copy of a caller's value made of dicts, lists, text, numbers, booleans and None: later changes do not reach it.
+
+    TypeError for what has no JSON form; `TensorZeroInternalError` for NaN, infinities and lone surrogates.
+    """
+    try:
+        text = orjson.dumps(value, default=_ENCODE, option=_OPTIONS)
+    except TypeError:  # keys that are not text, integers beyond 64 bits, surrogates, or no JSON at all
+        return _plain_by_json(value, target)
+    if b"null" in text:  # this writer says null for NaN, which must not pass
+        return _plain_by_json(value, target)
+    return orjson.loads(text)
+
+
+def _plain_by_json(value: Any, target: str) -> Any:
+    text = json.dumps(value, cls=TensorZeroTypeEncoder)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _failure(target, f"{error.msg} at line {error.lineno} column {error.colno}") from None
+
+
+def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:
+    """`read` of a plain copy, with its `WrongShapeError` as the error that callers see."""
+    copy = plain(value, target)
+    try:
+        return read(copy)
+    except WrongShapeError as wrong:
+        raise shape_error(copy, target, wrong) from None
+
+
+def shape_error(value: Any, target: str, wrong: WrongShapeError) -> TensorZeroInternalError:
+    where = path_text(wrong.path)
+    column = _end_of(value, wrong.path, wrong.at_key)
+    return _failure(target, f"{where}{': ' if where else ''}{wrong.reason} at line 1 column {column}")
+
+
+def _failure(target: str, reason: str) -> TensorZeroInternalError:
+    return TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}")
+
+
+def path_text(path: Path) -> str:
+    """`messages[0].content`"""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def _end_of(value: Any, path: Path, at_key: bool) -> int:
+    """The column where the element ends, in the text that `json.dumps` makes of the whole."""
+    offset = 0
+    for depth, step in enumerate(path):
+        offset += 1
+        if isinstance(step, int):
+            offset += sum(len(json.dumps(item)) + 2 for item in value[:step])
+        else:
+            for key, item in value.items():
+                offset += len(json.dumps(key))
+                if key == step:
+                    break
+                offset += len(json.dumps(item)) + 4
+            if at_key and depth == len(path) - 1:
+                return offset
+            offset += 2
+        value = value[step]
+    return offset + len(json.dumps(value))
+
+
+def kind(value: Any) -> str:
+    """What a value is, in the words of the errors."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"boolean `{str(value).lower()}`"
+    if isinstance(value, int):
+        return f"integer `{value}`"
+    if isinstance(value, float):
+        return f"floating point `{value}`"
+    if isinstance(value, str):
+        return f"string {json.dumps(value, ensure_ascii=False)}"
+    return "sequence" if isinstance(value, list) else "map"
+
+
+def text(value: Any, path: Path) -> str:
+    if not isinstance(value, str):
+        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected a string")
+    return value
+
+
+def number(value: Any, path: Path) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected f32")
+    return value
+
+
+def unsigned(value: Any, path: Path) -> int:
+    return _integer(value, path, 0, 2**32 - 1, "u32")
+
+
+def integer(value: Any, path: Path) -> int:
+    return _integer(value, path, -(2**31), 2**31 - 1, "i32")
+
+
+def _integer(value: Any, path: Path, least: int, most: int, expected: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected {expected}")
+    if not least <= value <= most:
+        raise WrongShapeError(path, f"invalid value: {kind(value)}, expected {expected}")
+    return value
+
+
+def texts(value: Any, path: Path) -> list[str]:
+    if not isinstance(value, list):
+        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected a sequence")
+    return [text(item, (*path, at)) for at, item in enumerate(cast("list[Any]", value))]
+
+
+def one_of(*names: str) -> Callable[[Any, Path], str]:
+    def read(value: Any, path: Path) -> str:
+        if not isinstance(value, str):
+            raise WrongShapeError(path, "expected value")
+        if value not in names:
+            raise WrongShapeError(path, f"unknown variant `{value}`, expected {_listed(names)}")
+        return value
+
+    return read
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    if len(quoted) == 1:
+        return quoted[0]
+    return " or ".join(quoted) if len(quoted) == 2 else "one of " + ", ".join(quoted)
+
+
+def unknown_field(key: str, path: Path, names: tuple[str, ...]) -> WrongShapeError:
+    return WrongShapeError((*path, key), f"unknown field `{key}`, expected {_listed(names)}", at_key=True)
