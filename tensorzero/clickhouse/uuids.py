@@ -1,0 +1,28 @@
+"""Time-ordered ids in SQL, in the words that every ClickHouse build knows.
+
+ClickHouse keeps a UUID as two 64-bit halves, the second one first in its own ordering, so that only a number sorts by time.
+`…_uint` columns hold that number. chdb-core-lite lacks `toUInt128`, `toUInt256` and bit shifts, and cannot compare such numbers
+with `=` or `<`; it orders, joins and looks them up with `IN` (which uses the primary key). So write `id_uint IN (number)`.
+"""
+
+from __future__ import annotations
+
+
+def number_of(uuid: str) -> str:
+    """SQL: a UUID expression as its big-endian 128-bit number, Python's `UUID.int` (what `toUInt128` gives)."""
+    return f"reinterpretAsUInt128({swapped(uuid)})"
+
+
+def uuid_of(number: str) -> str:
+    """SQL: the UUID of such a number; statements may also call `uint_to_uuid(number)`."""
+    return f"reinterpretAsUUID({swapped(number)})"
+
+
+def swapped(value: str) -> str:
+    """SQL: the 16 bytes of a UUID or 128-bit number with their halves exchanged."""
+    return f"concat(substring(reinterpretAsFixedString({value}), 9, 8), substring(reinterpretAsFixedString({value}), 1, 8))"
+
+
+def first_half(uuid: str) -> str:
+    """SQL: the upper 64 bits, milliseconds first: what to compare ids by time with, whatever the build."""
+    return f"reinterpretAsUInt64(substring(reinterpretAsFixedString({uuid}), 1, 8))"
