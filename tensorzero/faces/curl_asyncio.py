@@ -1,0 +1,270 @@
+"""HTTP for the asyncio face: libcurl's sockets and timer on the running loop, one pool a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+
+import pycurl
+
+from tensorzero.faces.curl_transfer import HeaderLines, Transfer, new_handle
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
+
+_PAUSE_ABOVE = 1 << 20  # bytes that may wait for a slow reader before the socket is left alone
+
+
+class LoopPool:
+    """All transfers of one event loop: one multi handle, so connections are shared."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.idle: deque[pycurl.Curl] = deque()
+        self._multi = pycurl.CurlMulti()
+        self._watched: dict[int, int] = {}
+        self._timer: asyncio.Handle | None = None
+        self._retired = False
+        self._running: dict[pycurl.Curl, AsyncTransfer] = {}
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+
+    def begin(self, request: HttpRequest, timeout_s: float) -> AsyncTransfer:
+        curl = self.idle.pop() if self.idle else new_handle()
+        transfer = AsyncTransfer(self, curl, request, timeout_s)
+        self._running[curl] = transfer
+        self._multi.add_handle(curl)
+        return transfer
+
+    def finish(self, curl: pycurl.Curl) -> None:
+        """Take a transfer out; before its end this drops its connection."""
+        if self._running.pop(curl, None) is not None:
+            self._multi.remove_handle(curl)
+            self.idle.append(curl)
+
+    def retire(self) -> None:
+        """Close everything without touching the loop, which is closed."""
+        self._retired = True
+        for curl in list(self._running):
+            self.finish(curl)
+        self._multi.close()
+
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        if self._retired:
+            return
+        before = self._watched.get(fd, 0)
+        after = 0 if what == pycurl.POLL_REMOVE else what
+        if after & pycurl.POLL_IN and not before & pycurl.POLL_IN:
+            self.loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
+        elif before & pycurl.POLL_IN and not after & pycurl.POLL_IN:
+            self.loop.remove_reader(fd)
+        if after & pycurl.POLL_OUT and not before & pycurl.POLL_OUT:
+            self.loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
+        elif before & pycurl.POLL_OUT and not after & pycurl.POLL_OUT:
+            self.loop.remove_writer(fd)
+        if after:
+            self._watched[fd] = after
+        else:
+            self._watched.pop(fd, None)
+
+    def _on_timer(self, timeout_ms: int) -> None:
+        if self._retired:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if timeout_ms == 0:
+            self._timer = self.loop.call_soon(self._act, pycurl.SOCKET_TIMEOUT, 0)
+        elif timeout_ms > 0:
+            self._timer = self.loop.call_later(timeout_ms / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, fd: int, mask: int) -> None:
+        _, running = self._multi.socket_action(fd, mask)
+        if running < len(self._running):
+            self._collect()
+
+    def _collect(self) -> None:
+        _, ended, failed = self._multi.info_read()
+        for curl in ended:
+            self._end(curl, None)
+        for curl, code, text in failed:
+            self._end(curl, (code, text))
+
+    def _end(self, curl: pycurl.Curl, error: tuple[int, str] | None) -> None:
+        transfer = self._running.pop(curl, None)
+        if transfer is not None:
+            transfer.end(error)
+            transfer.wake()
+            self._multi.remove_handle(curl)
+
+
+class AsyncTransfer(Transfer):
+    """A transfer that somebody awaits."""
+
+    __slots__ = ("_paused", "_pool", "_size", "_waiter")
+
+    def __init__(self, pool: LoopPool, curl: pycurl.Curl, request: HttpRequest, timeout_s: float) -> None:
+        super().__init__(curl, request, timeout_s)
+        self._pool = pool
+        self._waiter: asyncio.Future[None] | None = None
+        self._paused = False
+        self._size = 0
+
+    def stream(self) -> None:
+        """Wake the reader as data arrives."""
+        self.watch_headers()
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._on_data)
+
+    def _on_header(self, line: bytes) -> None:
+        super()._on_header(line)
+        if self.has_headers:
+            self.wake()
+
+    def _on_data(self, data: bytes) -> int | None:
+        if self._size > _PAUSE_ABOVE:
+            self._paused = True
+            return pycurl.WRITEFUNC_PAUSE
+        self._size += len(data)
+        self.parts.append(data)
+        self.wake()
+        return None
+
+    def take(self) -> bytes:
+        self._size = 0
+        return super().take()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.curl.pause(pycurl.PAUSE_CONT)
+
+    def wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def wait(self, deadline: Deadline | None) -> None:
+        """Until something arrives or the exchange ends."""
+        loop = self._pool.loop
+        waiter = self._waiter = loop.create_future()
+        timer = None
+        if deadline is not None:
+            timer = loop.call_later(deadline.remaining(), _expire, waiter, deadline)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def release(self) -> None:
+        if self.done:
+            self._pool.idle.append(self.curl)
+        else:
+            self._pool.finish(self.curl)
+
+
+def _expire(waiter: asyncio.Future[None], deadline: Deadline) -> None:
+    if not waiter.done():
+        waiter.set_exception(DeadlineExceeded(deadline))
+
+
+class AsyncHttp:
+    """One pool a running loop. A pool whose loop is closed is dropped when the next loop comes."""
+
+    def __init__(self, timeout_s: float = 900.0, fallback: Callable[[], Http] | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._fallback = fallback
+        self._other: Http | None = None
+        self._pools: dict[int, LoopPool] = {}
+        self._pid = os.getpid()
+
+    def _elsewhere(self) -> Http | None:
+        """Another implementation, for a loop that cannot watch sockets (Windows' default one)."""
+        if sys.platform != "win32" or self._fallback is None or hasattr(asyncio.get_running_loop(), "_add_reader"):
+            return None
+        self._other = self._other or self._fallback()
+        return self._other
+
+    def _pool(self) -> LoopPool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(id(loop))
+        if pool is not None and pool.loop is loop and self._pid == os.getpid():
+            return pool
+        self._forget_dead_pools()
+        pool = self._pools[id(loop)] = LoopPool(loop)
+        return pool
+
+    def _forget_dead_pools(self) -> None:
+        if self._pid != os.getpid():
+            _FORGOTTEN.append(self._pools)
+            self._pools, self._pid = {}, os.getpid()
+        for key, pool in list(self._pools.items()):
+            if pool.loop.is_closed():
+                del self._pools[key]
+                pool.retire()
+
+    async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
+        other = self._elsewhere()
+        if other is not None:
+            return await other.send(request, deadline)
+        transfer = self._pool().begin(request, self._timeout_s)
+        try:
+            while not transfer.done:
+                await transfer.wait(deadline)
+            return transfer.reply()
+        finally:
+            transfer.release()
+
+    async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpStream:
+        other = self._elsewhere()
+        if other is not None:
+            return await other.open_stream(request, deadline)
+        transfer = self._pool().begin(request, self._timeout_s)
+        transfer.stream()
+        try:
+            while not transfer.has_headers:
+                await transfer.wait(deadline)
+            transfer.check()
+        except BaseException:
+            transfer.release()
+            raise
+        return AsyncStream(transfer)
+
+    def close(self) -> None:
+        self._forget_dead_pools()
+
+
+class AsyncStream:
+    """A body that is read as it arrives; the socket is left alone while a megabyte waits."""
+
+    def __init__(self, transfer: AsyncTransfer) -> None:
+        self._transfer: AsyncTransfer | None = transfer
+        self.status = transfer.status
+        self.headers = HeaderLines(transfer.lines)
+
+    async def read(self, deadline: Deadline | None = None) -> bytes:
+        transfer = self._transfer
+        if transfer is None:
+            return b""
+        while not transfer.parts:
+            if transfer.done:
+                self.drop()
+                transfer.check()
+                return b""
+            transfer.resume()
+            await transfer.wait(deadline)
+        return transfer.take()
+
+    async def close(self) -> None:
+        self.drop()
+
+    def drop(self) -> None:
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None:
+            transfer.release()
+
+
+_FORGOTTEN: list[object] = []  # a parent's connections, kept from being shut down by its forked child

@@ -1,0 +1,36 @@
+"""The asyncio face: everything happens on the caller's own loop, whichever loop that is at the time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.face import Http
+from tensorzero.faces.http_choice import asyncio_http
+
+T = TypeVar("T")
+
+
+class AsyncFace:
+    """See `Face`. One for any number of loops, one after another or at the same time."""
+
+    def __init__(self) -> None:
+        self.http: Http = asyncio_http()
+
+    async def sleep(self, seconds: float, deadline: Deadline | None = None) -> None:
+        if deadline is not None and deadline.remaining() < seconds:
+            await asyncio.sleep(deadline.remaining())
+            raise DeadlineExceeded(deadline)
+        await asyncio.sleep(seconds)
+
+    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+
+    async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
+        results = await asyncio.gather(*coroutines, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, Exception):
+                raise result
+        return [result for result in results if not isinstance(result, BaseException) or isinstance(result, Exception)]
