@@ -85,7 +85,7 @@ class AnswerView:
         self._length = 0
         self._open_block: tuple[str, str] | None = None
         self._intake = TextIntake()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._judging = threading.Lock()
         self._subscribers: list[Callable[[AnswerEvent], None]] = []
 
@@ -95,7 +95,7 @@ class AnswerView:
 
     @property
     def text(self) -> str:
-        with self._lock:
+        with self.lock:
             self._pieces = ["".join(self._pieces)]
             return self._pieces[0]
 
@@ -111,7 +111,7 @@ class AnswerView:
 
     def feed(self, delta: str, kind: str = "text", block_id: str = "", label: str = "") -> None:
         """Append `delta` to the open block, or begin another. Fed after the end, it is not shown."""
-        with self._lock:
+        with self.lock:
             if self.ended:
                 return
             began = self.state == "waiting"
@@ -127,7 +127,7 @@ class AnswerView:
 
     def feed_chunk(self, chunk: Any) -> None:
         """Take a `ChatChunk` or `JsonChunk` of the client's stream: its text, ids, usage and finish reason."""
-        with self._lock:
+        with self.lock:
             self.inference_id = str(chunk.inference_id)
             self.episode_id = str(chunk.episode_id)
             self.variant_name = chunk.variant_name
@@ -142,7 +142,7 @@ class AnswerView:
 
     def take_response(self, response: Any) -> None:
         """Take a whole `ChatInferenceResponse` or `JsonInferenceResponse`, and finish."""
-        with self._lock:
+        with self.lock:
             self.inference_id = str(response.inference_id)
             self.episode_id = str(response.episode_id)
             self.variant_name = response.variant_name
@@ -165,7 +165,7 @@ class AnswerView:
 
     def fail(self, error: BaseException | str) -> None:
         """It broke: what came is kept, with the reason in words."""
-        with self._lock:
+        with self.lock:
             if not self.ended:
                 self.error = visible(error_text(error))
         self._end("failed")
@@ -237,7 +237,7 @@ class AnswerView:
         self._length += len(shown)
 
     def _end(self, state: AnswerState) -> None:
-        with self._lock:
+        with self.lock:
             if self.ended:
                 return
             self._append(self._intake.rest())

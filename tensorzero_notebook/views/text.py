@@ -19,9 +19,8 @@ _BIDI = {
 
 
 def _signs() -> dict[int, str]:
-    signs = {
-        code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)
-    }  # ESC shows as ␛, so ANSI does nothing
+    """Controls as control pictures (ESC is ␛, so ANSI does nothing), the rest by name or number."""
+    signs = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
     signs[0x7F] = "␡"
     signs |= {code: f"⟦U+{code:04X}⟧" for code in range(0x80, 0xA0)}
     signs |= {code: f"⟦{name}⟧" for code, name in _BIDI.items()}

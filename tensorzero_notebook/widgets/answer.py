@@ -1,0 +1,54 @@
+"""One answer in a cell: the stream, Stop, the figures and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tensorzero_notebook.record import record_bundle
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.shown import shown_answer
+from tensorzero_notebook.widgets.live import SHARED_SCRIPTS, LiveWidget, script
+
+
+class AnswerWidget(LiveWidget):
+    """Shows one `AnswerView`. `stop` is called when the user clicks Stop; without it there is no such button."""
+
+    _esm = script(*SHARED_SCRIPTS, "answer_widget.js")
+
+    def __init__(self, answer: AnswerView, stop: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self._answer = answer
+        self._stop = stop
+        self.view = self.shown()
+
+    def display(self) -> None:
+        """Display it in the running cell and follow the answer to its end."""
+        self.show(lambda live: record_bundle([self._answer], live))
+        self._answer_feed = self.follow(self._answer, 0)
+
+    def wait_sent(self, timeout: float = 2.0) -> None:
+        """Wait until the page has all of an ended answer, or `timeout` seconds."""
+        self._answer_feed.join(timeout)
+
+    def shown(self) -> dict[str, Any]:
+        return {"answer": shown_answer(self._answer), "can_stop": self._stop is not None and not self._answer.ended}
+
+    def act(self, action: str, values: Mapping[str, Any]) -> None:
+        if action == "stop" and self._stop is not None:
+            self._stop()
+        else:
+            judge(self._answer, action, values)
+
+
+def judge(answer: AnswerView, action: str, values: Mapping[str, Any]) -> None:
+    """The page's judgement, as the answer's own action. A metric that the page was not offered is not judged."""
+    match action:
+        case "judge" if values.get("metric_name") in {metric.name for metric in answer.metrics}:
+            answer.judge(str(values["metric_name"]), values.get("value"))
+        case "comment":
+            answer.comment(str(values.get("text", "")))
+        case "demonstrate":
+            answer.demonstrate(str(values.get("text", "")))
+        case _:
+            pass

@@ -1,0 +1,26 @@
+// Staying alive over the saved record.
+// When an answer ends, the kernel replaces the widget's output by a static record, which is what the file keeps. In
+// JupyterLab and Notebook the live panel then moves onto that record's element, so nothing is lost while the kernel lives.
+
+function canAdopt(el) {
+  return Boolean(el.closest(".jp-OutputArea"));
+}
+
+function keepAlive(root, live) {
+  let focused = null;
+  root.addEventListener("focusin", (event) => (focused = event.target));
+  root.addEventListener("focusout", (event) => {
+    if (root.isConnected && event.relatedTarget) focused = null;
+  });
+  const selector = `[data-tensorzero-live="${CSS.escape(live)}"]`;
+  const adopt = () => {
+    const record = document.querySelector(selector);
+    if (!record || record.contains(root)) return;
+    record.replaceChildren(root);
+    record.className = "tz-adopted tex2jax_ignore mathjax_ignore";
+    if (focused && document.activeElement === document.body) focused.focus({ preventScroll: true });
+  };
+  const observer = new MutationObserver(adopt);
+  observer.observe(document.body, { childList: true, subtree: true });
+  return () => observer.disconnect();
+}

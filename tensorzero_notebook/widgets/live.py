@@ -1,0 +1,178 @@
+"""What the widgets share: a thin binding of an answer's model to a page, and the record that stays."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.stream import StreamFeed
+
+_HERE = Path(__file__).parent
+
+
+def script(*names: str) -> str:
+    """The JavaScript files as one module: anywidget takes a single text."""
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+
+
+STYLE = (_HERE / "panel.css").read_text("utf-8")
+SHARED_SCRIPTS = ("markdown.js", "stream.js", "host.js", "answer.js")
+
+
+class LiveWidget(anywidget.AnyWidget):
+    """A page's panel. Traits hold only what may be saved: no key, no client, nothing that the user did not see."""
+
+    _css = STYLE
+    view = traitlets.Dict().tag(sync=True)
+    snapshot = traitlets.Dict().tag(sync=True)
+    live = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__(live=uuid.uuid4().hex)
+        self._feed: StreamFeed | None = None
+        self._record: Callable[[str], Mapping[str, str]] | None = None
+        self._adopts = False
+        self._has_record = False
+        self._placed = threading.Lock()
+        self._context = quiet_context()
+        free_replies(self)
+        self.on_msg(self._receive)
+
+    def show(self, record: Callable[[str], Mapping[str, str]]) -> None:
+        """Display the panel in the running cell. `record(live)` is the mime bundle that is to stay in the notebook."""
+        from IPython.display import display
+
+        self._record = record
+        display(self, display_id=self._panel_id)
+        display({"text/html": "<div></div>", "text/plain": ""}, raw=True, display_id=self._record_id)
+
+    @property
+    def _panel_id(self) -> str:
+        return f"tensorzero-{self.live}"
+
+    @property
+    def _record_id(self) -> str:
+        return f"tensorzero-record-{self.live}"
+
+    def follow(self, answer: AnswerView, run: int) -> StreamFeed:
+        """Stream `answer` to the page as its answer number `run`."""
+        answer.subscribe(lambda event: None if event == "text" else self._in_context(self._changed, event))
+        feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._ended(answer, run), context=self._context.copy())
+        self._feed = feed
+        feed.start()
+        return feed
+
+    def refresh(self) -> None:
+        """Send the `view` trait anew, in any thread."""
+        self._in_context(self._refresh)
+
+    def _refresh(self) -> None:
+        self.view = self.shown()
+
+    def shown(self) -> dict[str, Any]:
+        """The `view` trait: all but the text."""
+        raise TypeError("a LiveWidget says what it shows")
+
+    def act(self, action: str, values: Mapping[str, Any]) -> None:
+        """What the user did. Runs in a thread, so it may wait."""
+        raise TypeError("a LiveWidget says what its actions do")
+
+    def _changed(self, event: str) -> None:
+        self._refresh()
+        if event == "judgement":
+            self.place_record()
+
+    def _ended(self, answer: AnswerView, run: int) -> None:
+        marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
+        self.snapshot = {"run": run, "text": answer.text, "marks": marks}
+        self._has_record = True
+        self.place_record()
+
+    def place_record(self) -> None:
+        """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""
+        if self._record is None or not self._has_record:
+            return
+        with self._placed:
+            bundle = dict(self._record(self.live if self._adopts else ""))
+            publish(self._panel_id if self._adopts else self._record_id, bundle)
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        match content.get("kind"):
+            case "mount":
+                self._mounted(content)
+            case "have" if self._feed is not None and content.get("run") == self._feed.run:
+                self._feed.resend(_number(content.get("length")))
+            case "ack" if self._feed is not None and content.get("run") == self._feed.run:
+                self._feed.acknowledge(_number(content.get("length")))
+            case "act":
+                values = {name: value for name, value in content.items() if name not in ("kind", "action")}
+                work = threading.Thread(
+                    target=self._context.copy().run,
+                    args=(self.act, str(content.get("action")), values),
+                    name="tensorzero-panel-action",
+                    daemon=True,
+                )
+                work.start()
+            case _:
+                pass
+
+    def _mounted(self, content: Mapping[str, Any]) -> None:
+        adopts = bool(content.get("adopts"))
+        if adopts and not self._adopts:
+            self._adopts = True
+            if self._has_record:
+                publish(self._record_id, {"text/html": "<div></div>", "text/plain": ""})
+                self.place_record()
+        if self._feed is not None:
+            same = content.get("run") == self._feed.run
+            self._feed.resend(_number(content.get("have")) if same else 0)
+
+    def _in_context(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._context.copy().run(work, *arguments)
+
+
+def publish(display_id: str, bundle: Mapping[str, str]) -> None:
+    """Replace what is displayed under `display_id`."""
+    from IPython.display import display
+
+    display(dict(bundle), raw=True, display_id=display_id, update=True)
+
+
+def quiet_context() -> contextvars.Context:
+    """A context whose messages belong to no cell.
+
+    ipykernel answers a comm where its last message came from; a message with a cell as its parent would tie the
+    panel's clicks to the main thread, where they wait for the running cell. Where ipykernel has no such variable, they wait.
+    """
+    context = contextvars.copy_context()
+
+    def forget_parent() -> None:
+        with contextlib.suppress(Exception):
+            from ipykernel.kernelbase import Kernel
+
+            if Kernel.initialized():
+                Kernel.instance()._shell_parent.set({})  # pyright: ignore[reportPrivateUsage] - no public way
+
+    context.run(forget_parent)
+    return context
+
+
+def free_replies(widget: Any) -> None:
+    """Let the page's messages run in the subshell they were sent to (see `quiet_context`)."""
+    with contextlib.suppress(AttributeError):
+        del widget.comm._reply_subshell_id
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
