@@ -1,0 +1,43 @@
+"""The tutorials run from the first cell to the last, offline, and are what their scripts say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("nbclient")
+
+import run_cells
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def test_every_notebook_is_its_scripts_twin() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/pair_notebooks.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_quick_start_runs_offline_and_ends_with_the_judged_row(tmp_path: Path) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / "quickstart.ipynb", as_version=4)
+    finished = run_cells.execute(notebook, tmp_path)
+    code = [cell for cell in finished.cells if cell.cell_type == "code"]
+    assert "local::smollm2" in run_cells.printed(code[1])
+    assert "True" in run_cells.printed(code[-1])
+    assert (tmp_path / ".tensorzero").is_dir()
+
+
+def test_a_finished_notebook_converts_to_a_page_without_scripts_of_ours(tmp_path: Path) -> None:
+    pytest.importorskip("nbconvert")
+    from nbconvert import HTMLExporter
+
+    cells = ["%load_ext tensorzero_notebook", "%%tensorzero --model dummy::good\nTell me about explosions."]
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(run_cells.run_cells(cells, tmp_path))
+    assert "Megumin gleefully chanted her spell" in page
+    assert "<script" not in page

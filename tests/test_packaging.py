@@ -1,0 +1,88 @@
+"""What is installed: the wheel's contents, a fresh environment, the lightest import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAVY = [
+    "pandas",
+    "pyarrow",
+    "clickhouse_connect",
+    "chdb",
+    "pyreqwest",
+    "pycurl",
+    "httpx",
+    "minijinja",
+    "ipywidgets",
+    "tensorzero.gateway",
+]
+
+
+def run(*command: str, timeout_s: int = 300) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+    (built,) = folder.glob("tensorzero-*.whl")
+    return built
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_carries_everything_that_is_not_python(wheel: Path) -> None:
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for package in ("tensorzero", "tensorzero_notebook"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                assert path.relative_to(ROOT).as_posix() in names
+    assert "tensorzero/py.typed" in names
+    assert any(name.endswith(".js") for name in names)
+    assert any(name.endswith(".css") for name in names)
+    assert not {name.split("/")[0] for name in names} & {"tests", "tools", "notebooks"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
+    python = str(tmp_path / "venv" / "bin" / "python")
+    run(python, "-m", "pip", "install", "--quiet", f"{ROOT}[notebook]", timeout_s=500)
+    program = (
+        "from tensorzero import TensorZeroGateway\n"
+        "import tensorzero_notebook\n"
+        f"client = TensorZeroGateway.build_embedded(clickhouse_url='chdb://{tmp_path}/data')\n"
+        "question = {'messages': [{'role': 'user', 'content': 'hi'}]}\n"
+        "print(client.inference(model_name='dummy::good', input=question).usage.output_tokens)\n"
+        "client.close()\n"
+    )
+    assert run(python, "-W", "ignore", "-c", program).strip() == "1"
+
+
+def test_importing_tensorzero_brings_in_nothing_heavy() -> None:
+    program = f"import sys, tensorzero; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run(sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}").strip() == "[]"
+
+
+def test_the_http_client_works_where_pyreqwest_is_missing() -> None:
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "sys.modules['pyreqwest'] = sys.modules['pycurl'] = None\n"
+        "from tensorzero import TensorZeroGateway\n"
+        "client = TensorZeroGateway.build_embedded()\n"
+        "question = {'messages': [{'role': 'user', 'content': 'hi'}]}\n"
+        "print(client.inference(model_name='dummy::good', input=question).usage.output_tokens)\n"
+    )
+    assert run(sys.executable, "-W", "ignore", "-c", program).strip() == "1"
