@@ -40,8 +40,8 @@ answer
 # %% [markdown]
 # ## The composer
 #
-# Choose a model or a function, write a prompt, press **Run**; while it answers, **Stop** ends it and other cells run. Then judge
-# it with 👍 or 👎, a rating, a comment, or a better answer of your own.
+# Choose a model or a function, write a prompt, press **Run**; while it answers, **Stop** ends it and other cells run. Then
+# judge it with 👍 or 👎, a rating, a comment, or a better answer of your own.
 
 # %%
 from tensorzero_notebook import compose

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import run_cells
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -58,7 +59,7 @@ def test_every_toml_block_loads(document: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", having("ipython"))
 def test_every_notebook_block_runs_as_a_cell(document: Path, tmp_path: Path) -> None:
-    run_cells = pytest.importorskip("run_cells")
+    pytest.importorskip("nbclient")
     start = "from tensorzero_notebook import local_model\nlocal_model()"
     run_cells.run_cells([start, *(text for _, text in blocks(document, "ipython"))], tmp_path)
 
@@ -77,9 +78,8 @@ def test_every_relative_link_leads_somewhere() -> None:
 
 
 def test_every_setting_of_ours_is_documented() -> None:
+    quoted = re.compile(r"""["'](TENSORZERO_[A-Z_]+)["']""")
     sources = [*(ROOT / "tensorzero").rglob("*.py"), *(ROOT / "tensorzero_notebook").rglob("*.py")]
-    used = {
-        name for path in sources for name in re.findall(r"""["'](TENSORZERO_[A-Z_]+)["']""", path.read_text(encoding="utf-8"))
-    }
+    used = {name for path in sources for name in quoted.findall(path.read_text(encoding="utf-8"))}
     documented = set(re.findall(r"`(TENSORZERO_[A-Z_]+)`", (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")))
     assert used <= documented

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import run_cells
 
 ROOT = Path(__file__).resolve().parent.parent
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("nbclient")
-
-import run_cells
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = [
+HEAVY = ["pandas", "pyarrow", "clickhouse_connect", "chdb", "pyreqwest", "pycurl", "httpx", "minijinja", "tensorzero.gateway"]
     "pandas",
     "pyarrow",
     "clickhouse_connect",
