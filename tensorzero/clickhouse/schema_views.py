@@ -179,23 +179,22 @@ def by_variant_view(kind: str) -> View:
         f"{source}ByVariant",
         f"""
         WITH {feedback} AS (
-            SELECT {number_of("id")} AS id_uint, {number_of("target_id")} AS target_id_uint,
-                metric_name, value, tags, snapshot_hash
-            FROM {{db}}.{source}
+            SELECT id, target_id, metric_name, value, tags, snapshot_hash FROM {{db}}.{source}
         )
-        SELECT targets.function_name AS function_name, targets.variant AS variant_name, metric_name, id_uint,
-            target_id_uint, value, tags AS feedback_tags, snapshot_hash
+        SELECT targets.function_name AS function_name, targets.variant AS variant_name, metric_name,
+            {number_of("id")} AS id_uint, {number_of("target_id")} AS target_id_uint, value,
+            tags AS feedback_tags, snapshot_hash
         FROM {feedback} INNER JOIN (
-            SELECT id_uint AS target, function_name, toString(variant_name) AS variant
+            SELECT {uuid_of("id_uint")} AS target, function_name, toString(variant_name) AS variant
             FROM {{db}}.InferenceById
-            WHERE id_uint IN (SELECT target_id_uint FROM {feedback})
+            WHERE id_uint IN (SELECT {number_of("target_id")} FROM {feedback})
             UNION ALL
-            SELECT episode_id_uint AS target, function_name, any(toString(variant_name)) AS variant
+            SELECT {uuid_of("episode_id_uint")} AS target, function_name, any(toString(variant_name)) AS variant
             FROM {{db}}.InferenceByEpisodeId
-            WHERE episode_id_uint IN (SELECT target_id_uint FROM {feedback})
+            WHERE episode_id_uint IN (SELECT {number_of("target_id")} FROM {feedback})
             GROUP BY episode_id_uint, function_name
             HAVING uniqExact(variant_name) = 1
-        ) AS targets ON target_id_uint = targets.target
+        ) AS targets ON target_id = targets.target
         """,
     )
 

@@ -16,7 +16,7 @@ Insert = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A configuration: its whole TOML text, the hash as a number, templates that came from elsewhere than its files, and tags."""
+    """A configuration: its whole TOML text, its hash as a number, templates from elsewhere than its files, and tags."""
 
     config: str
     hash: int

@@ -1,8 +1,12 @@
 """Time-ordered ids in SQL, in the words that every ClickHouse build knows.
 
 ClickHouse keeps a UUID as two 64-bit halves, the second one first in its own ordering, so that only a number sorts by time.
-`…_uint` columns hold that number. chdb-core-lite lacks `toUInt128`, `toUInt256` and bit shifts, and cannot compare such numbers
-with `=` or `<`; it orders, joins and looks them up with `IN` (which uses the primary key). So write `id_uint IN (number)`.
+`…_uint` columns hold that number. chdb-core-lite lacks `toUInt128`, `toUInt256` and bit shifts, and cannot compare 128- and
+256-bit numbers with `=` or `<`. It orders them, groups by them and looks them up with `IN`, which uses the primary key. So:
+
+- `id_uint IN (number)`, not `id_uint = number`; compare by time with `first_half`;
+- join on ids as UUIDs, not on numbers (a join filter compares with `=` where it holds a single value);
+- `LIMIT 1 BY` or `GROUP BY` the key of a table that is ordered by numbers, not `FINAL` (which splits ranges with `<`).
 """
 
 from __future__ import annotations
