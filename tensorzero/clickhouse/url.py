@@ -1,7 +1,7 @@
 """`clickhouse_url`: a ClickHouse server over HTTP, or the chdb engine in this process.
 
-    http[s]://[user[:password]@]host[:port]/[database]     database `default` when the path is empty
-    chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensorzero`, or `?database=`
+http[s]://[user[:password]@]host[:port]/[database]     database `default` when the path is empty
+chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensorzero`, or `?database=`
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _parse_engine(url: str) -> EngineAddress:
     options = dict(parse_qsl(query, keep_blank_values=True))
     database = options.pop("database", "tensorzero")
     if options:
-        raise InvalidDatabaseUrl(f"Unknown option in chdb URL: {', '.join(sorted(options))}", hint="Only `?database=` is known.")
+        raise InvalidDatabaseUrl(
+            f"Unknown option in chdb URL: {', '.join(sorted(options))}", hint="Only `?database=` is known."
+        )
     if not database:
         raise InvalidDatabaseUrl("The database name in the chdb URL is empty")
     place = unquote(place)
@@ -109,7 +111,7 @@ def _parse_server(url: str) -> ServerAddress:
     path = [segment for segment in parts.path.split("/") if segment]
     if len(path) > 1:
         raise InvalidDatabaseUrl(
-            f"The database name in the ClickHouse URL must be a single path segment: '{'/'.join(path)}'",
+            "The path of the ClickHouse URL must be of length 0 or 1, and end with the database name if set",
             hint="Use http(s)://user:password@host:8123/database.",
         )
     secure = parts.scheme == "https"

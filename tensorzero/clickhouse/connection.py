@@ -1,0 +1,265 @@
+"""One way to talk to the database, over a server (HTTP) or in this process (chdb), both through clickhouse-connect.
+
+Statements that start-up, delivery and look-ups need go round clickhouse-connect in process: it costs 0.2 s to load, and is loaded by
+the first query that a user makes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from tensorzero.clickhouse.engine import Engine, refusal, run_on
+from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
+from tensorzero.clickhouse.query import Query
+from tensorzero.clickhouse.tables import is_table_name
+from tensorzero.clickhouse.url import ServerAddress
+
+if TYPE_CHECKING:
+    import pyarrow
+
+INSERT_SETTINGS = {"input_format_skip_unknown_fields": "0", "input_format_null_as_default": "0"}
+SERVER_INSERT_SETTINGS = {**INSERT_SETTINGS, "async_insert": "1", "wait_for_async_insert": "1"}
+JSON_SETTINGS = {"output_format_json_quote_64bit_integers": "1"}
+
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 300
+
+# With no handler anywhere, Python would print the driver's own warning at every attempt of an outage; ours says it once.
+logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+
+
+class Connection(Protocol):
+    """Thread-safe. Raises DatabaseUnavailable where nothing answers, QueryRefused where ClickHouse says no."""
+
+    def run(self, sql: str) -> list[dict[str, Any]]:
+        """One statement outside any database; its rows as JSON gives them."""
+        ...
+
+    def fetch(self, query: Query) -> list[dict[str, Any]]:
+        """Rows as JSON gives them: ids and 64-bit or longer integers are text."""
+        ...
+
+    def query(self, query: Query) -> list[dict[str, Any]]:
+        """Rows as Python values: UUID, int, Decimal, datetime."""
+        ...
+
+    def arrow(self, query: Query) -> pyarrow.Table: ...
+
+    def insert(self, table: str, lines: bytes) -> None:
+        """Insert JSONEachRow lines."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class EngineConnection:
+    """The engine in this process."""
+
+    def __init__(self, engine: Engine, database: str) -> None:
+        self._engine = engine
+        self._database = database
+        self._lock = threading.Lock()
+        self._clients: list[Any] = []
+        self._closed = False
+
+    def run(self, sql: str) -> list[dict[str, Any]]:
+        with self._engine.handle() as handle:
+            return json_rows(run_on(handle, sql, "JSONEachRow"))
+
+    def fetch(self, query: Query) -> list[dict[str, Any]]:
+        with self._engine.handle(self._database) as handle:
+            return json_rows(run_on(handle, query.sql, "JSONEachRow", bound(query.parameters)))
+
+    def insert(self, table: str, lines: bytes) -> None:
+        settings = ", ".join(f"{name} = {value}" for name, value in INSERT_SETTINGS.items())
+        head = f"INSERT INTO {checked(table)} SETTINGS {settings} FORMAT JSONEachRow\n"
+        with self._engine.handle(self._database) as handle:
+            run_on(handle, head.encode() + lines, "Null")
+
+    def query(self, query: Query) -> list[dict[str, Any]]:
+        with self._client() as client, driver_errors():
+            return list(client.query(query.sql, parameters=dict(query.parameters)).named_results())
+
+    def arrow(self, query: Query) -> pyarrow.Table:
+        with self._client() as client, driver_errors():
+            return client.query_arrow(query.sql, parameters=dict(query.parameters))
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
+        """A clickhouse-connect client for one call: each serialises its own calls, so threads take different ones."""
+        with self._lock:
+            client = self._clients.pop() if self._clients else None
+        if client is None:
+            import clickhouse_connect
+
+            with driver_errors():
+                client = clickhouse_connect.get_client(interface="chdb", path=self._engine.path, database=self._database)
+        try:
+            yield client
+        finally:
+            with self._lock:
+                keep = not self._closed and len(self._clients) < 8
+                if keep:
+                    self._clients.append(client)
+            if not keep:
+                client.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+
+    def raw_handles(self) -> list[Any]:
+        return list(self._clients)
+
+
+class ServerConnection:
+    """A ClickHouse server, or the loopback endpoint of the process that holds a chdb directory."""
+
+    def __init__(
+        self, address: ServerAddress, *, insert_settings: Mapping[str, str] = SERVER_INSERT_SETTINGS, compress: bool = True
+    ) -> None:
+        self._address = address
+        self._insert_settings = dict(insert_settings)
+        self._compress = compress
+        self._lock = threading.Lock()
+        self._opened: dict[str | None, Any] = {}
+        self._pool: Any = None
+
+    def run(self, sql: str) -> list[dict[str, Any]]:
+        client = self._client(None)
+        with driver_errors():
+            return json_rows(client.raw_query(sql, fmt=None if is_command(sql) else "JSONEachRow", settings=JSON_SETTINGS))
+
+    def fetch(self, query: Query) -> list[dict[str, Any]]:
+        client = self._client(self._address.database)
+        with driver_errors():
+            parameters = dict(query.parameters)
+            command = is_command(query.sql)
+            body = client.raw_query(query.sql, parameters, fmt=None if command else "JSONEachRow", settings=JSON_SETTINGS)
+            return json_rows(body)
+
+    def insert(self, table: str, lines: bytes) -> None:
+        client = self._client(self._address.database)
+        settings = ", ".join(f"{name} = {value}" for name, value in self._insert_settings.items())
+        with driver_errors():
+            # `command` is the call that the driver never repeats by itself: whether a cut insert arrived is asked first.
+            client.command(f"INSERT INTO {checked(table)} SETTINGS {settings} FORMAT JSONEachRow", data=lines)
+
+    def query(self, query: Query) -> list[dict[str, Any]]:
+        client = self._client(self._address.database)
+        with driver_errors():
+            return list(client.query(query.sql, parameters=dict(query.parameters)).named_results())
+
+    def arrow(self, query: Query) -> pyarrow.Table:
+        client = self._client(self._address.database)
+        with driver_errors():
+            return client.query_arrow(query.sql, parameters=dict(query.parameters))
+
+    def _client(self, database: str | None) -> Any:
+        """The driver's client for the database (None: for none). Making one asks the server a few questions."""
+        with self._lock:
+            client = self._opened.get(database)
+            if client is None:
+                client = self._opened[database] = self._open(database)
+            return client
+
+    def _open(self, database: str | None) -> Any:
+        import clickhouse_connect
+        from clickhouse_connect.driver.httputil import get_pool_manager
+
+        self._pool = self._pool or get_pool_manager(maxsize=16)
+        address = self._address
+        with driver_errors():
+            return clickhouse_connect.get_client(
+                host=address.host,
+                port=address.port,
+                username=address.user or "default",
+                password=address.password or "",
+                interface="https" if address.secure else "http",
+                secure=address.secure,
+                database=database or "__default__",
+                settings=dict(address.settings),
+                compress=self._compress,
+                connect_timeout=CONNECT_SECONDS,
+                send_receive_timeout=ANSWER_SECONDS,
+                autogenerate_session_id=False,
+                pool_mgr=self._pool,
+            )
+
+    def ping(self) -> None:
+        """Raises DatabaseUnavailable, in the original's words, unless the server is there."""
+        import urllib3
+
+        scheme = "https" if self._address.secure else "http"
+        url = f"{scheme}://{self._address.host}:{self._address.port}/ping"
+        try:
+            with urllib3.PoolManager(retries=False, timeout=CONNECT_SECONDS) as pool:
+                status = pool.request("GET", url).status
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise DatabaseUnavailable(
+                f"ClickHouse is not healthy: {self._address.label}: {type(error).__name__}", hint="Is the server running?"
+            ) from error
+        if status != 200:
+            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {status}): {self._address.label}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._opened.clear()
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.clear()
+
+
+def bound(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Values as the engine reads them for typed placeholders."""
+    plain = {name: str(value) for name, value in parameters.items() if isinstance(value, (uuid.UUID, int))}
+    if len(plain) == len(parameters):
+        return plain
+    from clickhouse_connect.driver.binding import bind_query
+
+    placeholders = " ".join(f"{{{name}:String}}" for name in parameters)
+    _, values = bind_query(placeholders, dict(parameters))
+    return {name.removeprefix("param_"): value for name, value in values.items()}
+
+
+def json_rows(body: bytes) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in body.split(b"\n") if line]
+
+
+def is_command(sql: str) -> bool:
+    """Whether the statement gives no rows, so that no FORMAT may follow it."""
+    return sql.lstrip().partition(" ")[0].upper() not in ("SELECT", "WITH", "SHOW", "DESCRIBE", "EXISTS", "EXPLAIN")
+
+
+def checked(table: str) -> str:
+    """A table name that may stand in a statement."""
+    if not is_table_name(table):
+        raise QueryRefused(f"`{table}` is no table name", code=60)
+    return table
+
+
+@contextmanager
+def driver_errors() -> Iterator[None]:
+    """clickhouse-connect's exceptions as ours."""
+    from clickhouse_connect.driver import exceptions
+
+    try:
+        yield
+    except exceptions.Error as error:
+        code = getattr(error, "code", None)
+        if code is not None:
+            raise QueryRefused(str(error), code=code) from error
+        found = refusal(str(error))
+        if found.code is not None:
+            raise found from error
+        raise DatabaseUnavailable(f"The database does not answer: {error}") from error

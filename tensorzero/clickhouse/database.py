@@ -1,0 +1,230 @@
+"""The database as the rest of the package uses it: accept rows, answer questions, find what feedback is about.
+
+    database = Database.open("chdb://./.tensorzero/db")
+    database.write([("ChatInference", {...}), ("ModelInference", {...})])    # in the spool when this returns
+    database.query(Query("SELECT count() AS n FROM ChatInference"))          # flushes first
+    database.close()                                                         # flushes; a later call opens it again
+
+What is promised about rows stands in docs/durability.md.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import uuid
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tensorzero.clickhouse.errors import SpoolError
+from tensorzero.clickhouse.link import Link
+from tensorzero.clickhouse.pending import Target
+from tensorzero.clickhouse.places import spool_directory
+from tensorzero.clickhouse.query import Query
+from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
+from tensorzero.clickhouse.url import parse_url
+from tensorzero.clickhouse.uuids import number_of
+from tensorzero.clickhouse.writer import Writer
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["Database", "Query", "Target"]
+
+EXIT_SECONDS = 2.0
+CLOSE_SECONDS = 30.0
+
+FIND_INFERENCE = f"""
+    SELECT function_name, variant_name, episode_id, function_type
+    FROM InferenceById WHERE id_uint IN ({number_of("{id:UUID}")}) LIMIT 1
+"""  # noqa: S608 - the id travels as a parameter
+FIND_EPISODE = f"""
+    SELECT function_name, variant_name, {{id:UUID}} AS episode_id, function_type
+    FROM InferenceByEpisodeId WHERE episode_id_uint IN ({number_of("{id:UUID}")}) ORDER BY id_uint DESC LIMIT 1
+"""  # noqa: S608 - the id travels as a parameter
+
+logger = logging.getLogger("tensorzero")
+
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+class _Parts:
+    """What an open database consists of; made again after `close` and after a fork."""
+
+    def __init__(self, link: Link, *, delivers: bool = True) -> None:
+        self.link = link
+        directory = spool_directory(link.address)
+        fsync = os.environ.get("TENSORZERO_SPOOL_FSYNC") == "1"
+        self.store = Spool(directory, fsync=fsync) if directory else MemorySpool()
+        self.writer = Writer(self.store, link, directory, delivers=delivers)
+
+    def close(self, timeout: float) -> None:
+        """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool."""
+        if self.writer.stop(timeout):
+            self.link.close()
+
+
+class Database:
+    """One database, behind its spool. Every method is thread-safe and blocking."""
+
+    def __init__(self, url: str) -> None:
+        self._address = parse_url(url)
+        self._lock = threading.Lock()
+        self._parts: _Parts | None = None
+        _open_databases.add(self)
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Connect, make or check the schema, take over what dead processes left.
+
+        Raises InvalidDatabaseUrl, EngineMissing, DatabaseUnavailable, SchemaMismatch.
+        """
+        database = cls(url)
+        database._opened()
+        return database
+
+    def __repr__(self) -> str:
+        return f"Database({self._address.label!r})"
+
+    def _opened(self) -> _Parts:
+        parts = self._parts
+        if parts is not None:
+            return parts
+        with self._lock:
+            if self._parts is None:
+                self._parts = self._connect()
+            return self._parts
+
+    def _connect(self) -> _Parts:
+        parts = _Parts(Link(self._address))
+        try:
+            parts.link.connection()
+        except BaseException:
+            parts.link.close()
+            raise
+        parts.writer.claim()
+        if parts.writer.directory is not None:
+            parts.writer.start()
+        weakref.finalize(self, parts.writer.abandon).atexit = False
+        return parts
+
+    def write(self, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep rows (table name, JSONEachRow object), all or none; they are in the spool file when this returns.
+
+        They reach the database within about 0.3 s, or when it is there again. Raises SpoolError (a full disk, a value that is
+        not JSON): then nothing is kept.
+        """
+        parts = self._parts or self._opened()
+        parts.writer.write(encode_record([table.encode() + b"\t" + encode_row(row) + b"\n" for table, row in rows]), rows)
+
+    def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
+        """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first.
+
+        Raises DatabaseUnavailable, QueryRefused, AfterFork.
+        """
+        parts = self._opened()
+        self._before_read(parts, flush)
+        return parts.link.read(lambda connection: connection.query(query))
+
+    def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
+        """The result as an Arrow table; raises like `query`. UInt128, UInt256 and UUID columns arrive as bytes: cast them to text."""
+        parts = self._opened()
+        self._before_read(parts, flush)
+        return parts.link.read(lambda connection: connection.arrow(query))
+
+    def _before_read(self, parts: _Parts, flush: bool) -> None:
+        if flush and not parts.link.forked:
+            parts.writer.flush()
+
+    def find_inference(self, inference_id: uuid.UUID) -> Target | None:
+        """What feedback on the inference is about; None when nobody knows the id.
+
+        An inference that waits in the spool is found there, whatever the database does. Raises DatabaseUnavailable, AfterFork.
+        """
+        parts = self._opened()
+        writer = parts.writer
+        found = writer.pending.inference(inference_id) or writer.orphans.inference(inference_id)
+        return found or self._find(parts, FIND_INFERENCE, inference_id)
+
+    def find_episode(self, episode_id: uuid.UUID) -> Target | None:
+        """The latest inference of the episode; like `find_inference` otherwise."""
+        parts = self._opened()
+        writer = parts.writer
+        found = writer.pending.episode(episode_id) or writer.orphans.episode(episode_id)
+        return found or self._find(parts, FIND_EPISODE, episode_id)
+
+    def _find(self, parts: _Parts, sql: str, wanted: uuid.UUID) -> Target | None:
+        rows = parts.link.read(lambda connection: connection.fetch(Query(sql, {"id": wanted})))
+        if not rows:
+            return None
+        row = rows[0]
+        return Target(row["function_name"], row["variant_name"], uuid.UUID(row["episode_id"]), row["function_type"])
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until all rows accepted so far are in the database. Raises DatabaseUnavailable when they cannot get there now."""
+        if self._parts is not None:
+            self._parts.writer.flush(timeout)
+
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Flush and let go of the connection, the chdb directory and the spool. The next call opens everything again.
+
+        A database in memory ends here. Rows that the database does not take now stay in the spool, which is logged.
+        """
+        with self._lock:
+            parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.close(timeout)
+
+    def status(self) -> dict[str, Any]:
+        """`database`, `spool` (directory or None), `pending_rows`, `refused_rows`, `last_error`, `open`."""
+        parts = self._parts
+        if parts is None:
+            return {
+                "database": self._address.label,
+                "spool": None,
+                "pending_rows": 0,
+                "refused_rows": 0,
+                "last_error": None,
+                "open": False,
+            }
+        return {
+            "database": parts.link.where,
+            "spool": str(parts.writer.directory) if parts.writer.directory else None,
+            "pending_rows": parts.writer.waiting_rows,
+            "refused_rows": parts.writer.refused_rows,
+            "last_error": parts.writer.last_error,
+            "open": True,
+        }
+
+
+def encode_row(row: Mapping[str, Any]) -> bytes:
+    """A row as one line of JSON. Lone surrogates become U+FFFD, as the database would store no such text."""
+    try:
+        return orjson.dumps(row)
+    except TypeError:
+        try:
+            return orjson.dumps(_clean(row))
+        except TypeError as error:
+            raise SpoolError(f"A row cannot be written as JSON: {error}") from error
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
+
+
+@atexit.register
+def _close_at_exit() -> None:
+    """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
+    for database in list(_open_databases):
+        database.close(EXIT_SECONDS)

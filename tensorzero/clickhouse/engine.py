@@ -1,0 +1,145 @@
+"""The chdb engine in this process: one directory (or memory) at a time, any number of handles to it.
+
+chdb keeps its engine alive while a handle is open, so handles are counted here by directory, and another directory is refused in
+words that name both. Handles are not shared between threads at the same moment: a call takes an idle one or opens one (0.3 ms).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, QueryRefused, StorageError
+from tensorzero.clickhouse.tables import quoted
+
+_lock = threading.Lock()
+_directory: str | None = None
+_handles = 0
+
+
+class Engine:
+    """Handles to the engine on `directory` (None: in memory). The engine itself ends with its last handle."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.path = str(directory) if directory else ":memory:"
+        self._lock = threading.Lock()
+        self._idle: list[tuple[str | None, Any]] = []
+        self._closed = False
+        self._keeper = open_handle(self.path)
+
+    @contextmanager
+    def handle(self, database: str | None = None) -> Iterator[Any]:
+        """One handle for one call. With a database, names are looked up there and JSON quotes 64-bit integers."""
+        with self._lock:
+            if self._closed:
+                raise DatabaseUnavailable(f"The database at {self.path} is closed")
+            found = next((pair for pair in self._idle if pair[0] == database), None)
+            if found:
+                self._idle.remove(found)
+        handle = found[1] if found else self._open(database)
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                keep = not self._closed and len(self._idle) < 8
+                if keep:
+                    self._idle.append((database, handle))
+            if not keep:
+                close_handle(handle)
+
+    def _open(self, database: str | None) -> Any:
+        handle = open_handle(self.path)
+        if database is not None:
+            try:
+                run_on(handle, f"USE {quoted(database)}", "Null")
+                run_on(handle, "SET output_format_json_quote_64bit_integers = 1", "Null")
+            except BaseException:
+                close_handle(handle)
+                raise
+        return handle
+
+    def close(self) -> None:
+        """Calls under way finish on their own handles; the engine ends with the last of them."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            handles, self._idle = [*(handle for _, handle in self._idle), self._keeper], []
+        for handle in handles:
+            close_handle(handle)
+
+    def raw_handles(self) -> list[Any]:
+        """What must never be freed in a forked child: see fork.py."""
+        return [*(handle for _, handle in self._idle), self._keeper]
+
+
+def open_handle(path: str) -> Any:
+    """A chdb connection. Raises EngineMissing, DatabaseHeld, or StorageError for a second directory."""
+    global _directory, _handles
+    chdb = _load()
+    with _lock:
+        if _handles and _directory != path:
+            raise StorageError(
+                f"chdb is open on `{_directory}` in this process and cannot open `{path}` too: one directory a process",
+                hint="Close the clients of the first directory, use another process, or use ?database= for a second database there.",
+            )
+        try:
+            handle = chdb.connect(path)
+        except RuntimeError as error:
+            raise _opening_error(path, str(error)) from error
+        _directory = path
+        _handles += 1
+    return handle
+
+
+def close_handle(handle: Any) -> None:
+    global _handles
+    with _lock:
+        handle.close()
+        _handles -= 1
+
+
+def run_on(handle: Any, sql: str | bytes, form: str, parameters: Mapping[str, str] | None = None) -> bytes:
+    """One statement on one handle; its result in the given format. Raises QueryRefused."""
+    try:
+        return handle.query(sql, form, params=dict(parameters or {})).bytes()
+    except RuntimeError as error:
+        raise refusal(str(error)) from error
+
+
+def refusal(text: str) -> QueryRefused:
+    """ClickHouse's error text as an exception with its code."""
+    start = text.find("Code: ")
+    text = text[start:] if start > 0 else text
+    digits = text[len("Code: ") :].partition(".")[0] if text.startswith("Code: ") else ""
+    return QueryRefused(text.strip(), code=int(digits) if digits.isdigit() else None)
+
+
+def _load() -> Any:
+    if sys.platform == "win32":
+        raise EngineMissing("chdb does not exist for Windows", hint="Use a ClickHouse server, or run this in WSL.")
+    try:
+        import chdb
+    except ImportError as error:
+        raise EngineMissing(
+            "A chdb:// database needs the package `chdb`",
+            hint="pip install 'tensorzero[notebook]', or use a ClickHouse server.",
+        ) from error
+    return chdb
+
+
+def _opening_error(path: str, text: str) -> StorageError:
+    if "cannot connect with different path" in text:
+        return StorageError(
+            f"chdb is open in this process on another directory than `{path}`: {text.strip()}", hint="One directory a process."
+        )
+    if "Error initializing EmbeddedServer" in text:
+        return DatabaseHeld(
+            f"The chdb directory `{path}` could not be opened: another program holds it, or it cannot be written. ({text.strip()})",
+            hint="Close the program that uses chdb on that directory.",
+        )
+    return StorageError(f"The chdb directory `{path}` could not be opened: {text.strip()}")

@@ -1,0 +1,218 @@
+"""Several processes on one chdb directory: one holds it, the others ask it.
+
+The lock file `<directory>.lock` lies beside the directory, mode 0600. Whoever has it locked runs the engine, serves it on loopback and
+writes `{"pid", "port", "token"}` into it. The lock dies with its process, so the next one that needs the database takes over; a file
+left by a dead process is never in the way. A process that was forked from one that ran chdb only ever asks: chdb does not survive a fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.clickhouse.engine import Engine
+from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing
+from tensorzero.clickhouse.file_lock import try_lock
+from tensorzero.clickhouse.url import ServerAddress
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.holder_endpoint import Endpoint
+
+USER = "tensorzero"
+PING_SECONDS = 5.0
+ELECTION_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another process holds the directory and serves it here."""
+
+    pid: int
+    port: int
+    token: str = field(repr=False)
+
+    def address(self, database: str) -> ServerAddress:
+        return ServerAddress("127.0.0.1", self.port, secure=False, database=database, user=USER, password=self.token)
+
+
+class Holder:
+    """This process's part in one directory, shared by all its databases. `settle` says where the engine is now."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+        self.users = 0
+        self.may_hold = True
+        self._lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._endpoint: Endpoint | None = None
+        self._descriptor = -1
+
+    @property
+    def lock_path(self) -> Path:
+        assert self.directory is not None
+        return self.directory.with_name(self.directory.name + ".lock")
+
+    def settle(self) -> Engine | Elsewhere:
+        """The engine in this process, or where another process serves it. Raises DatabaseHeld, DatabaseUnavailable."""
+        with self._lock:
+            if self._engine is not None:
+                return self._engine
+            if self.directory is None:
+                return self._open_in_memory()
+            return self._elect(self.directory)
+
+    def _open_in_memory(self) -> Engine:
+        if not self.may_hold:
+            raise DatabaseUnavailable(
+                "A chdb database in memory belongs to the process that made it, not to its forked children"
+            )
+        self._engine = Engine(None)
+        return self._engine
+
+    def _elect(self, directory: Path) -> Engine | Elsewhere:
+        if sys.platform == "win32":
+            raise EngineMissing("chdb does not exist for Windows", hint="Use a ClickHouse server, or run this in WSL.")
+        give_up = time.monotonic() + ELECTION_SECONDS
+        while True:
+            if self.may_hold and self._try_hold(directory):
+                assert self._engine is not None
+                return self._engine
+            other = read_holder(self.lock_path)
+            if other is not None and self._answers(other):
+                return other
+            if not self.may_hold:
+                raise DatabaseUnavailable(
+                    f"No process serves the chdb directory `{directory}` now, and a forked child cannot open it"
+                )
+            if time.monotonic() > give_up:
+                who = f"process {other.pid}" if other else "another process"
+                raise DatabaseHeld(
+                    f"The chdb directory `{directory}` is held by {who}, which does not serve it",
+                    hint=f"End {who}, or use another directory.",
+                )
+            time.sleep(0.05)
+
+    def _try_hold(self, directory: Path) -> bool:
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            return False
+        try:
+            os.ftruncate(descriptor, 0)
+            from tensorzero.clickhouse.holder_endpoint import Endpoint
+
+            self._engine = Engine(directory)
+            token = secrets.token_urlsafe(32)
+            self._endpoint = Endpoint(self._engine, lambda user, given: user == USER and hmac.compare_digest(given, token))
+            os.write(descriptor, json.dumps({"pid": os.getpid(), "port": self._endpoint.port, "token": token}).encode())
+        except BaseException:
+            self._let_go()
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def _answers(self, other: Elsewhere) -> bool:
+        """Whether the holder serves. One that lives and does not answer is named in DatabaseHeld."""
+        import http.client
+
+        connection = http.client.HTTPConnection("127.0.0.1", other.port, timeout=PING_SECONDS)
+        try:
+            connection.request("GET", "/ping", headers={"X-ClickHouse-User": USER, "X-ClickHouse-Key": other.token})
+            return connection.getresponse().status == 200
+        except TimeoutError as error:
+            raise DatabaseHeld(
+                f"The chdb directory `{self.directory}` is held by process {other.pid}, which has not answered for {PING_SECONDS:g} s",
+                hint=f"Wait for process {other.pid}, or end it (kill {other.pid}); its rows and yours are kept.",
+            ) from error
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def check(self, other: Elsewhere) -> bool:
+        """Ask again whether a holder found earlier still serves; raises DatabaseHeld when it hangs."""
+        return self._answers(other)
+
+    def _let_go(self) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        engine, self._engine = self._engine, None
+        if endpoint is not None:
+            endpoint.close()
+        if engine is not None:
+            engine.close()
+
+    def release(self) -> None:
+        """Close the engine and give the directory free."""
+        with self._lock:
+            self._let_go()
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def forget_after_fork(self) -> list[Any]:
+        """In a forked child: drop the parent's lock and sockets; returns what must never be freed here."""
+        self._lock = threading.RLock()
+        kept: list[Any] = []
+        if self._engine is not None:
+            kept = [self._engine, *self._engine.raw_handles()]
+        self._engine = None
+        if self._endpoint is not None:
+            self._endpoint.forget_after_fork()
+            kept.append(self._endpoint)
+            self._endpoint = None
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self.may_hold = False
+        return kept
+
+
+_registry: dict[str, Holder] = {}
+_registry_lock = threading.Lock()
+
+
+def borrow(directory: Path | None) -> Holder:
+    """This process's holder for the directory, with one user more."""
+    with _registry_lock:
+        holder = _registry.setdefault(str(directory), Holder(directory))
+        holder.users += 1
+        return holder
+
+
+def give_back(holder: Holder) -> None:
+    """One user less; the last one closes the engine and frees the directory."""
+    with _registry_lock:
+        holder.users -= 1
+        if holder.users > 0:
+            return
+        if _registry.get(str(holder.directory)) is holder:
+            del _registry[str(holder.directory)]
+    holder.release()
+
+
+def holders() -> list[Holder]:
+    return list(_registry.values())
+
+
+def reset_registry_after_fork() -> None:
+    global _registry_lock
+    _registry_lock = threading.Lock()
+
+
+def read_holder(lock_path: Path) -> Elsewhere | None:
+    """What the holder wrote into its lock file; None where nothing readable stands there (yet)."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(lock_path.read_bytes())
+        return Elsewhere(int(found["pid"]), int(found["port"]), str(found["token"]))
+    return None

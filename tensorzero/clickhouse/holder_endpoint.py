@@ -1,0 +1,307 @@
+"""Enough of ClickHouse's HTTP interface, over the chdb engine of this process, for clickhouse-connect and our own delivery.
+
+The process that holds a chdb directory serves it to the other processes of the same user: on loopback only, with a token that
+stands in a file of mode 0600. Run as a program it is a small ClickHouse server for tests:
+
+    python -m tensorzero.clickhouse.holder_endpoint --path DIR --port N [--user U --password P]
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import gzip
+import hmac
+import json
+import re
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+from tensorzero.clickhouse.engine import Engine, close_handle, open_handle, refusal, run_on
+from tensorzero.clickhouse.errors import QueryRefused, StorageError
+from tensorzero.clickhouse.tables import quoted
+
+# What clients of ClickHouse put beside the settings in a request's query string; the engine knows none of it.
+TRANSPORT_KEYS = frozenset(
+    [
+        "query",
+        "database",
+        "default_format",
+        "user",
+        "password",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "query_id",
+        "quota_key",
+        "compress",
+        "decompress",
+        "wait_end_of_query",
+        "client_protocol_version",
+        "role",
+        "send_progress_in_http_headers",
+        "http_headers_progress_interval_ms",
+        "enable_http_compression",
+        "buffer_size",
+    ]
+)
+_STREAMED = re.compile(rb"\bFORMAT\s+(Native|TabSeparated|TSV|CSV|RowBinary|JSONEachRow)\s*;?\s*\Z", re.IGNORECASE)
+_READS = re.compile(rb"\s*(SELECT|WITH)\b", re.IGNORECASE)
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_HTTP_STATUS = {60: 404, 81: 404, 16: 404, 47: 404, 62: 400, 516: 403, 117: 400}
+
+
+class Endpoint:
+    """A listening socket on 127.0.0.1 with a thread for each connection. `check(user, password)` lets a request in."""
+
+    def __init__(self, engine: Engine, check: Callable[[str, str], bool], *, port: int = 0, open_ping: bool = False) -> None:
+        self.engine = engine
+        self.check = check
+        self.open_ping = open_ping
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: set[socket.socket] = set()
+        self._busy = 0
+        self._quiet = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._accept, name="tensorzero-chdb-endpoint", daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, address = self._listener.accept()
+            except OSError:
+                return
+            if self._closing:
+                client.close()
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._quiet:
+                self._sockets.add(client)
+            threading.Thread(target=self._serve, args=(client, address), name="tensorzero-chdb-client", daemon=True).start()
+
+    def _serve(self, client: socket.socket, address: Any) -> None:
+        try:
+            with contextlib.suppress(OSError):
+                _Handler(client, address, self)  # type: ignore[arg-type] - it only reads our attributes
+        finally:
+            with self._quiet:
+                self._sockets.discard(client)
+            client.close()
+
+    @contextlib.contextmanager
+    def working(self) -> Any:
+        """Counts a request under way, so that closing waits for it."""
+        with self._quiet:
+            if self._closing:
+                raise QueryRefused("Code: 210. DB::Exception: The database is being closed. (NETWORK_ERROR)", code=210)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._quiet:
+                self._busy -= 1
+                self._quiet.notify_all()
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Stop listening, let requests under way finish (up to `timeout` seconds), cut every connection."""
+        with self._quiet:
+            self._closing = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._busy == 0, timeout)
+            sockets = list(self._sockets)
+        for client in sockets:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout)
+
+    def forget_after_fork(self) -> None:
+        """In a forked child: close the copies of the parent's sockets, so that they end with the parent."""
+        self._listener.close()
+        for client in list(self._sockets):
+            client.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Any
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Nothing: a query is not news."""
+
+    def do_GET(self) -> None:
+        self._answer(b"")
+
+    def do_POST(self) -> None:
+        self._answer(self._read_body())
+
+    def _answer(self, body: bytes) -> None:
+        target = urlsplit(self.path)
+        arguments = dict(parse_qsl(target.query, keep_blank_values=True))
+        if target.path == "/ping" and (self.server.open_ping or self._allowed(arguments)):
+            self._send(200, b"Ok.\n")
+        elif not self._allowed(arguments):
+            self._send_error(QueryRefused("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)", code=516))
+        else:
+            self._execute(arguments, body)
+
+    def _allowed(self, arguments: Mapping[str, str]) -> bool:
+        user, password = arguments.get("user", ""), arguments.get("password", "")
+        if "X-ClickHouse-User" in self.headers:
+            user, password = self.headers["X-ClickHouse-User"], self.headers.get("X-ClickHouse-Key", "")
+        elif self.headers.get("Authorization", "").startswith("Basic "):
+            try:
+                plain = base64.b64decode(self.headers["Authorization"][6:]).decode()
+            except ValueError:
+                return False
+            user, _, password = plain.partition(":")
+        return self.server.check(user, password)
+
+    def _read_body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            pieces: list[bytes] = []
+            while length := int(self.rfile.readline().split(b";")[0], 16):
+                pieces.append(self.rfile.read(length))
+                self.rfile.readline()
+            self.rfile.readline()
+            body = b"".join(pieces)
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+
+    def _execute(self, arguments: dict[str, str], body: bytes) -> None:
+        kind = self.headers.get("Content-Type", "")
+        if kind.startswith("multipart/form-data"):
+            arguments |= multipart_fields(kind, body)
+            body = b""
+        parts = [part for part in (arguments.get("query", "").encode(), body) if part]
+        statement = b"\n".join(parts)
+        try:
+            with self.server.working():
+                handle = open_handle(self.server.engine.path)
+                try:
+                    prepare_handle(handle, arguments)
+                    parameters = {name[6:]: value for name, value in arguments.items() if name.startswith("param_")}
+                    self._run(handle, statement, parameters, arguments.get("default_format", "TabSeparated"))
+                finally:
+                    close_handle(handle)
+        except StorageError as error:
+            self._send_error(error)
+
+    def _run(self, handle: Any, statement: bytes, parameters: dict[str, str], form: str) -> None:
+        if _READS.match(statement) and (found := _STREAMED.search(statement)):
+            self._stream(handle, statement.decode(), parameters, found[1].decode())
+        else:
+            self._send(200, run_on(handle, statement, form, parameters), form)
+
+    def _stream(self, handle: Any, statement: str, parameters: dict[str, str], form: str) -> None:
+        """Send the result block by block: a large one never stands in memory whole."""
+        try:
+            stream = handle.send_query(statement, form, params=parameters)
+            first = next(stream, None)
+        except RuntimeError as error:
+            raise refusal(str(error)) from error
+        self.send_response(200)
+        self._send_clickhouse_headers(form)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            while first is not None:
+                self._send_chunk(first.bytes())
+                first = next(stream, None)
+        except RuntimeError:
+            self.close_connection = True  # without the last chunk the client knows that the result is cut
+            return
+        finally:
+            stream.close()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _send_chunk(self, data: bytes) -> None:
+        if data:
+            self.wfile.write(b"%x\r\n" % len(data))
+            self.wfile.write(data)
+            self.wfile.write(b"\r\n")
+
+    def _send(self, status: int, body: bytes, form: str = "TabSeparated", code: int | None = None) -> None:
+        self.send_response(status)
+        self._send_clickhouse_headers(form)
+        if code is not None:
+            self.send_header("X-ClickHouse-Exception-Code", str(code))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_clickhouse_headers(self, form: str) -> None:
+        self.send_header("X-ClickHouse-Summary", "{}")
+        self.send_header("X-ClickHouse-Format", form)
+        self.send_header("Content-Type", "application/octet-stream")
+
+    def _send_error(self, error: StorageError) -> None:
+        code = error.code if isinstance(error, QueryRefused) and error.code is not None else 1001
+        self._send(_HTTP_STATUS.get(code, 500), error.message.encode(), code=code)
+
+
+def prepare_handle(handle: Any, arguments: Mapping[str, str]) -> None:
+    """Apply a request's database and settings to its own fresh handle."""
+    if database := arguments.get("database"):
+        run_on(handle, f"USE {quoted(database)}", "Null")
+    for name, value in arguments.items():
+        if name in TRANSPORT_KEYS or name.startswith("param_") or not _SETTING.match(name):
+            continue
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        run_on(handle, f"SET {name} = '{escaped}'", "Null")
+
+
+def multipart_fields(content_type: str, body: bytes) -> dict[str, str]:
+    """The plain fields of a form: how long parameters travel."""
+    found = re.search(r'boundary="?([^";]+)"?', content_type)
+    if not found:
+        return {}
+    fields: dict[str, str] = {}
+    for part in body.split(b"--" + found[1].encode())[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = re.search(rb'name="([^"]*)"', head)
+        if name:
+            fields[unquote_plus(name[1].decode())] = value[:-2].decode()
+    return fields
+
+
+def main() -> None:
+    """Serve a directory until SIGTERM: a real ClickHouse engine behind HTTP, for tests."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--path", required=True, type=Path)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--user", default="default")
+    parser.add_argument("--password", default="")
+    options = parser.parse_args()
+    expected = f"{options.user}:{options.password}".encode()
+    engine = Engine(options.path.resolve())
+    endpoint = Endpoint(
+        engine,
+        lambda user, password: hmac.compare_digest(f"{user}:{password}".encode(), expected),
+        port=options.port,
+        open_ping=True,
+    )
+    print(json.dumps({"port": endpoint.port}), flush=True)
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    stopped.wait()
+    endpoint.close()
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A database's connection as it is now: found again after an outage, or after the holder of a chdb directory went away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tensorzero.clickhouse import schema
+from tensorzero.clickhouse.connection import INSERT_SETTINGS, Connection, EngineConnection, ServerConnection
+from tensorzero.clickhouse.engine import Engine
+from tensorzero.clickhouse.errors import AfterFork, DatabaseUnavailable
+from tensorzero.clickhouse.holder import Elsewhere, Holder, borrow, give_back
+from tensorzero.clickhouse.url import Address, EngineAddress, ServerAddress
+
+T = TypeVar("T")
+
+IDLE_SECONDS = 2.0
+"""A holder in another process is asked whether it still answers after this long without a call."""
+
+
+class Link:
+    """Thread-safe. `connection` gives a working connection with the schema made or checked; `lost` forgets one that failed."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.forked = False
+        self._lock = threading.RLock()
+        self._holder: Holder | None = None
+        self._connection: Connection | None = None
+        self._elsewhere: Elsewhere | None = None
+        self._prepared: schema.Prepared | None = None
+        self._used = 0.0
+
+    @property
+    def prepared(self) -> schema.Prepared | None:
+        return self._prepared
+
+    @property
+    def where(self) -> str:
+        """Who has the database: for messages and `status`."""
+        if isinstance(self.address, ServerAddress):
+            return self.address.label
+        if self._elsewhere is not None:
+            return f"{self.address.label} (held by process {self._elsewhere.pid})"
+        return self.address.label
+
+    def connection(self) -> Connection:
+        with self._lock:
+            self._check_elsewhere()
+            connection = self._connection or self._connect()
+            if self._prepared is None:
+                self._prepared = schema.prepare(connection.run, self.address.database)
+            self._used = time.monotonic()
+            return connection
+
+    def _connect(self) -> Connection:
+        address = self.address
+        if isinstance(address, ServerAddress):
+            connection = ServerConnection(address)
+            connection.ping()
+        else:
+            connection = self._connect_to_engine(address)
+        self._connection = connection
+        return connection
+
+    def _connect_to_engine(self, address: EngineAddress) -> Connection:
+        if self._holder is None:
+            self._holder = borrow(address.directory)
+        place = self._holder.settle()
+        if isinstance(place, Engine):
+            self._elsewhere = None
+            return EngineConnection(place, address.database)
+        self._elsewhere = place
+        return ServerConnection(place.address(address.database), insert_settings=INSERT_SETTINGS, compress=False)
+
+    def _check_elsewhere(self) -> None:
+        if self._elsewhere is None or self._holder is None or time.monotonic() - self._used < IDLE_SECONDS:
+            return
+        if not self._holder.check(self._elsewhere):
+            self._drop()
+
+    def lost(self, connection: Connection) -> None:
+        """`connection` failed: the next call looks for the database again. The engine in this process is kept."""
+        with self._lock:
+            if connection is self._connection and not isinstance(connection, EngineConnection):
+                self._drop()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        self._elsewhere = None
+        if connection is not None:
+            connection.close()
+
+    def read(self, ask: Callable[[Connection], T]) -> T:
+        """Run a read; one that failed because the holder went away is run again at its successor. Raises AfterFork."""
+        if self.forked:
+            raise AfterFork(
+                "This process was forked from one that has a chdb database open, and chdb cannot be read across a fork",
+                hint="Read in the parent, or start workers with the `spawn` method; what a forked child writes is kept.",
+            )
+        for last in (False, False, True):
+            connection = self.connection()
+            try:
+                return ask(connection)
+            except DatabaseUnavailable:
+                moved = self._elsewhere is not None
+                self.lost(connection)
+                if last or not moved:
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        with self._lock:
+            self._drop()
+            holder, self._holder = self._holder, None
+        if holder is not None:
+            give_back(holder)
+
+    def forget_after_fork(self) -> list[Any]:
+        """In a forked child: nothing of the parent's connections is used or freed; returns what must never be freed."""
+        kept: list[Any] = [self._connection]
+        if isinstance(self._connection, EngineConnection):
+            kept += self._connection.raw_handles()
+        self._lock = threading.RLock()
+        self._connection = None
+        self._elsewhere = None
+        self.forked = isinstance(self.address, EngineAddress)
+        return kept

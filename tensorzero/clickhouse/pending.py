@@ -1,0 +1,61 @@
+"""Inferences that were accepted and are not in the database yet: feedback on them is as good as on stored ones."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tensorzero.clickhouse.tables import TARGET_TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What feedback can be about. For an episode: its latest inference."""
+
+    function_name: str
+    variant_name: str
+    episode_id: uuid.UUID
+    function_type: str
+
+
+class PendingTargets:
+    """Targets by inference and by episode, forgotten in the order of writing. The caller holds its own lock while changing it."""
+
+    def __init__(self) -> None:
+        self._inferences: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._episodes: dict[str, str] = {}
+        self._order: deque[tuple[int, str]] = deque()
+
+    def add(self, position: int, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Remember the inferences among `rows` until `forget(position)`."""
+        for table, row in rows:
+            if table in TARGET_TABLES:
+                inference_id = str(row["id"])
+                self._inferences[inference_id] = (table, row)
+                self._episodes[str(row["episode_id"])] = inference_id
+                self._order.append((position, inference_id))
+
+    def forget(self, position: int) -> None:
+        """Everything up to `position` is in the database."""
+        while self._order and self._order[0][0] <= position:
+            inference_id = self._order.popleft()[1]
+            _, row = self._inferences.pop(inference_id, ("", {}))
+            episode_id = str(row.get("episode_id"))
+            if self._episodes.get(episode_id) == inference_id:
+                del self._episodes[episode_id]
+
+    def inference(self, inference_id: uuid.UUID) -> Target | None:
+        found = self._inferences.get(str(inference_id))
+        return _target(*found) if found else None
+
+    def episode(self, episode_id: uuid.UUID) -> Target | None:
+        inference_id = self._episodes.get(str(episode_id))
+        found = self._inferences.get(inference_id) if inference_id else None
+        return _target(*found) if found else None
+
+
+def _target(table: str, row: Mapping[str, Any]) -> Target:
+    return Target(str(row["function_name"]), str(row["variant_name"]), uuid.UUID(str(row["episode_id"])), TARGET_TABLES[table])

@@ -1,0 +1,38 @@
+"""Where rows wait: beside a chdb directory, else in the user's state directory, or where TENSORZERO_SPOOL_DIR says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from tensorzero.clickhouse.url import Address, ServerAddress
+
+
+def spool_directory(address: Address) -> Path | None:
+    """The directory for this database's spool files; None for a database in memory. No password is part of it."""
+    override = os.environ.get("TENSORZERO_SPOOL_DIR")
+    if isinstance(address, ServerAddress):
+        return (Path(override).expanduser() if override else state_directory() / "tensorzero" / "spool") / address.key
+    if address.directory is None:
+        return None
+    name = database_name(address.database)
+    if override:
+        return Path(override).expanduser() / f"chdb-{address.key}-{name}"
+    return address.directory.with_name(address.directory.name + ".spool") / name
+
+
+def state_directory() -> Path:
+    """The user's directory for state that outlives a process."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+
+
+def database_name(database: str) -> str:
+    """The database's name as a file name, distinct for distinct names."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in database)[:60]
+    return plain if plain == database else f"{plain}-{hashlib.sha256(database.encode()).hexdigest()[:8]}"

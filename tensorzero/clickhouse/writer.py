@@ -1,0 +1,314 @@
+"""Rows from the spool to the database: one thread for each database, in batches, in order, for as long as an outage lasts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused, StorageError
+from tensorzero.clickhouse.link import Link
+from tensorzero.clickhouse.pending import PendingTargets
+from tensorzero.clickhouse.refused import REFUSAL_CODES, set_aside
+from tensorzero.clickhouse.replay import complete
+from tensorzero.clickhouse.spool import Row, RowStore, Segment, claim_orphans, segment_batches
+from tensorzero.clickhouse.tables import INFERENCE_TABLES, delivery_rank
+
+BATCH_ROWS = 1000
+BATCH_SECONDS = 0.2
+SCAN_SECONDS = 2.0
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+logger = logging.getLogger("tensorzero")
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the thread was told to end
+    """The rest stays in the spool."""
+
+
+class Writer:
+    """Delivers what `store` holds, and what dead processes left in `directory`. Thread-safe."""
+
+    def __init__(self, store: RowStore, link: Link, directory: Path | None, *, delivers: bool = True) -> None:
+        self.pending = PendingTargets()
+        self.orphans = PendingTargets()
+        self.directory = directory
+        self.last_error: str | None = None
+        self.refused_rows = 0
+        self._store = store
+        self._link = link
+        self._delivers = delivers
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._wake = threading.Event()
+        self._resting = True
+        self._written = 0
+        self._settled = 0
+        self._attempts = 0
+        self._hurry = False
+        self._stopping = False
+        self._claimed: list[Segment] = []
+        self._thread: threading.Thread | None = None
+
+    # What callers use
+
+    def write(self, record: bytes, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Keep one record. Raises SpoolError: then nothing of it is kept."""
+        with self._lock:
+            self._store.append(record)
+            self._written += len(rows)
+            self.pending.add(self._written, rows)
+            waiting = self._written - self._settled
+        if self._resting and (waiting == len(rows) or waiting >= BATCH_ROWS):
+            self._wake.set()
+        if self._thread is None:
+            self.start()
+
+    def start(self) -> None:
+        """Start the thread, once; in a process that may not deliver, do nothing."""
+        with self._lock:
+            if self._thread is not None or not self._delivers or self._stopping:
+                return
+            self._thread = threading.Thread(target=self._run, name="tensorzero-writer", daemon=True)
+            self._thread.start()
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until every row accepted before this call is in the database.
+
+        Raises DatabaseUnavailable when an attempt made meanwhile fails, or when `timeout` seconds pass.
+        """
+        if not self._delivers:
+            return
+        with self._lock:
+            goal = self._written
+            if self._settled >= goal and not self._claimed:
+                return
+            attempts = self._attempts
+            self._hurry = True
+            self._wake.set()
+            done = self._changed.wait_for(
+                lambda: (self._settled >= goal and not self._claimed) or self._attempts > attempts + 1 or self._stopping,
+                timeout,
+            )
+            if self._settled >= goal and not self._claimed:
+                return
+            waiting, reason = self._written - self._settled, self.last_error
+        raise DatabaseUnavailable(
+            f"{waiting} rows are not in the database yet: {reason or ('the flush took too long' if not done else 'closed')}",
+            hint="They are kept, and written as soon as the database takes them.",
+        )
+
+    @property
+    def waiting_rows(self) -> int:
+        return self._written - self._settled
+
+    def stop(self, timeout: float) -> bool:
+        """Deliver what can be delivered within `timeout` seconds, then end the thread; False when it is stuck in a call."""
+        until = time.monotonic() + timeout
+        if self._thread is not None:
+            try:
+                self.flush(timeout)
+            except StorageError as error:
+                if self.waiting_rows:
+                    logger.warning("%d rows wait in %s for the next start: %s", self.waiting_rows, self._place, error.message)
+        with self._lock:
+            self._stopping = True
+            self._changed.notify_all()
+        self._wake.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(max(0.1, until - time.monotonic()) + 0.5)
+            if self._thread.is_alive():
+                return False
+        self._store.close()
+        return True
+
+    def abandon(self) -> None:
+        """End the thread without waiting: it flushes once and lets go of everything. Safe from a garbage collector."""
+        self._stopping = True
+
+    @property
+    def _place(self) -> str:
+        return f"the spool `{self.directory}`" if self.directory else "memory"
+
+    # The thread
+
+    def _run(self) -> None:
+        scanned = -SCAN_SECONDS
+        try:
+            while True:
+                if self.directory and time.monotonic() - scanned >= SCAN_SECONDS:
+                    self.claim()
+                    scanned = time.monotonic()
+                self._deliver_orphans()
+                if not self._deliver_own():
+                    if self._stopping:
+                        return
+                    self._wake.wait(SCAN_SECONDS)
+                self._wake.clear()
+                self._gather_batch()
+        except Stopped:
+            return
+        finally:
+            for segment in self._claimed:
+                segment.release()
+
+    def _gather_batch(self) -> None:
+        """Let a batch come together: a quarter of a second at most, less when it is full or somebody waits."""
+        if self._hurry or self._stopping or not self.waiting_rows or self.waiting_rows >= BATCH_ROWS:
+            return
+        self._wake.wait(BATCH_SECONDS)
+        self._wake.clear()
+
+    def _deliver_own(self) -> bool:
+        """Everything that waits now; False when there was nothing."""
+        found = False
+        self._resting = False
+        try:
+            while (batch := self._read_own()) is not None:
+                found = True
+                self._deliver(batch.rows, ask=False)
+                with self._lock:
+                    self._store.settle(batch)
+                    self._settled += len(batch.rows)
+                    self.pending.forget(self._settled)
+                    self._changed.notify_all()
+            self._hurry = False
+        finally:
+            self._resting = True
+        return found
+
+    def _read_own(self) -> Any:
+        while True:
+            try:
+                return self._store.read(BATCH_ROWS)
+            except OSError as error:
+                self._note_failure(StorageError(f"The spool cannot be read: {error}"))
+                self._pause(1.0)
+
+    def claim(self) -> None:
+        """Take over files of dead processes; from then on feedback on their inferences is accepted."""
+        if self.directory is None:
+            return
+        for segment in claim_orphans(self.directory):
+            with self._lock:
+                self._claimed.append(segment)
+                for batch in segment_batches(segment, BATCH_ROWS):
+                    targets = [
+                        (table, orjson.loads(row)) for table, row in batch.rows if table in ("ChatInference", "JsonInference")
+                    ]
+                    self.orphans.add(1, targets)
+
+    def _deliver_orphans(self) -> None:
+        """Inferences of all files first, then the feedback: it may be about another file's inferences."""
+        if not self._claimed:
+            return
+        segments = list(self._claimed)
+        for first in (True, False):
+            for segment in segments:
+                for batch in segment_batches(segment, BATCH_ROWS):
+                    rows = [row for row in batch.rows if (row[0] in INFERENCE_TABLES) is first]
+                    self._deliver(rows, ask=True)
+        with self._lock:
+            for segment in segments:
+                if segment.damaged:
+                    logger.warning("The spool file `%s` is damaged; it is kept as .damaged beside it", segment.path)
+                segment.mark(segment.size)
+                segment.remove()
+                self._claimed.remove(segment)
+            self.orphans.forget(1)
+            self._changed.notify_all()
+
+    def _deliver(self, rows: Iterable[Row], *, ask: bool) -> None:
+        groups: dict[str, list[bytes]] = {}
+        for table, line in rows:
+            groups.setdefault(table, []).append(line)
+        for table in sorted(groups, key=delivery_rank):
+            self._deliver_table(table, groups[table], ask=ask)
+
+    def _deliver_table(self, table: str, lines: list[bytes], *, ask: bool) -> None:
+        """Until the rows are in the database or set aside. After any failure the database is asked what it has."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                refused = self._attempt(table, lines, ask=ask)
+            except StorageError as error:
+                self._note_failure(error)
+                self._pause(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                ask = True
+                continue
+            if refused is None:
+                self._note_success()
+                return
+            ask = True
+            if len(lines) > 1:
+                middle = len(lines) // 2
+                self._deliver_table(table, lines[:middle], ask=True)
+                self._deliver_table(table, lines[middle:], ask=True)
+                return
+            if self._set_aside(table, lines[0], refused):
+                return
+
+    def _attempt(self, table: str, lines: list[bytes], *, ask: bool) -> QueryRefused | None:
+        """One insert; the refusal when the rows themselves are wrong. Raises StorageError for what may pass."""
+        connection = self._link.connection()
+        try:
+            if ask:
+                complete(connection, self._link.address.database, table, lines)
+            else:
+                connection.insert(table, b"\n".join(lines))
+        except QueryRefused as error:
+            if error.code in REFUSAL_CODES:
+                return error
+            self._link.lost(connection)
+            raise
+        except DatabaseUnavailable:
+            self._link.lost(connection)
+            raise
+        return None
+
+    def _set_aside(self, table: str, line: bytes, error: QueryRefused) -> bool:
+        try:
+            place = set_aside(self.directory, table, line, error.message)
+        except OSError as failure:
+            self._note_failure(StorageError(f"A refused row could not be set aside: {failure}"))
+            self._pause(1.0)
+            return False
+        self.refused_rows += 1
+        self.last_error = error.message
+        logger.error("ClickHouse refused a row of %s; it is kept in %s: %s", table, place, error.message)
+        return True
+
+    def _note_failure(self, error: StorageError) -> None:
+        with self._lock:
+            first = self.last_error is None
+            self.last_error = error.message
+            self._attempts += 1
+            self._changed.notify_all()
+        if first:
+            logger.warning(
+                "Rows wait in %s: %s does not take them (%s). They are written when it does.",
+                self._place,
+                self._link.where,
+                error.message,
+            )
+
+    def _note_success(self) -> None:
+        if self.last_error is not None and not self.refused_rows:
+            logger.warning("%s takes rows again", self._link.where)
+            self.last_error = None
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before another try; a flush or a stop ends it early."""
+        if self._stopping:
+            raise Stopped
+        self._wake.wait(seconds)
+        self._wake.clear()
+        if self._stopping:
+            raise Stopped
