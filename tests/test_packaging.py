@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["pandas", "pyarrow", "clickhouse_connect", "chdb", "pyreqwest", "pycurl", "httpx", "minijinja", "tensorzero.gateway"]
+
+
+ASK_DUMMY = """
+from tensorzero import TensorZeroGateway
+client = TensorZeroGateway.build_embedded()
+question = {"messages": [{"role": "user", "content": "hi"}]}
+print(client.inference(model_name="dummy::good", input=question).usage.output_tokens)
+"""
 
 
 def run(*command: str, timeout_s: int = 300) -> str:
@@ -59,19 +68,31 @@ def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path
     assert run(python, "-W", "ignore", "-c", program).strip() == "1"
 
 
+def find_python_3_10() -> str | None:
+    """An interpreter of the oldest version supported."""
+    installed = sorted(Path.home().glob(".pyenv/versions/3.10.*/bin/python"))
+    candidates = [shutil.which("python3.10"), *map(str, installed)]
+    for candidate in filter(None, candidates):
+        done = subprocess.run(
+            [candidate, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True, check=False
+        )
+        if done.stdout.strip() == "(3, 10)":
+            return candidate
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_python_3_10_runs_the_client_with_the_base_packages_alone(tmp_path: Path) -> None:
+    python = find_python_3_10()
+    if python is None:
+        pytest.skip("no Python 3.10 on this machine")
+    run(python, "-m", "venv", str(tmp_path / "venv"))
+    python = str(tmp_path / "venv" / "bin" / "python")
+    run(python, "-m", "pip", "install", "--quiet", str(ROOT), timeout_s=500)
+    assert run(python, "-W", "ignore", "-c", ASK_DUMMY).strip() == "1"
+
+
 def test_importing_tensorzero_brings_in_nothing_heavy() -> None:
     program = f"import sys, tensorzero; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert run(sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}").strip() == "[]"
-
-
-def test_the_http_client_works_where_pyreqwest_is_missing() -> None:
-    program = (
-        "import sys\n"
-        f"sys.path.insert(0, {str(ROOT)!r})\n"
-        "sys.modules['pyreqwest'] = sys.modules['pycurl'] = None\n"
-        "from tensorzero import TensorZeroGateway\n"
-        "client = TensorZeroGateway.build_embedded()\n"
-        "question = {'messages': [{'role': 'user', 'content': 'hi'}]}\n"
-        "print(client.inference(model_name='dummy::good', input=question).usage.output_tokens)\n"
-    )
-    assert run(sys.executable, "-W", "ignore", "-c", program).strip() == "1"
