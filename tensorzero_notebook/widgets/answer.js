@@ -241,28 +241,45 @@ class AnswerPanel {
   }
 }
 
-// What both widgets share: the way to the kernel and back. `draw(view)` shows the synced `view` trait.
-function bindPanel(model, el, root, panel, draw) {
-  // Lab's one-letter commands must not run while the focus is in here.
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
-  el.append(root);
-  const onMessage = (message) => panel.message(message);
-  const onView = () => draw(model.get("view"));
-  const onSnapshot = () => panel.snapshot(model.get("snapshot"));
+// What both widgets share: the way to the kernel and back. Listeners belong to the model, not to the view: the view goes
+// when the record takes its output's place, and the panel lives on there (host.js).
+const MODELS = new Map();
+
+function initialize({ model }) {
+  const live = model.get("live");
+  const panels = new Set();
+  MODELS.set(live, { model, panels });
+  const each = (work) => () => panels.forEach((panel) => work(panel));
+  const onMessage = (message) => panels.forEach((panel) => panel.message(message));
+  const onView = each((panel) => panel.draw(model.get("view")));
+  const onSnapshot = each((panel) => panel.snapshot(model.get("snapshot")));
   model.on("msg:custom", onMessage);
   model.on("change:view", onView);
   model.on("change:snapshot", onSnapshot);
-  onView();
-  onSnapshot();
-  const stopWatching = keepAlive(root, model.get("live"));
-  const mounted = () => model.send({ kind: "mount", run: panel.stream.run, have: panel.stream.length, adopts: canAdopt(el) });
-  requestAnimationFrame(mounted);
+  return () => MODELS.delete(live);
+}
+
+// Draw a panel in `el`; `build({ panel, act, root })` adds what is the widget's own and returns how to show the `view` trait.
+function renderPanel(live, el, build) {
+  const { model, panels } = MODELS.get(live);
+  const act = (action, values) => model.send({ kind: "act", action, ...values });
+  const panel = new AnswerPanel(act, (kind, run, length) => model.send({ kind, run, length }));
+  const root = element("div", "tz-root tex2jax_ignore mathjax_ignore");
+  // Lab's one-letter commands must not run while the focus is in here.
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  panel.draw = build({ panel, act, root });
+  el.append(root);
+  panels.add(panel);
+  panel.draw(model.get("view"));
+  panel.snapshot(model.get("snapshot"));
+  const stopWatching = keepAlive(root, live);
+  requestAnimationFrame(() => {
+    model.send({ kind: "mount", run: panel.stream.run, have: panel.stream.length, adopts: canAdopt(el) });
+  });
   const leave = () => {
+    if (root.isConnected) return;
     stopWatching();
-    model.off("msg:custom", onMessage);
-    model.off("change:view", onView);
-    model.off("change:snapshot", onSnapshot);
+    panels.delete(panel);
   };
-  // The output that held the panel goes when the record takes its place; the panel itself lives on there.
-  return () => setTimeout(() => root.isConnected || leave(), 1000);
+  return () => setTimeout(leave, 3000);
 }

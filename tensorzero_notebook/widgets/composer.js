@@ -3,11 +3,12 @@
 let serial = 0;
 
 function labelled(text, control, className) {
-  const label = element("label", `tz-field ${className ?? ""}`);
+  const field = element("div", `tz-field ${className ?? ""}`);
+  const label = element("label", "tz-label", text);
   control.id = `tz-${(serial += 1)}-${Math.random().toString(36).slice(2)}`;
   label.htmlFor = control.id;
-  label.append(element("span", "tz-label", text), control);
-  return label;
+  field.append(label, control);
+  return field;
 }
 
 function options(select, names, first) {
@@ -194,29 +195,29 @@ class ComposerForm {
 }
 
 function render({ model, el }) {
-  const act = (action, values) => model.send({ kind: "act", action, ...values });
-  const panel = new AnswerPanel(act, (kind, run, length) => model.send({ kind, run, length }));
-  const root = element("div", "tz-root tz-composer tex2jax_ignore mathjax_ignore");
-  const submit = () => run.disabled || act("run", { form: form.read() });
-  const form = new ComposerForm(submit);
-  const bar = element("div", "tz-row tz-bar");
-  const run = button("Run", "▶ Run", "tz-primary");
-  const stop = button("Stop", "■ Stop", "tz-stop");
-  run.title = "Ctrl+Enter";
-  const problem = element("pre", "tz-error");
-  problem.setAttribute("role", "alert");
-  run.addEventListener("click", submit);
-  stop.addEventListener("click", () => act("stop", {}));
-  bar.append(run, stop, form.addTurn, problem);
-  root.append(form.root, bar, panel.root);
-  return bindPanel(model, el, root, panel, (view) => {
-    if (view.choices) form.offer(view.choices);
-    run.disabled = view.running;
-    stop.disabled = !view.running;
-    problem.textContent = view.problem ?? "";
-    problem.hidden = !view.problem;
-    panel.show(view.answer);
+  return renderPanel(model.get("live"), el, ({ panel, act, root }) => {
+    root.classList.add("tz-composer");
+    const submit = () => run.disabled || act("run", { form: form.read() });
+    const form = new ComposerForm(submit);
+    const bar = element("div", "tz-row tz-bar");
+    const run = button("Run", "▶ Run", "tz-primary");
+    const stop = button("Stop", "■ Stop", "tz-stop");
+    const problem = element("pre", "tz-error");
+    run.title = "Ctrl+Enter";
+    problem.setAttribute("role", "alert");
+    run.addEventListener("click", submit);
+    stop.addEventListener("click", () => act("stop", {}));
+    bar.append(run, stop, form.addTurn, problem);
+    root.append(form.root, bar, panel.root);
+    return (view) => {
+      if (view.choices) form.offer(view.choices);
+      run.disabled = view.running;
+      stop.disabled = !view.running;
+      problem.textContent = view.problem ?? "";
+      problem.hidden = !view.problem;
+      panel.show(view.answer);
+    };
   });
 }
 
-export default { render };
+export default { initialize, render };

@@ -44,7 +44,6 @@ class LiveWidget(anywidget.AnyWidget):
         self._has_record = False
         self._placed = threading.Lock()
         self._context = quiet_context()
-        free_replies(self)
         self.on_msg(self._receive)
 
     def show(self, record: Callable[[str], Mapping[str, str]]) -> None:
@@ -54,6 +53,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._record = record
         display(self, display_id=self._panel_id)
         display({"text/html": "<div></div>", "text/plain": ""}, raw=True, display_id=self._record_id)
+        free_replies(self)
 
     @property
     def _panel_id(self) -> str:
