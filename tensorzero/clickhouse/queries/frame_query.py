@@ -1,0 +1,48 @@
+"""A statement whose columns are to be renamed: names of tags and metrics are the users', so they never enter SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorzero.clickhouse.queries.parameters import Parameters
+from tensorzero.clickhouse.query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class FrameQuery:
+    """`columns` are the frame's names of the statement's columns, in order."""
+
+    query: Query
+    columns: tuple[str, ...]
+
+
+class Output:
+    """The SELECT list of a frame, one entry a column."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.expressions: list[str] = []
+
+    def add(self, name: str, expression: str) -> None:
+        self.names.append(name)
+        self.expressions.append(f"{expression} AS o{len(self.expressions)}")
+
+    def finish(self, source: str, parameters: Parameters) -> FrameQuery:
+        """`source`: everything from FROM on."""
+        return FrameQuery(Query(f"SELECT {', '.join(self.expressions)} {source}", parameters.values), tuple(self.names))
+
+
+def tag_value(key: str, parameters: Parameters, tags: str = "tags") -> str:
+    """One tag's value, NULL where the row does not have it."""
+    bound = parameters.bind(key, "String")
+    return f"if(mapContains({tags}, {bound}), toNullable({tags}[{bound}]), NULL)"
+
+
+def check_columns(wanted: Sequence[str], known: Mapping[str, object]) -> None:
+    """Raise `ValueError` naming what is not a column."""
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise ValueError(
+            f"Unknown column{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}. There are: {', '.join(known)}."
+        )

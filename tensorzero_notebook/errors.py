@@ -1,0 +1,88 @@
+"""What a user reads when something goes wrong in a notebook.
+
+An expected failure (a refused call, a mistake in the configuration, a database that does not answer) is one message and
+its next step. Anything else keeps its traceback: it is ours to mend.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+class UserError(Exception):
+    """A request that cannot be met as it was made. `hint` is the next step, where there is one."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+# Looked up only among modules that are loaded: an error can only come from those, and `import tensorzero` stays light.
+_EXPECTED = (
+    ("tensorzero.types", "BaseTensorZeroError"),
+    ("tensorzero.gateway.errors", "ConfigError"),
+    ("tensorzero.clickhouse.errors", "StorageError"),
+    ("tensorzero_notebook.local", "LocalModelError"),
+)
+
+
+def is_expected(error: BaseException) -> bool:
+    if isinstance(error, UserError):
+        return True
+    found = (getattr(sys.modules.get(module), name, None) for module, name in _EXPECTED)
+    return any(kind is not None and isinstance(error, kind) for kind in found)
+
+
+def message_of(error: BaseException) -> str:
+    """The failure in words and its hint on a line of its own; no JSON around it, no stack, no key."""
+    from tensorzero_notebook.keys import hide_keys
+
+    text = getattr(error, "text", None) or getattr(error, "message", None) or str(error) or type(error).__name__
+    text = _told(text)
+    status = getattr(error, "status_code", None)
+    if status is not None:
+        text = f"{text} (status {status})"
+    hint = getattr(error, "hint", None)
+    return hide_keys(f"{text}\n{hint}" if hint else text)
+
+
+def _told(text: Any) -> str:
+    """The `error` of a JSON body, else the text itself."""
+    try:
+        body = json.loads(text)
+    except (TypeError, ValueError):
+        return str(text)
+    told = body.get("error") if isinstance(body, dict) else None
+    return told if isinstance(told, str) else str(text)
+
+
+def show_error(
+    shell: Any, kind: type[BaseException], error: BaseException, traceback: Any, tb_offset: int | None = None
+) -> Any:
+    """IPython's handler for expected failures (`shell.set_custom_exc`)."""
+    if not is_expected(error):
+        return shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
+    lines = [f"{_name(kind)}: {message_of(error)}"]
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _name(kind: type[BaseException]) -> str:
+    return "Error" if kind is UserError else kind.__name__
+
+
+def install(shell: Any) -> None:
+    """Show expected failures in one line. Kept narrow: other exceptions never reach the handler."""
+    import tensorzero.types as public
+    from tensorzero.clickhouse.errors import StorageError
+    from tensorzero.gateway.errors import ConfigError
+    from tensorzero_notebook.local import LocalModelError
+
+    kinds = (UserError, public.BaseTensorZeroError, StorageError, ConfigError, LocalModelError)
+    shell.set_custom_exc(kinds, show_error)
+
+
+def uninstall(shell: Any) -> None:
+    shell.set_custom_exc((), None)
