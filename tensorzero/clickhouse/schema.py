@@ -192,7 +192,7 @@ def check(found: Found, database: str) -> None:
     parts = missing_parts(found)
     newer = sorted(found.migrations - set(MIGRATIONS))
     if newer and not migrations:
-        without = f" It lacks {', '.join(parts)}." if parts else ""
+        without = f" It lacks {'; '.join(parts)}." if parts else ""
         logger.warning(
             "The ClickHouse database `%s` was made by a newer release of TensorZero than %s (it has %s).%s",
             database,
@@ -201,9 +201,10 @@ def check(found: Found, database: str) -> None:
             without,
         )
     elif migrations or parts:
+        lacks = "; ".join([*filter(None, [listed("migrations", migrations)]), *parts])
         raise SchemaMismatch(
-            f"The ClickHouse database `{database}` is older than TensorZero {GATEWAY_VERSION}, or only partly there: it lacks "
-            f"{'; '.join(filter(None, [listed('migrations', migrations), ', '.join(parts)]))}",
+            f"The ClickHouse database `{database}` is older than TensorZero {GATEWAY_VERSION}, or only partly there: "
+            f"it lacks {lacks}",
             hint=f"Start a TensorZero gateway {GATEWAY_VERSION} on it once (if one is starting now, wait until it is up), "
             "or name another database in the URL: a new one is made by itself.",
         )

@@ -53,7 +53,8 @@ DERIVED = {
     f"variant_pins, tags, datapoint_name, is_deleted, updated_at, {HASH} FROM T",
     "BatchIdByInferenceId": "inference_id, batch_id FROM T",
     "CumulativeUsage": "type, sum(count) AS total FROM T GROUP BY type",
-    "ModelProviderStatistics": f"model_name, model_provider_name, {USAGE} FROM T GROUP BY model_name, model_provider_name, minute",
+    "ModelProviderStatistics": f"model_name, model_provider_name, {USAGE} FROM T "
+    "GROUP BY model_name, model_provider_name, minute",
     "VariantStatistics": f"function_name, variant_name, {USAGE} FROM T GROUP BY function_name, variant_name, minute",
 }
 """For each derived table, what follows SELECT; T stands for the table. Aggregates are read through their merging functions."""

@@ -11,7 +11,7 @@ from typing import Any
 import chdb
 
 
-class Killed(Exception):
+class DeathError(Exception):
     """Stands for the death of the process at a statement."""
 
 
@@ -25,7 +25,7 @@ class Engine:
 
     def execute(self, sql: str) -> list[dict[str, Any]]:
         if self.die_at is not None and len(self.statements) >= self.die_at:
-            raise Killed(sql)
+            raise DeathError(sql)
         self.statements.append(sql)
         answer = self.connection.query(sql, "JSONEachRow").bytes()
         return [json.loads(line) for line in bytes(answer or b"").decode().splitlines()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,6 @@ def compare_levels(mine: list[Any], recorded: list[Any]) -> None:
 def test_a_number_becomes_the_id_it_came_from(made: tuple[Engine, Prepared]) -> None:
     engine, _ = made
     rows = engine.execute("SELECT toString(id_uint) AS number, uint_to_uuid(id_uint) AS id FROM tz.InferenceById")
-    import uuid
-
     assert rows
     for row in rows:
         assert uuid.UUID(int=int(row["number"])) == uuid.UUID(row["id"])
