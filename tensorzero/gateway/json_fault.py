@@ -13,14 +13,14 @@ def json_fault(text: str | bytes) -> str | None:
     reader = _Reader(data)
     try:
         reader.document()
-    except _Fault as fault:
+    except _FaultError as fault:
         line = data.count(b"\n", 0, fault.index) + 1
         column = fault.index - (data.rfind(b"\n", 0, fault.index) + 1)
         return f"{fault.reason} at line {line} column {column}"
     return None
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     def __init__(self, reason: str, index: int) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -47,11 +47,11 @@ class _Reader:
         self.index = index
         return data[index] if index < len(data) else None
 
-    def ahead(self, reason: str) -> _Fault:
-        return _Fault(reason, min(self.index + 1, len(self.data)))
+    def ahead(self, reason: str) -> _FaultError:
+        return _FaultError(reason, min(self.index + 1, len(self.data)))
 
-    def here(self, reason: str) -> _Fault:
-        return _Fault(reason, self.index)
+    def here(self, reason: str) -> _FaultError:
+        return _FaultError(reason, self.index)
 
     def value(self, depth: int) -> None:
         byte = self.peek()

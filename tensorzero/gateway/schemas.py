@@ -122,7 +122,9 @@ class Schema:
 
     def _wording(self, error: Any, instance: Any) -> str:
         """The message with objects printed in source key order and type names in alphabetical order."""
-        message = _EXTRAS.sub(lambda m: f"('{m[1]}' was unexpected)", _sorted_types(error.message))
+        message = _sorted_types(error.message)
+        if message.startswith("Additional properties"):
+            message = _EXTRAS.sub(lambda m: f"('{m[1]}' was unexpected)", message)
         if "{" in message:
             for value in (_at(instance, error.instance_path), _at(self.value, error.schema_path)):
                 if isinstance(value, (dict, list)):

@@ -1,7 +1,7 @@
 """A chdb directory to read frames from: `python -m tools.bench.frame_rows DIRECTORY LIGHT FULL`.
 
-LIGHT inferences of function `light` with short texts, one model inference each, boolean `thumbs_up` and float `rating` feedback on
-each tenth, and the tag `season`; FULL inferences of function `full` with texts of 1.2 and 0.9 KB.
+LIGHT inferences of function `light` with short texts, one model inference each, boolean `thumbs_up` and float `rating`
+feedback on each tenth, and the tag `season`; FULL inferences of function `full` with texts of 1.2 and 0.9 KB.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from tensorzero.clickhouse.database import Database
 
 CHAT = """
 INSERT INTO ChatInference
-    (id, function_name, variant_name, episode_id, input, output, tool_params, inference_params, processing_time_ms, ttft_ms, tags)
+    (id, function_name, variant_name, episode_id, input, output, tool_params, inference_params, processing_time_ms, ttft_ms,
+     tags)
 SELECT generateUUIDv7(number), '{function}', if(number % 2 = 0, 'a', 'b'), generateUUIDv7(number + 1e10),
     '{{"messages":[{{"role":"user","content":[{{"type":"text","text":"' || {asked} || '"}}]}}]}}',
     '[{{"type":"text","text":"' || {said} || '"}}]', '', '{{"chat_completion":{{}}}}', number % 5000, number % 500,
@@ -21,8 +22,8 @@ FROM numbers({count})
 """
 MODEL = """
 INSERT INTO ModelInference
-    (id, inference_id, raw_request, raw_response, model_name, model_provider_name, input_tokens, output_tokens, response_time_ms,
-     ttft_ms, input_messages, output)
+    (id, inference_id, raw_request, raw_response, model_name, model_provider_name, input_tokens, output_tokens,
+     response_time_ms, ttft_ms, input_messages, output)
 SELECT generateUUIDv7(), id, '', '', 'm', 'p', processing_time_ms, ttft_ms, processing_time_ms, ttft_ms, '[]', '[]'
 FROM ChatInference WHERE function_name = 'light'
 """
@@ -30,6 +31,8 @@ FEEDBACK = """
 INSERT INTO {table} (id, target_id, metric_name, value) SELECT generateUUIDv7(), id, '{metric}', {value}
 FROM ChatInference WHERE function_name = 'light' AND processing_time_ms % 10 = 0
 """
+
+HASH = "repeat(hex(sipHash64(number)), {})"
 
 
 def statements(light: int, full: int) -> list[str]:

@@ -1,80 +1,134 @@
-"""What an input is made of. Slotted and cheap to build: one is made for every block of every call; nobody changes them."""
+"""What an inference is given: messages made of content blocks, before and after templates.
+
+`stored()` is a block's JSON object as the original writes it to a row: null optional fields are left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Union
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import orjson
 
 Role = Literal["user", "assistant"]
 
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+DISABLED_STORAGE: Mapping[str, Any] = {"type": "disabled"}
+
 
 @dataclass(slots=True)
-class TextBlock:
+class Text:
+    type: ClassVar[str] = "text"
     text: str
 
+    def stored(self) -> dict[str, Any]:
+        return {"type": "text", "text": self.text}
+
 
 @dataclass(slots=True)
-class TemplateBlock:
-    """Arguments for the variant's template of that name."""
-
+class Template:
+    type: ClassVar[str] = "template"
     name: str
-    arguments: Mapping[str, Any]
+    arguments: dict[str, Any]
+
+    def stored(self) -> dict[str, Any]:
+        return {"type": "template", "name": self.name, "arguments": self.arguments}
 
 
 @dataclass(slots=True)
-class RawTextBlock:
-    """Text that meets neither schema nor template."""
+class RawText:
+    """Text that neither a schema nor a template touches."""
 
+    type: ClassVar[str] = "raw_text"
     value: str
 
+    def stored(self) -> dict[str, Any]:
+        return {"type": "raw_text", "value": self.value}
+
 
 @dataclass(slots=True)
-class ToolCallBlock:
+class ToolCall:
+    """`arguments` is always text, JSON or not."""
+
+    type: ClassVar[str] = "tool_call"
     id: str
     name: str
     arguments: str
 
+    def stored(self) -> dict[str, Any]:
+        return {"type": "tool_call", "id": self.id, "name": self.name, "arguments": self.arguments}
+
 
 @dataclass(slots=True)
-class ToolResultBlock:
-    id: str
+class ToolResult:
+    type: ClassVar[str] = "tool_result"
     name: str
     result: str
+    id: str
+
+    def stored(self) -> dict[str, Any]:
+        return {"type": "tool_result", "name": self.name, "result": self.result, "id": self.id}
 
 
 @dataclass(slots=True)
-class ThoughtBlock:
+class Thought:
+    """`provider_type`: only providers of this type see the block; every provider does where it is None."""
+
+    type: ClassVar[str] = "thought"
     text: str | None = None
     signature: str | None = None
     summary: list[dict[str, Any]] | None = None
     provider_type: str | None = None
     extra_data: Any = None
 
+    def stored(self) -> dict[str, Any]:
+        return {"type": "thought", **_present(self, ("text", "signature", "summary", "provider_type", "extra_data"))}
+
 
 @dataclass(slots=True)
-class FileBlock:
-    """A file by URL (`url`), by content (`data`, base64) or by its place in object storage (`storage_path`)."""
+class File:
+    """A URL, base64 data, or a place in object storage, by `file_type`.
 
+    `url` is the source for `file_type` "url" and what the original calls `source_url` otherwise. `data` is base64 text.
+    """
+
+    type: ClassVar[str] = "file"
+    file_type: Literal["url", "base64", "object_storage_pointer", "object_storage"]
     url: str | None = None
-    data: str | None = None
     mime_type: str | None = None
+    data: str | None = None
     detail: str | None = None
     filename: str | None = None
-    storage_path: Mapping[str, Any] | None = None
+    storage_path: dict[str, Any] | None = None
+
+    def stored(self) -> dict[str, Any]:
+        stored: dict[str, Any] = {"type": "file"}
+        if self.url is not None:
+            stored["source_url"] = self.url
+        if self.mime_type is not None:
+            stored["mime_type"] = self.mime_type
+        path = self.storage_path or (None if self.data is None else content_path(self.data, self.mime_type))
+        if path is not None:
+            stored["storage_path"] = path
+        return {**stored, **_present(self, ("detail", "filename"))}
 
 
 @dataclass(slots=True)
-class UnknownBlock:
-    """Passed on untouched, to the model and provider it names or to all."""
+class Unknown:
+    """A provider's own block, passed on verbatim to the model and provider that it names (None: to every one)."""
 
+    type: ClassVar[str] = "unknown"
     data: Any
     model_name: str | None = None
     provider_name: str | None = None
 
+    def stored(self) -> dict[str, Any]:
+        return {"type": "unknown", "data": self.data, **_present(self, ("model_name", "provider_name"))}
 
-RequestBlock = Union[TextBlock, ToolCallBlock, ToolResultBlock, ThoughtBlock, FileBlock, UnknownBlock]
-InputBlock = Union[RequestBlock, TemplateBlock, RawTextBlock]
+
+RequestBlock: TypeAlias = Text | ToolCall | ToolResult | Thought | File | Unknown
+InputBlock: TypeAlias = RequestBlock | Template | RawText
 
 
 @dataclass(slots=True)
@@ -84,16 +138,63 @@ class InputMessage:
 
 
 @dataclass(slots=True)
-class Input:
-    """`system` is text, template arguments, or None where absent."""
-
-    system: str | Mapping[str, Any] | None
-    messages: tuple[InputMessage, ...]
-
-
-@dataclass(slots=True)
 class RequestMessage:
-    """A message after templating: what a provider sees."""
+    """A message after templates: what a provider is given."""
 
     role: Role
     content: tuple[RequestBlock, ...]
+
+
+@dataclass(slots=True)
+class Input:
+    """`system` is text, the arguments of the system template, or None."""
+
+    system: str | dict[str, Any] | None
+    messages: tuple[InputMessage, ...]
+
+    def stored_json(self) -> str:
+        """The `input` column of an inference row."""
+        stored: dict[str, Any] = {} if self.system is None else {"system": self.system}
+        stored["messages"] = _stored_messages(self.messages)
+        return _json(stored)
+
+
+def stored_messages_json(messages: tuple[RequestMessage, ...]) -> str:
+    """The `input_messages` column of a model inference row."""
+    return _json(_stored_messages(messages))
+
+
+def content_path(data: str, mime_type: str | None) -> dict[str, Any]:
+    """Where base64 `data` would lie in a store that is addressed by content; this gateway keeps none."""
+    import base64
+    import binascii
+
+    import blake3
+
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        content = data.encode("utf-8", "replace")
+    extension = (mime_type or "application/octet-stream").rpartition("/")[2]
+    name = f"{blake3.blake3(content).hexdigest()}.{_EXTENSIONS.get(extension, extension)}"
+    return {"kind": dict(DISABLED_STORAGE), "path": f"observability/files/{name}"}
+
+
+_EXTENSIONS = {"jpeg": "jpg", "mpeg": "mp3", "plain": "txt", "x-wav": "wav"}
+
+
+def _stored_messages(messages: tuple[InputMessage, ...] | tuple[RequestMessage, ...]) -> list[dict[str, Any]]:
+    return [{"role": m.role, "content": [block.stored() for block in m.content]} for m in messages]
+
+
+def _present(block: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name in names if (value := getattr(block, name)) is not None}
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value, option=_OPTIONS).decode()
+    except TypeError:  # integers beyond 64 bits, subclasses of str
+        import json
+
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

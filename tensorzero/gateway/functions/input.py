@@ -1,0 +1,178 @@
+"""`input` of a call: from plain JSON values to checked messages.
+
+`parse_input` knows shapes and no configuration; `validate_input` knows a function's schemas and templates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
+from tensorzero.gateway.errors import BadRequest
+from tensorzero.gateway.functions.blocks import Input, InputBlock, InputMessage, Role, Template, Text
+from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
+from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
+from tensorzero.gateway.schemas import SchemaError
+
+__all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
+
+_ROLES = ("user", "assistant")
+
+
+def parse_input(raw: Any) -> Input:
+    """`{"system"?, "messages"?}` as messages of blocks. Raises InputShapeError with the original's path and reason."""
+    try:
+        return _input(raw)
+    except InputShapeError as error:
+        error.locate(raw)
+        raise
+
+
+def validate_input(function: FunctionConfig, input: Input) -> None:  # noqa: A002
+    """Check text and template arguments against the function's schemas, the system first. Raises BadRequest."""
+    schemas = function.schemas
+    system = input.system
+    if "system" in schemas:
+        if system is None:
+            raise BadRequest("`input.system` is empty but a system template is present.")
+        _check(function, "system", system)
+    elif isinstance(system, dict) and not _has_template(function, "system"):
+        raise BadRequest("System message has non-string content but there is no template `system` in any variant")
+    for index, message in enumerate(input.messages):
+        role = message.role
+        for block in message.content:
+            kind = type(block)
+            if kind is Text:
+                if role in schemas:
+                    _check(function, role, cast(Text, block).text)
+            elif kind is Template:
+                template = cast(Template, block)
+                if template.name in schemas:
+                    _check(function, template.name, template.arguments)
+                elif not _has_template(function, template.name):
+                    raise BadRequest(
+                        f"Message at index {index} has non-string content but there is no template `{template.name}` in any variant"
+                    )
+
+
+def _check(function: FunctionConfig, name: str, value: Any) -> None:
+    try:
+        fault = function.schemas[name].validate(value)
+    except SchemaError as error:
+        raise BadRequest(str(error)) from None
+    if fault is not None:
+        raise BadRequest(fault)
+
+
+def _has_template(function: FunctionConfig, name: str) -> bool:
+    """Whether a variant has a template that takes arguments; the legacy spellings without a schema take text only."""
+    for variant in function.variants.values():
+        if isinstance(variant, ChatCompletionConfig):
+            template = variant.templates.get(name)
+            if template is not None and not template.legacy:
+                return True
+    return False
+
+
+def _input(raw: Any) -> Input:
+    if not isinstance(raw, dict):
+        raise InputShapeError(".", f"invalid type: {unexpected(raw)}, expected struct Input", (), "value")
+    system: str | dict[str, Any] | None = None
+    messages: tuple[InputMessage, ...] = ()
+    for key, value in cast("dict[str, Any]", raw).items():
+        if key == "messages":
+            messages = _messages(value)
+        elif key == "system":
+            if value is not None and not isinstance(value, (str, dict)):
+                reason = "data did not match any variant of untagged enum System"
+                raise InputShapeError("system", reason, ("system",), "closed")
+            system = cast("str | dict[str, Any] | None", value)
+        else:
+            raise InputShapeError(key, f"unknown field `{key}`, expected `system` or `messages`", (key,), "key")
+    return Input(system, messages)
+
+
+def _messages(raw: Any) -> tuple[InputMessage, ...]:
+    if not isinstance(raw, (list, tuple)):
+        reason = f"invalid type: {unexpected(raw)}, expected a sequence"
+        raise InputShapeError("messages", reason, ("messages",), "before" if isinstance(raw, dict) else "value")
+    messages: list[InputMessage] = []
+    for index, message in enumerate(cast("list[Any]", raw)):
+        if type(message) is dict and len(message) == 2:
+            role, content = message.get("role"), message.get("content")
+            if type(content) is str and (role == "user" or role == "assistant"):
+                messages.append(InputMessage(role, (Text(content),)))
+                continue
+        messages.append(_message(message, index))
+    return tuple(messages)
+
+
+def _message(raw: Any, index: int) -> InputMessage:
+    path, steps = f"messages[{index}]", ("messages", index)
+    if isinstance(raw, (list, tuple)):
+        raw = _sequence_message(cast("list[Any]", raw), path, steps)
+    if not isinstance(raw, dict):
+        raise InputShapeError(path, f"invalid type: {unexpected(raw)}, expected struct Helper", steps, "value")
+    fields = cast("dict[str, Any]", raw)
+    role: Role | None = None
+    content: Any = None
+    deferred: Any = None
+    for key, value in fields.items():
+        if key == "role":
+            role = _role(value, f"{path}.role", (*steps, "role"))
+        elif key == "content":
+            deferred = _content(value, path, steps)
+            content = value
+        else:
+            raise InputShapeError(f"{path}.{key}", f"unknown field `{key}`, expected `role` or `content`", (*steps, key), "key")
+    if role is None:
+        raise InputShapeError(path, "missing field `role`", steps, "value")
+    if deferred is None:
+        raise InputShapeError(path, "missing field `content`", steps, "value")
+    if isinstance(content, dict):
+        return InputMessage(role, (Template(role, cast("dict[str, Any]", content)),))
+    # Arguments given as text blocks name the template of their role, which may follow them in the object.
+    return InputMessage(role, tuple(b if b is not None else Template(role, a) for b, a in deferred))
+
+
+def _sequence_message(raw: list[Any], path: str, steps: tuple[str | int, ...]) -> dict[str, Any]:
+    if len(raw) < 2:
+        raise InputShapeError(path, f"invalid length {len(raw)}, expected struct Helper with 2 elements", steps, "value")
+    if len(raw) > 2:
+        raise InputShapeError(path, "trailing characters", (*steps, 2), "start")
+    return {"role": raw[0], "content": raw[1]}
+
+
+def _role(value: Any, path: str, steps: tuple[str | int, ...]) -> Role:
+    if isinstance(value, dict) and len(cast("dict[str, Any]", value)) == 1:
+        (name,) = cast("dict[str, Any]", value)
+        if name in _ROLES and value[name] is None:
+            return cast(Role, name)
+        raise InputShapeError(path, f"unknown variant `{name}`, expected `user` or `assistant`", (*steps, name), "key")
+    if not isinstance(value, str):
+        raise InputShapeError(path, "expected value", steps, "start")
+    if value not in _ROLES:
+        raise InputShapeError(path, f"unknown variant `{value}`, expected `user` or `assistant`", steps, "value")
+    return cast(Role, value)
+
+
+def _content(raw: Any, path: str, steps: tuple[str | int, ...]) -> list[tuple[InputBlock | None, dict[str, Any]]]:
+    """Blocks in order; (None, arguments) for arguments of the role's own template."""
+    if isinstance(raw, str):
+        return [(Text(raw), {})]
+    if isinstance(raw, dict):
+        return []
+    path = f"{path}.content"
+    if not isinstance(raw, (list, tuple)):
+        reason = f"invalid type: {unexpected(raw)}, expected a string, object, or array"
+        raise InputShapeError(path, reason, (*steps, "content"), "value")
+    blocks: list[tuple[InputBlock | None, dict[str, Any]]] = []
+    for index, block in enumerate(cast("list[Any]", raw)):
+        if not isinstance(block, dict):
+            reason = f"invalid type: {unexpected_block(block)}, expected object"
+            raise InputShapeError(f"{path}[{index}]", reason, (*steps, "content", index), "closed")
+        try:
+            blocks.append(parse_block(cast("dict[str, Any]", block)))
+        except BlockError as error:
+            raise InputShapeError(f"{path}[{index}]", str(error), (*steps, "content", index), "closed") from None
+    return blocks

@@ -1,0 +1,100 @@
+"""The original's error for an input of the wrong shape: where, why, and the column of the JSON text it was read from.
+
+The original's client writes the input with `json.dumps` and its core reads that text; callers see the column at which
+the reader stood. It is worked out here from the value, and only when there is an error to report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+Stop = Literal["before", "start", "key", "value", "closed"]
+
+
+class InputShapeError(ValueError):
+    """An input that is not of the right shape. `str()` is `<path>: <reason> at line 1 column <n>`.
+
+    `steps` are the keys and indices to the value. `stop` is where the reader stood: before the value, in its first
+    byte, after its key, after the value, or after the bracket or comma that follows it.
+    """
+
+    def __init__(self, path: str, reason: str, steps: Sequence[str | int], stop: Stop) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+        self.steps = tuple(steps)
+        self.stop: Stop = stop
+        self.column: int | None = None
+
+    def locate(self, raw: Any) -> None:
+        """Work out `column` in the JSON text of `raw`, the whole input."""
+        self.column = _column(raw, self.steps, self.stop)
+
+    def __str__(self) -> str:
+        where = "" if self.column is None else f" at line 1 column {self.column}"
+        return f"{self.path}: {self.reason}{where}"
+
+
+def unexpected(value: Any) -> str:
+    """A value as the original's reader names it in `invalid type: …`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return f"boolean `{'true' if value else 'false'}`"
+    if isinstance(value, str):
+        return f'string "{_escaped(value)}"'
+    if isinstance(value, int):
+        if -(1 << 63) <= value < 1 << 64:
+            return f"integer `{value}`"
+        value = float(value)
+    if isinstance(value, float):
+        return f"floating point `{_float(value)}`"
+    return "map" if isinstance(value, dict) else "sequence"
+
+
+def unexpected_block(value: Any) -> str:
+    """The same where an object was read ahead: numbers lose their value."""
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else unexpected(value)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+
+
+def _float(value: float) -> str:
+    mantissa, exponent, power = repr(value).partition("e")
+    if not exponent:
+        return mantissa
+    return f"{mantissa}e{'-' if power.startswith('-') else '+'}{power.lstrip('+-').lstrip('0')}"
+
+
+def _column(raw: Any, steps: tuple[str | int, ...], stop: Stop) -> int:
+    start = key_end = end = 0
+    value = raw
+    last = True
+    for step in steps:
+        position = start + 1
+        items = list(cast("dict[Any, Any]", value).items()) if isinstance(value, dict) else list(enumerate(value))
+        for index, (key, item) in enumerate(items):
+            if isinstance(value, dict):
+                key_end = position + _length(str(key))
+                position = key_end + 2
+            if key == step:
+                start, end, last = position, position + _length(item), index == len(items) - 1
+                value = item
+                break
+            position += _length(item) + 2
+    if stop in ("before", "start"):
+        return start + (stop == "start")
+    if stop == "key":
+        return key_end
+    if stop == "closed":
+        comma = 2 if steps and isinstance(steps[-1], int) else 0
+        return end + (1 if last else comma)
+    return end if steps else _length(raw)
+
+
+def _length(value: Any) -> int:
+    return len(json.dumps(value, default=str))

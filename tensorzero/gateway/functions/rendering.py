@@ -1,0 +1,76 @@
+"""What a variant makes of an input: its system text and messages, templates applied.
+
+A template under a legacy key (`user_template`, `input_wrappers`) is applied to plain text, as `user_text`; one under
+`templates.NAME.path` only to arguments that name it. The system template is applied even to no system at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.functions.blocks import (
+    Input,
+    InputBlock,
+    RawText,
+    RequestBlock,
+    RequestMessage,
+    Template,
+    Text,
+    stored_messages_json,
+)
+from tensorzero.gateway.templates import Templates
+
+__all__ = ["render_messages", "stored_messages_json"]
+
+
+def render_messages(
+    variant: ChatCompletionConfig,
+    function: FunctionConfig,
+    input: Input,  # noqa: A002
+    templates: Templates,
+) -> tuple[str | None, tuple[RequestMessage, ...]]:
+    """The system text and the messages for a model. Raises GatewayError where a template fails."""
+    messages = tuple(
+        RequestMessage(message.role, tuple([_rendered(variant, function, message.role, b, templates) for b in message.content]))
+        if variant.templates or not _all_text(message.content)
+        else RequestMessage(message.role, cast("tuple[RequestBlock, ...]", message.content))
+        for message in input.messages
+    )
+    return _system(variant, function, input.system, templates), messages
+
+
+def _all_text(content: tuple[InputBlock, ...]) -> bool:
+    return all(type(block) is Text for block in content)
+
+
+def _system(variant: ChatCompletionConfig, function: FunctionConfig, system: Any, templates: Templates) -> str | None:
+    template = variant.templates.get("system")
+    if template is None:
+        if isinstance(system, dict):
+            raise GatewayError("System message content must be a string if there is no template")
+        return system
+    if template.legacy and "system" not in function.schemas:
+        return templates.render(template.name, {"system_text": system})
+    return templates.render(template.name, system)
+
+
+def _rendered(
+    variant: ChatCompletionConfig, function: FunctionConfig, role: str, block: InputBlock, templates: Templates
+) -> RequestBlock:
+    if isinstance(block, Text):
+        template = variant.templates.get(role)
+        if template is None or not template.legacy:
+            return block
+        if role in function.schemas:
+            return Text(templates.render(template.name, block.text))
+        return Text(templates.render(template.name, {f"{role}_text": block.text}))
+    if isinstance(block, RawText):
+        return Text(block.value)
+    if isinstance(block, Template):
+        template = variant.templates.get(block.name)
+        if template is None:
+            raise GatewayError(f"Template `{block.name}` not found")
+        return Text(templates.render(template.name, block.arguments))
+    return block

@@ -1,0 +1,188 @@
+"""Inputs are read, checked and rendered as in the original: a table recorded from it by tools/record_inputs.py."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.functions.blocks import RequestMessage, Text, ToolCall, ToolResult
+from tensorzero.gateway.functions.input import InputShapeError, parse_input, validate_input
+from tensorzero.gateway.functions.rendering import render_messages, stored_messages_json
+from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.templates import Templates
+
+DATA = json.loads((Path(__file__).parents[1] / "data" / "inputs.json").read_text("utf-8"))
+PREFIX = "Failed to deserialize JSON to tensorzero_types::message::Input: "
+TEMPLATES = Templates({name: text for name, text in DATA["files"].items() if name.endswith(".j")})
+
+
+def build(name: str) -> FunctionConfig:
+    described = DATA["functions"][name]
+    templates = {key: TemplateConfig(path, legacy) for key, (path, legacy) in described["templates"].items()}
+    variant = ChatCompletionConfig(name="v", type="chat_completion", model="m", templates=templates)
+    schemas = {key: Schema.from_text(DATA["files"][path], path) for key, path in described["schemas"].items()}
+    return FunctionConfig(name=name, type="chat", variants={"v": variant}, schemas=schemas)
+
+
+FUNCTIONS = {name: build(name) for name in DATA["functions"]}
+
+
+def run(function: FunctionConfig, raw: Any) -> tuple[str | None, tuple[RequestMessage, ...]]:
+    parsed = parse_input(raw)
+    validate_input(function, parsed)
+    return render_messages(function.variants["v"], function, parsed, TEMPLATES)  # type: ignore[arg-type]
+
+
+def texts(system: str | None, messages: tuple[RequestMessage, ...]) -> list[tuple[str, list[str]]]:
+    seen = [] if system is None else [("system", [system])]
+    return seen + [(m.role, [b.text for b in m.content if isinstance(b, Text)]) for m in messages]
+
+
+def sent(messages: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    shown: list[tuple[str, list[str]]] = []
+    for message in messages:
+        content = message.get("content") or ""
+        parts = [content] if isinstance(content, str) else [p["text"] for p in content if p["type"] == "text"]
+        shown.append((message["role"], parts))
+    return shown
+
+
+@pytest.mark.parametrize("case", DATA["cases"], ids=lambda c: f"{c['function']}-{json.dumps(c['input'])[:70]}")
+def test_every_input_fares_as_in_the_original(case: dict[str, Any]) -> None:
+    function = FUNCTIONS[case["function"]]
+    if "shape" in case:
+        with pytest.raises(InputShapeError) as caught:
+            parse_input(case["input"])
+        assert PREFIX + str(caught.value) == case["shape"]
+    elif "error" in case and "providers failed" not in case["error"]:
+        with pytest.raises(GatewayError) as failed:
+            run(function, case["input"])
+        assert (failed.value.status, failed.value.message) == (case["status"], case["error"])
+    else:
+        system, messages = run(function, case["input"])
+        if "messages" in case and all(isinstance(b, Text) for m in messages for b in m.content):
+            rendered = [(role, parts) for role, parts in texts(system, messages) if parts]
+            assert rendered == sent(case["messages"])
+
+
+def test_tool_calls_keep_their_arguments_as_text() -> None:
+    plain = {"type": "tool_call", "id": "i", "name": "n", "arguments": {"z": 1, "a": [1.0, "é"]}}
+    answered = {"type": "tool_call", "id": "i", "raw_name": "r", "raw_arguments": "5", "name": None, "arguments": None}
+    (message,) = parse_input({"messages": [{"role": "assistant", "content": [plain, answered]}]}).messages
+    assert message.content == (ToolCall("i", "n", '{"z":1,"a":[1.0,"é"]}'), ToolCall("i", "r", "5"))
+
+
+def test_the_stored_input_leaves_out_what_is_absent() -> None:
+    blocks = [
+        {"type": "text", "text": "a"},
+        {"type": "text", "arguments": {"b": 1, "a": None}},
+        {"type": "raw_text", "value": "r"},
+        {"type": "tool_result", "id": "i", "name": "n", "result": "x"},
+        {"type": "thought", "text": "t", "_internal_provider_type": "p"},
+        {"type": "unknown", "data": None, "model_name": "m"},
+    ]
+    stored = json.loads(parse_input({"messages": [{"role": "user", "content": blocks}]}).stored_json())
+    assert stored == {
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "a"},
+                    {"type": "template", "name": "user", "arguments": {"b": 1, "a": None}},
+                    {"type": "raw_text", "value": "r"},
+                    {"type": "tool_result", "name": "n", "result": "x", "id": "i"},
+                    {"type": "thought", "text": "t", "provider_type": "p"},
+                    {"type": "unknown", "data": None, "model_name": "m"},
+                ],
+            }
+        ]
+    }
+    assert json.loads(parse_input({"system": {"a": 1}}).stored_json()) == {"system": {"a": 1}, "messages": []}
+
+
+def test_stored_messages_are_those_after_templates() -> None:
+    blocks = [{"type": "template", "name": "custom", "arguments": {"x": "v"}}, {"type": "raw_text", "value": "r"}]
+    _, messages = run(FUNCTIONS["custom_schema"], {"messages": [{"role": "user", "content": blocks}]})
+    assert json.loads(stored_messages_json(messages)) == [
+        {"role": "user", "content": [{"type": "text", "text": "C[v]"}, {"type": "text", "text": "r"}]}
+    ]
+    assert stored_messages_json((RequestMessage("user", (ToolResult("n", "x", "i"),)),)) == (
+        '[{"role":"user","content":[{"type":"tool_result","name":"n","result":"x","id":"i"}]}]'
+    )
+
+
+BLOCKS = [
+    block
+    for case in DATA["cases"]
+    if isinstance(case["input"].get("messages"), list)
+    for message in case["input"]["messages"]
+    if isinstance(message, dict) and isinstance(message.get("content"), list)
+    for block in message["content"]
+    if isinstance(block, dict)
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(BLOCKS), st.data())
+def test_a_mutated_block_is_read_or_refused_with_a_reason(block: dict[str, Any], data: st.DataObject) -> None:
+    mutated = copy.deepcopy(block)
+    for _ in range(data.draw(st.integers(1, 3))):
+        names = [
+            "type",
+            "text",
+            "arguments",
+            "id",
+            "data",
+            "file_type",
+            "url",
+            "summary",
+            "mime_type",
+            "storage_path",
+            *mutated,
+        ]
+        key = data.draw(st.sampled_from(names))
+        if data.draw(st.booleans()):
+            mutated.pop(key, None)
+        else:
+            mutated[key] = data.draw(JSON)
+    check_outcome({"messages": [{"role": "user", "content": [mutated]}]})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["system", "messages", "zz"]),
+        JSON
+        | st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"role": st.sampled_from(["user", "assistant", "zz"]) | JSON, "content": JSON, "zz": JSON}
+            ),
+            max_size=3,
+        ),
+        max_size=3,
+    )
+)
+def test_any_json_object_is_read_or_refused_with_a_reason(raw: dict[str, Any]) -> None:
+    check_outcome(raw)
+
+
+def check_outcome(raw: dict[str, Any]) -> None:
+    try:
+        parsed = parse_input(raw)
+        parsed.stored_json()
+        validate_input(FUNCTIONS["new_any"], parsed)
+    except InputShapeError as error:
+        assert error.column is not None and 0 < error.column <= len(json.dumps(raw))
+    except GatewayError as error:
+        assert error.status == 400
