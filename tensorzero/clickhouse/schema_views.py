@@ -159,7 +159,7 @@ def metric_views(kind: str) -> Iterator[View]:
         "FeedbackByVariantStatistics",
         f"""
         SELECT function_name, variant_name, metric_name,
-            toStartOfMinute(UUIDv7ToDateTime({UINT_TO_UUID}(id_uint))) AS minute,
+            toStartOfMinute(UUIDv7ToDateTime({uuid_of("id_uint")})) AS minute,
             avgState(toFloat32(value)) AS feedback_mean, varSampStableState(toFloat32(value)) AS feedback_variance,
             count() AS count
         FROM {{db}}.{source}ByVariant GROUP BY function_name, variant_name, metric_name, minute
