@@ -1,7 +1,7 @@
 """One way to talk to the database, over a server (HTTP) or in this process (chdb), both through clickhouse-connect.
 
-Statements that start-up, delivery and look-ups need go round clickhouse-connect in process: it costs 0.2 s to load, and is loaded by
-the first query that a user makes.
+Statements that start-up, delivery and look-ups need go round clickhouse-connect in process: it costs 0.2 s to load, and is
+loaded by the first query that a user makes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,7 +93,7 @@ class EngineConnection:
             return client.query_arrow(query.sql, parameters=dict(query.parameters))
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
+    def _client(self) -> Generator[Any]:
         """A clickhouse-connect client for one call: each serialises its own calls, so threads take different ones."""
         with self._lock:
             client = self._clients.pop() if self._clients else None
@@ -118,7 +119,12 @@ class EngineConnection:
         for client in clients:
             client.close()
 
-    def raw_handles(self) -> list[Any]:
+    def forget_after_fork(self) -> list[Any]:
+        """In a forked child: keep the driver from closing its handles at exit; returns what must never be freed here."""
+        for client in self._clients:
+            for value in vars(client._backend).values():
+                if isinstance(value, weakref.finalize):
+                    value.detach()
         return list(self._clients)
 
 
@@ -249,7 +255,7 @@ def checked(table: str) -> str:
 
 
 @contextmanager
-def driver_errors() -> Iterator[None]:
+def driver_errors() -> Generator[None]:
     """clickhouse-connect's exceptions as ours."""
     from clickhouse_connect.driver import exceptions
 

@@ -11,17 +11,22 @@ What is promised about rows stands in docs/durability.md.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
+import tempfile
 import threading
 import uuid
 import weakref
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from tensorzero.clickhouse.errors import SpoolError
+from tensorzero.clickhouse.fork import leave_to_the_parent
+from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
@@ -56,9 +61,8 @@ _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 class _Parts:
     """What an open database consists of; made again after `close` and after a fork."""
 
-    def __init__(self, link: Link, *, delivers: bool = True) -> None:
+    def __init__(self, link: Link, *, directory: Path | None, delivers: bool = True) -> None:
         self.link = link
-        directory = spool_directory(link.address)
         fsync = os.environ.get("TENSORZERO_SPOOL_FSYNC") == "1"
         self.store = Spool(directory, fsync=fsync) if directory else MemorySpool()
         self.writer = Writer(self.store, link, directory, delivers=delivers)
@@ -67,6 +71,9 @@ class _Parts:
         """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool."""
         if self.writer.stop(timeout):
             self.link.close()
+        if isinstance(self.store, MemorySpool) and self.writer.directory is not None:
+            with contextlib.suppress(OSError):
+                self.writer.directory.rmdir()
 
 
 class Database:
@@ -101,17 +108,34 @@ class Database:
             return self._parts
 
     def _connect(self) -> _Parts:
-        parts = _Parts(Link(self._address))
+        parts = _Parts(Link(self._address), directory=spool_directory(self._address))
         try:
             parts.link.connection()
         except BaseException:
             parts.link.close()
             raise
         parts.writer.claim()
-        if parts.writer.directory is not None:
-            parts.writer.start()
+        parts.writer.start()
         weakref.finalize(self, parts.writer.abandon).atexit = False
         return parts
+
+    def _before_fork(self) -> None:
+        """A database in memory gets a directory where forked children can leave rows for it."""
+        parts = self._parts
+        if parts is not None and parts.writer.directory is None:
+            parts.writer.directory = Path(tempfile.mkdtemp(prefix="tensorzero-"))
+
+    def _after_fork(self) -> list[Any]:
+        """In a forked child: a spool and connections of its own; returns what must never be freed here."""
+        self._lock = threading.Lock()
+        old = self._parts
+        if old is None:
+            return []
+        kept = [old, *old.link.forget_after_fork()]
+        old.writer.forget_after_fork()
+        in_memory = isinstance(old.store, MemorySpool)
+        self._parts = _Parts(old.link, directory=old.writer.directory, delivers=not in_memory)
+        return kept
 
     def write(self, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """Keep rows (table name, JSONEachRow object), all or none; they are in the spool file when this returns.
@@ -132,7 +156,7 @@ class Database:
         return parts.link.read(lambda connection: connection.query(query))
 
     def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
-        """The result as an Arrow table; raises like `query`. UInt128, UInt256 and UUID columns arrive as bytes: cast them to text."""
+        """The result as an Arrow table; raises like `query`. UUID and 128-bit columns arrive as bytes: cast them to text."""
         parts = self._opened()
         self._before_read(parts, flush)
         return parts.link.read(lambda connection: connection.arrow(query))
@@ -166,7 +190,7 @@ class Database:
         return Target(row["function_name"], row["variant_name"], uuid.UUID(row["episode_id"]), row["function_type"])
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until all rows accepted so far are in the database. Raises DatabaseUnavailable when they cannot get there now."""
+        """Wait until all accepted rows are in the database; raises DatabaseUnavailable when they cannot get there now."""
         if self._parts is not None:
             self._parts.writer.flush(timeout)
 
@@ -228,3 +252,19 @@ def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
     for database in list(_open_databases):
         database.close(EXIT_SECONDS)
+
+
+def _before_fork() -> None:
+    for database in list(_open_databases):
+        database._before_fork()
+
+
+def _after_fork() -> None:
+    kept = forget_after_fork()
+    for database in list(_open_databases):
+        kept += database._after_fork()
+    leave_to_the_parent(kept)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

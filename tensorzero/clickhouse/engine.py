@@ -1,14 +1,14 @@
 """The chdb engine in this process: one directory (or memory) at a time, any number of handles to it.
 
-chdb keeps its engine alive while a handle is open, so handles are counted here by directory, and another directory is refused in
-words that name both. Handles are not shared between threads at the same moment: a call takes an idle one or opens one (0.3 ms).
+chdb keeps its engine alive while a handle is open, so handles are counted here by directory, and another directory is refused
+in words that name both. Two threads never share a handle at one moment: a call takes an idle one or opens one (0.3 ms).
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,13 @@ from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, Engi
 from tensorzero.clickhouse.tables import quoted
 
 _lock = threading.Lock()
+_released = threading.Condition(_lock)
 _directory: str | None = None
 _handles = 0
+_abandoned = False
+
+ABANDONED_SECONDS = 3.0
+"""How long a database that was dropped without `close` may take to let go of its directory."""
 
 
 class Engine:
@@ -32,7 +37,7 @@ class Engine:
         self._keeper = open_handle(self.path)
 
     @contextmanager
-    def handle(self, database: str | None = None) -> Iterator[Any]:
+    def handle(self, database: str | None = None) -> Generator[Any]:
         """One handle for one call. With a database, names are looked up there and JSON quotes 64-bit integers."""
         with self._lock:
             if self._closed:
@@ -82,10 +87,12 @@ def open_handle(path: str) -> Any:
     global _directory, _handles
     chdb = _load()
     with _lock:
+        if _handles and _directory != path and _abandoned:
+            _released.wait_for(lambda: not _handles, ABANDONED_SECONDS)
         if _handles and _directory != path:
             raise StorageError(
                 f"chdb is open on `{_directory}` in this process and cannot open `{path}` too: one directory a process",
-                hint="Close the clients of the first directory, use another process, or use ?database= for a second database there.",
+                hint="Close the clients of the first one, use another process, or ?database= for a second database in one.",
             )
         try:
             handle = chdb.connect(path)
@@ -97,10 +104,27 @@ def open_handle(path: str) -> Any:
 
 
 def close_handle(handle: Any) -> None:
-    global _handles
+    global _handles, _abandoned
     with _lock:
         handle.close()
         _handles -= 1
+        if not _handles:
+            _abandoned = False
+            _released.notify_all()
+
+
+def expect_release() -> None:
+    """A database was dropped without `close`: its thread lets go of the engine soon. Takes no lock."""
+    global _abandoned
+    _abandoned = True
+
+
+def reset_after_fork() -> None:
+    """In a forked child: no handle of the parent's counts, and none may be opened."""
+    global _lock, _released, _handles
+    _lock = threading.Lock()
+    _released = threading.Condition(_lock)
+    _handles = 0
 
 
 def run_on(handle: Any, sql: str | bytes, form: str, parameters: Mapping[str, str] | None = None) -> bytes:
@@ -139,7 +163,7 @@ def _opening_error(path: str, text: str) -> StorageError:
         )
     if "Error initializing EmbeddedServer" in text:
         return DatabaseHeld(
-            f"The chdb directory `{path}` could not be opened: another program holds it, or it cannot be written. ({text.strip()})",
+            f"The chdb directory `{path}` could not be opened: another program holds it, or it is read-only. ({text.strip()})",
             hint="Close the program that uses chdb on that directory.",
         )
     return StorageError(f"The chdb directory `{path}` could not be opened: {text.strip()}")

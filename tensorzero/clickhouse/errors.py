@@ -13,6 +13,8 @@
 No message and no repr carries a password.
 """
 
+# ruff: noqa: N818 - the names say what happened
+
 from __future__ import annotations
 
 

@@ -1,8 +1,9 @@
 """Several processes on one chdb directory: one holds it, the others ask it.
 
-The lock file `<directory>.lock` lies beside the directory, mode 0600. Whoever has it locked runs the engine, serves it on loopback and
-writes `{"pid", "port", "token"}` into it. The lock dies with its process, so the next one that needs the database takes over; a file
-left by a dead process is never in the way. A process that was forked from one that ran chdb only ever asks: chdb does not survive a fork.
+The lock file `<directory>.lock` lies beside the directory, mode 0600. Whoever has it locked runs the engine, serves it on
+loopback and writes `{"pid", "port", "token"}` into it. The lock dies with its process, so the next one that needs the database
+takes over; a file left by a dead process is never in the way. A process that was forked from one that ran chdb only ever asks:
+chdb does not survive a fork.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Holder:
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
         self.users = 0
-        self.may_hold = True
+        self.may_hold = not _forked
         self._lock = threading.RLock()
         self._engine: Engine | None = None
         self._endpoint: Endpoint | None = None
@@ -72,9 +73,7 @@ class Holder:
 
     def _open_in_memory(self) -> Engine:
         if not self.may_hold:
-            raise DatabaseUnavailable(
-                "A chdb database in memory belongs to the process that made it, not to its forked children"
-            )
+            raise DatabaseUnavailable("A chdb database in memory belongs to the process that made it, not to a forked child")
         self._engine = Engine(None)
         return self._engine
 
@@ -91,7 +90,7 @@ class Holder:
                 return other
             if not self.may_hold:
                 raise DatabaseUnavailable(
-                    f"No process serves the chdb directory `{directory}` now, and a forked child cannot open it"
+                    f"No process serves the chdb directory `{directory}`, and a forked child cannot open it"
                 )
             if time.monotonic() > give_up:
                 who = f"process {other.pid}" if other else "another process"
@@ -132,8 +131,8 @@ class Holder:
             return connection.getresponse().status == 200
         except TimeoutError as error:
             raise DatabaseHeld(
-                f"The chdb directory `{self.directory}` is held by process {other.pid}, which has not answered for {PING_SECONDS:g} s",
-                hint=f"Wait for process {other.pid}, or end it (kill {other.pid}); its rows and yours are kept.",
+                f"The chdb directory `{self.directory}` is held by process {other.pid}, which does not answer",
+                hint=f"Wait for it, or end it (kill {other.pid}); its rows and yours are kept.",
             ) from error
         except (OSError, http.client.HTTPException):
             return False
@@ -180,6 +179,7 @@ class Holder:
 
 _registry: dict[str, Holder] = {}
 _registry_lock = threading.Lock()
+_forked = False
 
 
 def borrow(directory: Path | None) -> Holder:
@@ -201,13 +201,12 @@ def give_back(holder: Holder) -> None:
     holder.release()
 
 
-def holders() -> list[Holder]:
-    return list(_registry.values())
-
-
-def reset_registry_after_fork() -> None:
-    global _registry_lock
+def forget_after_fork() -> list[Any]:
+    """In a forked child: hold nothing, now or later; returns what must never be freed here."""
+    global _registry_lock, _forked
     _registry_lock = threading.Lock()
+    _forked = True
+    return [kept for holder in _registry.values() for kept in holder.forget_after_fork()]
 
 
 def read_holder(lock_path: Path) -> Elsewhere | None:

@@ -296,8 +296,12 @@ def main() -> None:
     )
     print(json.dumps({"port": endpoint.port}), flush=True)
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+
+    def stop(_signal: int, _frame: object) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     stopped.wait()
     endpoint.close()
     engine.close()

@@ -122,7 +122,7 @@ class Link:
         """In a forked child: nothing of the parent's connections is used or freed; returns what must never be freed."""
         kept: list[Any] = [self._connection]
         if isinstance(self._connection, EngineConnection):
-            kept += self._connection.raw_handles()
+            kept += self._connection.forget_after_fork()
         self._lock = threading.RLock()
         self._connection = None
         self._elsewhere = None

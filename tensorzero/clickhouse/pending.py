@@ -22,7 +22,7 @@ class Target:
 
 
 class PendingTargets:
-    """Targets by inference and by episode, forgotten in the order of writing. The caller holds its own lock while changing it."""
+    """Targets by inference and by episode, forgotten in the order of writing. The caller holds a lock while changing it."""
 
     def __init__(self) -> None:
         self._inferences: dict[str, tuple[str, Mapping[str, Any]]] = {}

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import orjson
 
-REFUSAL_CODES = frozenset(
+# fmt: off
+REFUSAL_CODES = frozenset((
     # What is wrong with the row itself, or with its table: parsing, types, unknown columns and tables, constraints.
-    (6, 16, 20, 26, 27, 33, 36, 38, 41, 43, 44, 47, 49, 50, 53, 60, 62, 69, 70, 72, 117, 130, 131, 162, 307, 321, 349, 376, 407)
-    + (441, 467, 469, 476, 590, 637, 639, 675, 676, 691)
-)
+    6, 16, 20, 26, 27, 33, 36, 38, 41, 43, 44, 47, 49, 50, 53, 60, 62, 69, 70, 72, 117, 130, 131, 162, 307, 321, 349, 376, 407,
+    441, 467, 469, 476, 590, 637, 639, 675, 676, 691,
+))
+# fmt: on
 """ClickHouse error codes that another try cannot mend. Everything else (memory, disk, network, rights) is waited out."""
 
 

@@ -1,8 +1,8 @@
 """Finish rows of which nobody knows whether they arrived: ask which are there, insert the others, complete what views began.
 
-ClickHouse writes an insert table by table: the rows themselves, then what each view makes of them. A process that died in between
-leaves rows without some of their derived rows. For derived rows that name the row they come from, the view's own SELECT is run again
-over the rows that lack them. Sums and statistics name no row; docs/durability.md says which of them can be off after a crash.
+ClickHouse writes an insert table by table: the rows themselves, then what each view makes of them. A process that died in
+between leaves rows without some of their derived rows. Where derived rows name the row they come from, the view's own SELECT is
+run again over the rows that lack them. Sums and statistics name no row; docs/durability.md says which can be off after a crash.
 """
 
 # ruff: noqa: S608 - statements are put together from table and view names of tables.py; ids travel as parameters

@@ -248,7 +248,7 @@ class Spool:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 raise SpoolError(
                     f"Rows could not be kept in the spool `{self.directory}`: {reason}",
-                    hint="Nothing of this call was recorded. Free some space there, or set TENSORZERO_SPOOL_DIR to another disk.",
+                    hint="Nothing of this call was recorded. Free some space, or set TENSORZERO_SPOOL_DIR to another disk.",
                 ) from error
 
     def _new_segment(self) -> Segment:

@@ -31,7 +31,7 @@ IDENTITIES = {
     "StaticEvaluationHumanFeedback": "feedback_id",
     "DynamicInContextLearningExample": "id",
 }
-"""The UUID column that tells a table's rows apart. Tables that are not here replace rows by key: writing one again is harmless."""
+"""The UUID column that tells a table's rows apart. Other tables replace rows by key: writing one again is harmless."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ Address = ServerAddress | EngineAddress
 
 
 def parse_url(url: str) -> Address:
-    """Read a `clickhouse_url`. Raises InvalidDatabaseUrl in the original's words; neither it nor the result shows a password."""
+    """Read a `clickhouse_url`. Raises InvalidDatabaseUrl in the original's words; nothing shows a password."""
     scheme = url.partition("://")[0].lower()
     if scheme == "chdb":
         return _parse_engine(url)

@@ -11,13 +11,14 @@ from typing import Any
 
 import orjson
 
+from tensorzero.clickhouse.engine import expect_release
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused, StorageError
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.pending import PendingTargets
 from tensorzero.clickhouse.refused import REFUSAL_CODES, set_aside
 from tensorzero.clickhouse.replay import complete
-from tensorzero.clickhouse.spool import Row, RowStore, Segment, claim_orphans, segment_batches
-from tensorzero.clickhouse.tables import INFERENCE_TABLES, delivery_rank
+from tensorzero.clickhouse.spool import Batch, Row, RowStore, Segment, Spool, claim_orphans, segment_batches
+from tensorzero.clickhouse.tables import INFERENCE_TABLES, TARGET_TABLES, delivery_rank
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 0.2
@@ -53,6 +54,7 @@ class Writer:
         self._attempts = 0
         self._hurry = False
         self._stopping = False
+        self._abandoned = False
         self._claimed: list[Segment] = []
         self._thread: threading.Thread | None = None
 
@@ -92,11 +94,15 @@ class Writer:
             attempts = self._attempts
             self._hurry = True
             self._wake.set()
-            done = self._changed.wait_for(
-                lambda: (self._settled >= goal and not self._claimed) or self._attempts > attempts + 1 or self._stopping,
-                timeout,
-            )
-            if self._settled >= goal and not self._claimed:
+
+            def delivered() -> bool:
+                return self._settled >= goal and not self._claimed
+
+            def decided() -> bool:
+                return delivered() or self._attempts > attempts or self._stopping
+
+            done = self._changed.wait_for(decided, timeout)
+            if delivered():
                 return
             waiting, reason = self._written - self._settled, self.last_error
         raise DatabaseUnavailable(
@@ -128,9 +134,17 @@ class Writer:
         self._store.close()
         return True
 
+    def forget_after_fork(self) -> None:
+        """In a forked child: close the parent's files without touching their locks. This writer is not used again."""
+        for segment in self._claimed:
+            segment.release()
+        if isinstance(self._store, Spool):
+            self._store.forget_after_fork()
+
     def abandon(self) -> None:
-        """End the thread without waiting: it flushes once and lets go of everything. Safe from a garbage collector."""
-        self._stopping = True
+        """Its database was dropped: the thread delivers what it can, then closes everything. No lock: collectors call it."""
+        expect_release()
+        self._abandoned = self._stopping = True
 
     @property
     def _place(self) -> str:
@@ -157,6 +171,9 @@ class Writer:
         finally:
             for segment in self._claimed:
                 segment.release()
+            if self._abandoned:
+                self._store.close()
+                self._link.close()
 
     def _gather_batch(self) -> None:
         """Let a batch come together: a quarter of a second at most, less when it is full or somebody waits."""
@@ -183,13 +200,13 @@ class Writer:
             self._resting = True
         return found
 
-    def _read_own(self) -> Any:
-        while True:
-            try:
-                return self._store.read(BATCH_ROWS)
-            except OSError as error:
-                self._note_failure(StorageError(f"The spool cannot be read: {error}"))
-                self._pause(1.0)
+    def _read_own(self) -> Batch | None:
+        try:
+            return self._store.read(BATCH_ROWS)
+        except OSError as error:
+            self._note_failure(StorageError(f"The spool cannot be read: {error}"))
+            self._pause(1.0)
+            return self._read_own()
 
     def claim(self) -> None:
         """Take over files of dead processes; from then on feedback on their inferences is accepted."""
@@ -199,10 +216,7 @@ class Writer:
             with self._lock:
                 self._claimed.append(segment)
                 for batch in segment_batches(segment, BATCH_ROWS):
-                    targets = [
-                        (table, orjson.loads(row)) for table, row in batch.rows if table in ("ChatInference", "JsonInference")
-                    ]
-                    self.orphans.add(1, targets)
+                    self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in TARGET_TABLES])
 
     def _deliver_orphans(self) -> None:
         """Inferences of all files first, then the feedback: it may be about another file's inferences."""
