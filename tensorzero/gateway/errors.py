@@ -51,9 +51,11 @@ class ConfigMistake:
     file: str | None = None
     key_path: str | None = None
     nearest: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
-        where = f" ({self.file})" if self.file else ""
+        line = f":{self.line}" if self.line else ""
+        where = f" ({self.file}{line})" if self.file else ""
         near = f"; did you mean `{self.nearest}`?" if self.nearest else ""
         return f"{self.message}{near}{where}"
 
@@ -111,7 +113,9 @@ class AllProvidersFailed(GatewayError):
     def __init__(self, errors: Sequence[tuple[str, GatewayError]]) -> None:
         self.errors = tuple(errors)
         listed = ", ".join(f"{name}: {error.message}" for name, error in self.errors)
-        super().__init__(f"All model providers failed to infer with errors: {listed}", hint=_first_hint(e for _, e in self.errors))
+        super().__init__(
+            f"All model providers failed to infer with errors: {listed}", hint=_first_hint(e for _, e in self.errors)
+        )
         self.retryable = any(error.retryable for _, error in self.errors)
 
 
@@ -121,7 +125,9 @@ class AllRetriesFailed(GatewayError):
     def __init__(self, errors: Sequence[GatewayError]) -> None:
         self.errors = tuple(errors)
         listed = ", ".join(error.message for error in self.errors)
-        super().__init__(f"All retries failed with errors: {listed}", status=self.errors[-1].status, hint=_first_hint(self.errors))
+        super().__init__(
+            f"All retries failed with errors: {listed}", status=self.errors[-1].status, hint=_first_hint(self.errors)
+        )
 
 
 class AllVariantsFailed(GatewayError):

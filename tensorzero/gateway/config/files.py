@@ -1,0 +1,205 @@
+"""Find a configuration's TOML files, read and merge them, and remember where each key came from."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorzero.gateway.config.mistakes import Locate, Mistakes
+from tensorzero.gateway.config.shapes import toml_type
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NO_MATCH = "No files matched the glob pattern. Ensure that the path exists, and contains at least one file."
+
+_AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
+_HEADER = re.compile(r"\s*\[\[?([^\]]+)\]\]?")
+_ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+
+
+@dataclass(slots=True)
+class Sources(Locate):
+    """The files read, their text, and the file of each key path."""
+
+    files: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    origin: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _lines: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)
+
+    def file_of(self, keys: Sequence[str | int]) -> str | None:
+        """The file in which `keys`, or the deepest written part of it, stands."""
+        names = tuple(str(key) for key in keys)
+        while names and names not in self.origin:
+            names = names[:-1]
+        return self.origin.get(names) or (self.files[0] if len(self.files) == 1 else None)
+
+    def __call__(self, keys: tuple[str | int, ...]) -> tuple[str | None, int | None]:
+        file = self.file_of(keys)
+        if file is None or not keys:
+            return file, None
+        if file not in self._lines:
+            self._lines[file] = key_lines(self.texts.get(file, ""))
+        names = tuple(str(key) for key in keys)
+        while names and names not in self._lines[file]:
+            names = names[:-1]
+        return file, self._lines[file].get(names)
+
+
+def find_files(pattern: str) -> list[str]:
+    """Files that `pattern` names, sorted: a path, or a glob with `*` `?` `[…]` `{…}` (one folder) and `**` (any depth).
+
+    Raises ValueError for a pattern that does not parse.
+    """
+    if not re.search(r"[*?\[{]", pattern):
+        return [pattern] if Path(pattern).is_file() else []
+    expression = re.compile(_translate(pattern))
+    root = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
+    start = Path(root) if root.endswith(("/", os.sep)) else Path(root).parent
+    found: list[str] = []
+    for folder, names, files in os.walk(start):
+        names.sort()
+        base = "" if folder == "." and not pattern.startswith(".") else folder.rstrip("/") + "/"
+        found += [base + name for name in files if expression.fullmatch(base + name)]
+    return sorted(found)
+
+
+def _translate(pattern: str) -> str:
+    out, i, depth = "", 0, 0
+    while i < len(pattern):
+        char = pattern[i]
+        if pattern.startswith("**/", i):
+            out, i = out + "(?:.*/)?", i + 3
+            continue
+        if pattern.startswith("**", i):
+            out, i = out + ".*", i + 2
+            continue
+        if char == "[":
+            end = pattern.find("]", i + 2)
+            if end < 0:
+                raise ValueError(f"error parsing glob '{pattern}': unclosed character class; missing ']'")
+            inside = pattern[i + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
+            out, i = out + f"[{'^' + inside[1:] if inside[0] == '!' else inside}]", end + 1
+            continue
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+        if depth < 0:
+            raise ValueError(
+                f"error parsing glob '{pattern}': unopened alternate group; missing '{{' (maybe escape '}}' with '[}}]'?)"
+            )
+        special = {"*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|" if depth else ","}
+        out, i = out + special.get(char, re.escape(char)), i + 1
+    if depth:
+        raise ValueError(
+            f"error parsing glob '{pattern}': unclosed alternate group; missing '}}' (maybe escape '{{' with '[{{]'?)"
+        )
+    try:
+        re.compile(out)
+    except re.error:
+        raise ValueError(f"error parsing glob '{pattern}': invalid character range") from None
+    return out
+
+
+def read_and_merge(pattern: str, mistakes: Mistakes) -> tuple[dict[str, Any], Sources]:
+    """The merged document of every file that `pattern` names. Mistakes: none found, not UTF-8, not TOML, duplicates."""
+    sources, merged = Sources(), dict[str, Any]()
+    try:
+        sources.files = find_files(pattern)
+    except (ValueError, OSError) as error:
+        mistakes.say(str(error))
+        return merged, sources
+    if not sources.files:
+        mistakes.say(NO_MATCH)
+    for file in sources.files:
+        document = _read(file, sources, mistakes)
+        _merge(merged, document, file, (), sources, mistakes)
+    return merged, sources
+
+
+def _read(file: str, sources: Sources, mistakes: Mistakes) -> dict[str, Any]:
+    try:
+        text = Path(file).read_bytes().decode("utf-8")
+    except OSError as error:
+        mistakes.say(f"Failed to read config file `{file}`: {error.strerror}")
+        return {}
+    except UnicodeDecodeError:
+        mistakes.say(f"Failed to read config file `{file}`: stream did not contain valid UTF-8")
+        return {}
+    sources.texts[file] = text
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        mistakes.say(_syntax_message(text, str(error)), (file,))
+    except (RecursionError, ValueError) as error:
+        mistakes.say(f"Failed to parse config file as valid TOML: {error}", (file,))
+    sources.origin[(file,)] = file
+    return {}
+
+
+def _syntax_message(text: str, problem: str) -> str:
+    """The original's frame around a TOML error: line, column and a caret. The reason is our own parser's."""
+    where = _AT.search(problem)
+    reason = _AT.sub("", problem)
+    lines = text.split("\n")
+    row = int(where[1]) if where and where[1] else len(lines)
+    column = int(where[2]) if where and where[2] else len(lines[-1]) + 1
+    source = lines[row - 1].rstrip("\r") if row <= len(lines) else ""
+    gap = " " * len(str(row))
+    frame = f"{gap} |\n{row} | {source}\n{gap} | {' ' * (column - 1)}^"
+    return f"Failed to parse config file as valid TOML: TOML parse error at line {row}, column {column}\n{frame}\n{reason}\n"
+
+
+def _merge(
+    into: dict[str, Any], table: Mapping[str, Any], file: str, keys: tuple[str, ...], sources: Sources, mistakes: Mistakes
+) -> None:
+    for key, value in table.items():
+        path = (*keys, key)
+        dotted = ".".join(path)
+        if key not in into:
+            into[key] = value
+            _remember(value, file, path, sources)
+        elif isinstance(into[key], dict) and isinstance(value, dict):
+            _merge(into[key], value, file, path, sources, mistakes)
+        elif isinstance(into[key], dict):
+            other = sources.origin[path]
+            kind = toml_type(value)
+            mistakes.say(f"`{dotted}`: Cannot merge `{kind}` from file `{file}` into a table from file `{other}`", path)
+        else:
+            other = sources.origin[path]
+            mistakes.say(f"`{dotted}`: Found duplicate values in globbed TOML config files `{other}` and `{file}`", path)
+
+
+def _remember(value: Any, file: str, path: tuple[str, ...], sources: Sources) -> None:
+    sources.origin[path] = file
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _remember(inner, file, (*path, key), sources)
+
+
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line (from 1) on which each key path of a TOML text first stands; inline tables only by their own key."""
+    lines: dict[tuple[str, ...], int] = {}
+    header: tuple[str, ...] = ()
+    for number, line in enumerate(text.split("\n"), 1):
+        if match := _HEADER.match(line):
+            header = _names(match[1])
+            lines.setdefault(header, number)
+        elif match := _ASSIGNMENT.match(line):
+            names = _names(match[1])
+            for end in range(1, len(names) + 1):
+                lines.setdefault((*header, *names[:end]), number)
+    return lines
+
+
+def _names(dotted: str) -> tuple[str, ...]:
+    return tuple(name.strip("\"'") for name in _KEY.findall(dotted))

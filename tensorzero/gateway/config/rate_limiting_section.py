@@ -1,0 +1,143 @@
+"""`[rate_limiting]`: rules read into the original's own form, amounts of money in billionths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest, one_of
+from tensorzero.gateway.config.shapes import INVALID, USIZE, Choice, Flag, Items, Real, unexpected
+
+_RESOURCES = {"model_inferences": "model_inference", "tokens": "token", "cost": "cost"}
+_INTERVALS = ("second", "minute", "hour", "day", "week", "month")
+_VALUE = (
+    "Rate limit value must either be a nonnegative integer or { capacity = .., refill_rate = .. } where both are "
+    "nonnegative integers"
+)
+_SCOPED = "Error parsing rate limit scope and priority: "
+
+
+class RateLimiting:
+    """Unknown keys of the section are ignored, as the original does."""
+
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if not isinstance(value, Mapping):
+            mistakes.at(place, f"invalid type: {unexpected(value)}, expected struct TomlUninitializedRateLimitingConfig")
+            return INVALID
+        shapes: dict[str, Any] = {
+            "rules": Items(_Rule()),
+            "enabled": Flag(),
+            "backend": Choice(("auto", "postgres", "valkey")),
+            "default_cost": Real(),
+        }
+        read = {key: shapes[key].read(value[key], place.key(key), mistakes) for key in value if key in shapes}
+        if INVALID in read.values():
+            return INVALID
+        if "default_cost" in read:
+            read["default_nano_cost"] = _nano(read.pop("default_cost"))
+        return {key: read[key] for key in ("rules", "enabled", "backend", "default_nano_cost") if key in read}
+
+
+class _Rule:
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if not isinstance(value, Mapping):
+            mistakes.at(place, f"invalid type: {unexpected(value)}, expected a map")
+            return INVALID
+        limits: list[dict[str, Any]] = []
+        before = len(mistakes.found)
+        for key, amount in value.items():
+            name, separator, interval = key.rpartition("_per_")
+            if not separator:
+                continue
+            if name not in _RESOURCES:
+                mistakes.at(place, f"Unknown resource: {name}", nearest(name, _RESOURCES))
+            elif interval not in _INTERVALS:
+                expected = one_of(_INTERVALS, "")
+                mistakes.at(place, f"unknown variant `{interval}`, {expected}", nearest(interval, _INTERVALS))
+            elif (limit := _limit(amount, money=name == "cost")) is None:
+                mistakes.at(place, _VALUE)
+            else:
+                limits.append({"resource": _RESOURCES[name], "interval": interval, **limit})
+        for problem in _priority_problems(value):
+            mistakes.at(place, f"{_SCOPED}{problem}\n")
+        scope, problem = _scope(value.get("scope", []))
+        if problem:
+            mistakes.at(place, problem)
+        if len(mistakes.found) > before:
+            return INVALID
+        priority: Any = "Always" if value.get("always") else {"Priority": value["priority"]}
+        return {"limits": limits, "scope": scope, "priority": priority}
+
+
+def _nano(amount: float) -> int:
+    return int(Decimal(repr(float(amount))) * 1_000_000_000)
+
+
+def _limit(value: Any, *, money: bool) -> dict[str, int] | None:
+    if isinstance(value, Mapping):
+        if set(value) != {"capacity", "refill_rate"}:
+            return None
+        capacity, refill = (_amount(value[key], money=money) for key in ("capacity", "refill_rate"))
+    else:
+        capacity = refill = _amount(value, money=money)
+    return None if capacity is None or refill is None else {"capacity": capacity, "refill_rate": refill}
+
+
+def _amount(value: Any, *, money: bool) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
+        return None
+    if money:
+        return _nano(value)
+    return value if isinstance(value, int) else None
+
+
+def _priority_problems(value: Mapping[str, Any]) -> list[str]:
+    always, priority = value.get("always"), value.get("priority")
+    if always is not None and not isinstance(always, bool):
+        return [f"invalid type: {unexpected(always)}, expected a boolean"]
+    if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int)):
+        return [f"invalid type: {unexpected(priority)}, expected usize"]
+    if priority is not None and not USIZE.low <= priority <= USIZE.high:
+        return [f"invalid value: integer `{priority}`, expected usize"]
+    if always and priority is not None:
+        return ["cannot specify both `always` and `priority` fields"]
+    if not always and priority is None:
+        return ["the `priority` field is required when `always` is not true"]
+    return []
+
+
+def _scope(value: Any) -> tuple[list[dict[str, str]], str | None]:
+    """The scopes, or what is wrong with the first bad one."""
+    if not isinstance(value, list):
+        return [], f"{_SCOPED}invalid type: {unexpected(value)}, expected a sequence\nin `scope`\n"
+    for item in value:
+        if problem := _scope_problem(item):
+            return [], f"{_SCOPED}{problem}\nin `scope`\n"
+    kinds = [tuple(sorted(item.items())) for item in value]
+    if len(set(kinds)) < len(kinds):
+        return [], "duplicate scopes are not allowed in the same rule"
+    return [dict(item) for item in value], None
+
+
+def _scope_problem(item: Any) -> str | None:
+    if isinstance(item, Mapping) and "tag_key" in item:
+        if "tag_value" not in item:
+            return "missing field `tag_value`\n"
+        for key in ("tag_key", "tag_value"):
+            if not isinstance(item[key], str):
+                return f"invalid type: {unexpected(item[key])}, expected a string\nin `{key}`\n"
+        tag = item["tag_value"]
+        if tag.startswith("tensorzero::") and tag not in ("tensorzero::each", "tensorzero::total"):
+            rule = 'besides tensorzero::each and tensorzero::total may not start with "tensorzero::".'
+            return f"Tag values in rate limiting scopes {rule}\nin `tag_value`\n"
+        return None
+    if isinstance(item, Mapping) and "api_key_public_id" in item:
+        public_id = item["api_key_public_id"]
+        if not isinstance(public_id, str):
+            return f"invalid type: {unexpected(public_id)}, expected a string\nin `api_key_public_id`\n"
+        if public_id != "tensorzero::each" and len(public_id) != 12:
+            rule = "must be 12 characters long. Check that this is a TensorZero API key public ID."
+            return f"API key public ID `{public_id}` {rule}\nin `api_key_public_id`\n"
+        return None
+    return "data did not match any known scope structure"

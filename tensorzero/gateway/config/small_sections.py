@@ -1,0 +1,271 @@
+"""`[metrics]`, `[tools]`, `[provider_types]`, `[object_storage]` and `[optimizers]`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorzero.gateway.config.functions_section import build_schema
+from tensorzero.gateway.config.mistakes import Mistakes, Place
+from tensorzero.gateway.config.sections import CredentialLocation, MetricConfig, ToolConfig
+from tensorzero.gateway.config.shapes import (
+    INVALID,
+    U32,
+    USIZE,
+    Anything,
+    Choice,
+    Field,
+    FileText,
+    Flag,
+    Real,
+    Record,
+    Shape,
+    Table,
+    Tagged,
+    Text,
+    unexpected,
+)  # fmt: skip
+from tensorzero.gateway.config.shared_shapes import RETRIES, Location, build_location, default_retries
+
+METRICS = Table(
+    Record(
+        "MetricConfig",
+        (
+            Field("type", Choice(("boolean", "float")), required=True),
+            Field("optimize", Choice(("min", "max")), required=True),
+            Field("level", Choice(("inference", "episode")), required=True),
+            Field("description", Text()),
+        ),
+    )
+)
+TOOLS = Table(
+    Record(
+        "UninitializedToolConfig",
+        (
+            Field("description", Text(), required=True),
+            Field("parameters", FileText(), required=True),
+            Field("name", Text()),
+            Field("strict", Flag(), default=False),
+        ),
+    )
+)
+_METRIC_NAME = re.compile(r"[A-Za-z0-9_\-.:/]+\Z")
+
+
+def build_metrics(read: Mapping[str, Any], mistakes: Mistakes) -> dict[str, MetricConfig]:
+    for name in read:
+        keys = ("metrics", name)
+        if name in ("comment", "demonstration"):
+            mistakes.say(f"Metric name '{name}' is reserved and cannot be used", keys)
+        elif name.startswith("tensorzero::"):
+            mistakes.say(f"Metric name cannot start with 'tensorzero::': {name}", keys)
+        elif not _METRIC_NAME.match(name):
+            rule = "Only ASCII alphanumeric characters, underscores, hyphens, dots, colons, and forward slashes are permitted."
+            mistakes.say(f"Metric name `{name}` contains characters that are not allowed. {rule}", keys)
+    return {name: MetricConfig(**metric) for name, metric in read.items()}
+
+
+def build_tools(read: Mapping[str, Any], mistakes: Mistakes) -> dict[str, ToolConfig]:
+    tools: dict[str, ToolConfig] = {}
+    for key, tool in read.items():
+        if key.startswith("tensorzero::"):
+            mistakes.say(f"Tool name cannot start with 'tensorzero::': {key}", ("tools", key))
+        parameters = build_schema(tool["parameters"], ("tools", key, "parameters"), mistakes)
+        tools[key] = ToolConfig(key, tool.get("name", key), tool["description"], parameters, tool["strict"])
+    return tools
+
+
+_API_KEY_TYPES = (
+    "anthropic", "azure", "deepseek", "fireworks", "google_ai_studio_gemini", "groq", "hyperbolic", "mistral", "openai",
+    "openrouter", "sglang", "tgi", "together", "vllm", "xai",
+)  # fmt: skip
+_GCP_TYPES = ("gcp_vertex_gemini", "gcp_vertex_anthropic")
+_TYPE_ORDER = (*_API_KEY_TYPES[:4], *_GCP_TYPES, *_API_KEY_TYPES[4:])
+
+
+def _texts(required: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[Field, ...]:
+    return (*(Field(name, Text(), required=True) for name in required), *(Field(name, Text()) for name in optional))
+
+
+class _StorageChoice:
+    """`gcp_vertex_gemini.batch`: a standard `type` key called `storage_type`."""
+
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if not isinstance(value, Mapping):
+            mistakes.at(place, f"invalid type: {unexpected(value)}, expected internally tagged enum GCPBatchConfigType")
+            return INVALID
+        if "storage_type" not in value:
+            mistakes.at(place, "missing field `storage_type`")
+            return INVALID
+        kind = Choice(("none", "cloud_storage")).read(value["storage_type"], place.key("storage_type"), mistakes)
+        if kind != "cloud_storage":
+            return INVALID if kind is INVALID else {"storage_type": kind}
+        rest = {key: item for key, item in value.items() if key != "storage_type"}
+        read = Record("GCPBatchConfigCloudStorage", _texts(("input_uri_prefix", "output_uri_prefix"))).read(
+            rest, place, mistakes
+        )
+        return INVALID if read is INVALID else {"storage_type": kind, **read}
+
+
+_SFT: dict[str, tuple[Field, ...]] = {
+    "fireworks": (Field("sft", Record("FireworksSFTConfig", _texts(("account_id",)))),),
+    "together": (
+        Field(
+            "sft",
+            Record("TogetherSFTConfig", _texts((), ("wandb_api_key", "wandb_base_url", "wandb_project_name", "hf_api_token"))),
+        ),
+    ),
+    "gcp_vertex_gemini": (
+        Field("batch", _StorageChoice()),
+        Field(
+            "sft",
+            Record(
+                "GCPSFTConfig",
+                _texts(("project_id", "region", "bucket_name"), ("bucket_path_prefix", "service_account", "kms_key_name")),
+            ),
+        ),
+    ),
+}
+
+
+def _type_config(kind: str) -> Record:
+    key = "credential_location" if kind in _GCP_TYPES else "api_key_location"
+    defaults = Record("ProviderTypeDefaults", (Field(key, Location(), required=True),), open=True)
+    return Record(f"{kind}Config", (*_SFT.get(kind, ()), Field("defaults", defaults)), open=True)
+
+
+PROVIDER_TYPES = Record("ProviderTypesConfig", tuple(Field(kind, _type_config(kind)) for kind in _TYPE_ORDER))
+
+
+def build_provider_defaults(read: Mapping[str, Any]) -> dict[str, CredentialLocation]:
+    """Where keys of each provider type come from, for the types whose `defaults` say so."""
+    found: dict[str, CredentialLocation] = {}
+    for kind, settings in read.items():
+        for written in settings.get("defaults", {}).values():
+            if (location := build_location(written)) is not None:
+                found[kind] = location
+    return found
+
+
+class _ObjectStorage:
+    """A standard `type` key: the original prints no path below the section, and ignores keys it does not know."""
+
+    kinds = {
+        "s3_compatible": Record(
+            "S3Compatible",
+            (Field("bucket_name", Text()), Field("region", Text()), Field("endpoint", Text()), Field("allow_http", Flag())),
+            open=True,
+        ),
+        "filesystem": Record("Filesystem", (Field("path", Text(), required=True),), open=True),
+        "disabled": Record("Disabled", (), open=True),
+    }
+
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if not isinstance(value, Mapping):
+            mistakes.at(place, f"invalid type: {unexpected(value)}, expected internally tagged enum StorageKind")
+            return INVALID
+        if "type" not in value:
+            mistakes.at(place, "missing field `type`")
+            return INVALID
+        kind = Choice(tuple(self.kinds)).read(value["type"], place.key("type"), mistakes)
+        if kind is INVALID:
+            return INVALID
+        rest = {key: item for key, item in value.items() if key != "type"}
+        read = self.kinds[kind].read(rest, place.freeze(), mistakes)
+        return INVALID if read is INVALID else {"type": kind, **read}
+
+
+OBJECT_STORAGE: Shape = _ObjectStorage()
+
+
+def check_object_storage(read: Mapping[str, Any], mistakes: Mistakes) -> None:
+    named = read.get("bucket_name") or os.environ.get("AWS_BUCKET") or os.environ.get("AWS_BUCKET_NAME")
+    if read.get("type") == "s3_compatible" and not named:
+        shown = ", ".join(f"{key}: {_optional(read.get(key))}" for key in ("bucket_name", "region", "endpoint", "allow_http"))
+        config = f"`S3Compatible {{ {shown} }}`"
+        reason = "Generic S3 error: Missing bucket name"
+        message = f"Failed to create S3-compatible object store with config {config}: {reason}"
+        mistakes.say(message, ("object_storage", "bucket_name"))
+    if read.get("type") == "filesystem" and not Path(read["path"]).exists():
+        message = f"Failed to create filesystem object store: path does not exist: {read['path']}"
+        mistakes.say(message, ("object_storage", "path"))
+
+
+def _optional(value: Any) -> str:
+    if value is None:
+        return "None"
+    return f"Some({str(value).lower() if isinstance(value, bool) else unexpected(value).removeprefix('string ')})"
+
+
+def _tuned(*more: Field) -> Record:
+    return Record("SFTConfig", (Field("model", Text(), required=True), Field("batch_size", USIZE), *more), open=True)
+
+
+def _lora() -> dict[str, Any]:
+    return {"type": "Lora", "lora_r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "lora_trainable_modules": "all-linear"}
+
+
+OPTIMIZERS = Table(
+    Tagged(
+        {
+            "dicl": Record(
+                "UninitializedDiclOptimizationConfig",
+                (
+                    *_texts(("embedding_model", "variant_name", "function_name")),
+                    Field("dimensions", U32),
+                    Field("batch_size", USIZE, default=128),
+                    Field("max_concurrency", USIZE, default=10),
+                    Field("k", U32, default=10),
+                    Field("model", Text()),
+                    Field("append_to_existing_variants", Flag(), default=False),
+                ),
+                open=True,
+            ),
+            "openai_sft": _tuned(Field("learning_rate_multiplier", Real()), Field("n_epochs", USIZE), Field("seed", USIZE)),
+            "openai_rft": Record(
+                "UninitializedOpenAIRFTConfig",
+                (Field("model", Text(), required=True), Field("grader", Anything(), required=True)),
+                open=True,
+            ),
+            "fireworks_sft": _tuned(),
+            "gcp_vertex_gemini_sft": _tuned(),
+            "gepa": Record(
+                "UninitializedGEPAConfig",
+                (
+                    *_texts(("function_name",), ("evaluation_name",)),
+                    Field("batch_size", USIZE, default=5),
+                    Field("max_iterations", U32, default=1),
+                    Field("max_concurrency", U32, default=10),
+                    *_texts(("analysis_model", "mutation_model")),
+                    Field("seed", U32),
+                    Field("timeout", USIZE, default=300),
+                    Field("include_inference_for_mutation", Flag(), default=True),
+                    Field("retries", RETRIES, default=default_retries),
+                    Field("max_tokens", U32),
+                ),
+                open=True,
+            ),
+            "together_sft": Record(
+                "UninitializedTogetherSFTConfig",
+                (
+                    *_texts(("model",)),
+                    Field("n_epochs", U32, default=1),
+                    Field("n_checkpoints", U32, default=1),
+                    Field("batch_size", Anything(), default="max"),
+                    Field("learning_rate", Real(), default=0.00001),
+                    Field("warmup_ratio", Real(), default=0.0),
+                    Field("max_grad_norm", Real(), default=1.0),
+                    Field("weight_decay", Real(), default=0.0),
+                    Field("lr_scheduler", Anything(), default=lambda: {"lr_scheduler_type": "linear", "min_lr_ratio": 0.0}),
+                    Field("training_method", Anything(), default=lambda: {"method": "sft", "train_on_inputs": "auto"}),
+                    Field("training_type", Anything(), default=_lora),
+                ),
+                open=True,
+            ),
+        },
+        own=Record("UninitializedOptimizerInfo", ()),
+    )
+)

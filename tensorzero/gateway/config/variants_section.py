@@ -1,0 +1,195 @@
+"""Variants as values, and their checks: types against their function, weights, templates against schemas, candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from tensorzero.gateway.config.mistakes import Mistakes, nearest
+from tensorzero.gateway.config.paths import NAME
+from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig, VariantConfig
+from tensorzero.gateway.config.shared_shapes import build_extra_body, build_extra_headers, build_retries, build_timeouts
+from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.templates import Templates
+
+_ROLES = ("system", "user", "assistant")
+_COPIED = (
+    "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort", "service_tier",
+    "thinking_budget_tokens", "verbosity", "json_mode",
+)  # fmt: skip
+_OWN = ("type", "weight", "timeouts", "namespace")
+SAMPLED = {"experimental_best_of_n_sampling": "evaluator", "experimental_mixture_of_n": "fuser"}
+CHAIN_OF_THOUGHT = "experimental_chain_of_thought"
+
+
+def build_variant(
+    function: str, function_type: str, name: str, read: Mapping[str, Any], schemas: Mapping[str, Schema], mistakes: Mistakes
+) -> VariantConfig:
+    keys = ("functions", function, "variants", name)
+    where = f"functions.{function}.variants.{name}"
+    if name.startswith("tensorzero::"):
+        mistakes.say(f"Variant name cannot start with 'tensorzero::': {name}", keys)
+    kind = read["type"]
+    for part_keys, config in _parts(kind, read):
+        if config.get("weight", 0.0) < 0 and "candidates" not in config:  # as observed: only those with a model
+            mistakes.say(f"`{where}`: `weight` must be non-negative", (*keys, *part_keys, "weight"))
+    if kind == "experimental_dynamic_in_context_learning" and read.get("max_distance", 0.0) < 0:
+        shown = f"{read['max_distance']:g}"
+        mistakes.say(f"`{where}`: `max_distance` must be non-negative (got {shown})", (*keys, "max_distance"))
+    _check_json_mode(function, function_type, name, read, mistakes)
+    if kind == CHAIN_OF_THOUGHT and function_type == "chat":
+        mistakes.say(f"Unsupported variant `{name}` of type `chain_of_thought` for function `{function}` of type `chat`", keys)
+    timeouts = build_timeouts(read.get("timeouts"))
+    if kind == "chat_completion":
+        chat = build_chat_completion(name, where, read, schemas, keys, mistakes)
+        return ChatCompletionConfig(**{**chat, "timeouts": timeouts, "namespace": read.get("namespace")})
+    settings = {key: value for key, value in read.items() if key not in _OWN}
+    for part_keys, config in _parts(kind, read):
+        if "model" in config and kind != "experimental_dynamic_in_context_learning":
+            built = ChatCompletionConfig(**build_chat_completion(name, where, config, schemas, (*keys, *part_keys), mistakes))
+            settings[part_keys[0] if part_keys else "chat_completion"] = built
+    return VariantConfig(name, kind, read.get("weight"), timeouts, read.get("namespace"), settings)
+
+
+def _parts(kind: str, read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """The tables of a variant that hold chat_completion keys, and where each stands."""
+    yield (), read
+    if kind in SAMPLED:
+        yield (SAMPLED[kind],), read[SAMPLED[kind]]
+
+
+def build_chat_completion(
+    name: str, where: str, read: Mapping[str, Any], schemas: Mapping[str, Schema], keys: tuple[str, ...], mistakes: Mistakes
+) -> dict[str, Any]:
+    """The fields of a ChatCompletionConfig."""
+    stop = read.get("stop_sequences")
+    return {
+        "name": name,
+        "type": "chat_completion",
+        "weight": read.get("weight"),
+        "model": read["model"],
+        "templates": _build_templates(where, read, schemas, keys, mistakes),
+        **{key: read.get(key) for key in _COPIED},
+        "stop_sequences": None if stop is None else tuple(stop),
+        "retries": build_retries(read.get("retries")),
+        "extra_body": build_extra_body(read.get("extra_body")),
+        "extra_headers": build_extra_headers(read.get("extra_headers")),
+    }
+
+
+def _build_templates(
+    where: str, read: Mapping[str, Any], schemas: Mapping[str, Schema], keys: tuple[str, ...], mistakes: Mistakes
+) -> dict[str, TemplateConfig]:
+    templates: dict[str, TemplateConfig] = {}
+    wrappers = read.get("input_wrappers", {})
+    for role in _ROLES:
+        old, new = read.get(f"{role}_template"), read.get("templates", {}).get(role)
+        if role in wrappers:
+            if role in schemas:
+                message = f"{where}: Cannot provide both `input_wrappers.{role}` and `{role}_schema`"
+                mistakes.say(message, (*keys, "input_wrappers", role))
+            elif old or new:
+                message = f"{where}: Cannot provide both `input_wrappers.{role}` and `{role}` template"
+                mistakes.say(message, (*keys, "input_wrappers", role))
+            templates[role] = TemplateConfig(wrappers[role][NAME], legacy=True)
+        elif old and new:
+            message = f"{where}: Cannot specify both `templates.{role}.path` and `{role}_template`"
+            mistakes.say(message, (*keys, f"{role}_template"))
+        elif old:
+            templates[role] = TemplateConfig(old[NAME], legacy=True)
+    for name, template in read.get("templates", {}).items():
+        if name not in templates:
+            templates[name] = TemplateConfig(template["path"][NAME], legacy=False)
+    return templates
+
+
+def _check_json_mode(function: str, function_type: str, name: str, read: Mapping[str, Any], mistakes: Mistakes) -> None:
+    kind, keys = read["type"], ("functions", function, "variants", name)
+    if function_type == "chat":
+        if kind == "chat_completion" and "json_mode" in read:
+            message = f"JSON mode is not supported for variant `{name}` (parent function is a chat function)"
+            mistakes.say(message, (*keys, "json_mode"))
+        return
+    needed = [("", read)] if kind not in SAMPLED else [(".fuser", read["fuser"])] if "fuser" in read else []
+    for suffix, config in needed:
+        if "json_mode" not in config:
+            about = f"`[functions.{function}.variants.{name}{suffix}]` (parent function `{function}` is a JSON function)"
+            mistakes.say(f"`json_mode` must be specified for {about}", keys)
+
+
+def check_templates(function: FunctionConfig, templates: Templates, mistakes: Mistakes) -> None:
+    """Every schema has a template in every variant; a legacy template without schema reads one variable only."""
+    for variant in function.variants.values():
+        for keys, config in chat_parts(variant):
+            path = ("functions", function.name, "variants", variant.name, *keys)
+            _check_part(function, variant.name, config, templates, path, mistakes)
+
+
+def chat_parts(variant: VariantConfig) -> Iterator[tuple[tuple[str, ...], ChatCompletionConfig]]:
+    """The chat_completion configurations inside a variant of any type, and where each stands."""
+    if isinstance(variant, ChatCompletionConfig):
+        yield (), variant
+    for key in ("evaluator", "fuser"):
+        if isinstance(part := variant.settings.get(key), ChatCompletionConfig):
+            yield (key,), part
+    if isinstance(part := variant.settings.get("chat_completion"), ChatCompletionConfig):
+        yield (), part
+
+
+def _check_part(
+    function: FunctionConfig,
+    variant: str,
+    config: ChatCompletionConfig,
+    templates: Templates,
+    keys: tuple[str, ...],
+    mistakes: Mistakes,
+) -> None:
+    where = f"functions.{function.name}.variants.{variant}"
+    for role in _ROLES:
+        template = config.templates.get(role)
+        place = (*keys, f"{role}_template")
+        if role in function.schemas:
+            if template is None:
+                mistakes.say(f"`{where}.{role}_template`: template is required when schema is specified", place)
+        elif template is not None and template.legacy and template.name in templates:
+            needed, allowed = sorted(templates.variables(template.name)), f"{role}_text"
+            if set(needed) - {allowed}:
+                rule = f"but only `{allowed}` is allowed when template has no schema"
+                mistakes.say(f"`{where}.{role}_template`: template needs variables: [{', '.join(needed)}] {rule}", place)
+    for name in function.schemas:
+        if name not in _ROLES and name not in config.templates:
+            rule = f"is required when `functions.{function.name}.schemas.{name}` is specified"
+            mistakes.say(f"`{where}.templates.{name}` {rule}", (*keys, "templates", name))
+
+
+def check_candidates(function: FunctionConfig, declared: Collection[str], mistakes: Mistakes) -> None:
+    """Candidates exist, and no variant is its own candidate, however indirectly (the original crashes on that)."""
+    for variant in function.variants.values():
+        keys = ("functions", function.name, "variants", variant.name, "candidates")
+        for candidate in dict.fromkeys(_candidates(variant)):
+            if candidate not in declared:
+                mistakes.say(f"Unknown candidate variant: {candidate}", keys, nearest(candidate, declared))
+        cycle = _cycle(function, variant.name)
+        if cycle is not None and min(cycle) == variant.name:
+            chain = " -> ".join((*cycle, variant.name))
+            message = f"`functions.{function.name}.variants.{variant.name}`: a variant cannot be its own candidate: {chain}"
+            mistakes.say(message, keys)
+
+
+def _candidates(variant: VariantConfig) -> tuple[str, ...]:
+    return tuple(variant.settings.get("candidates", ())) if variant.type in SAMPLED else ()
+
+
+def _cycle(function: FunctionConfig, start: str) -> tuple[str, ...] | None:
+    """The names on a way from `start` back to it, or None."""
+    seen, ways = set[str](), [(start,)]
+    while ways:
+        way = ways.pop()
+        variant = function.variants.get(way[-1])
+        for candidate in _candidates(variant) if variant else ():
+            if candidate == start:
+                return way
+            if candidate not in seen:
+                seen.add(candidate)
+                ways.append((*way, candidate))
+    return None
