@@ -18,7 +18,7 @@ _BOX = "border: 1px solid rgba(127, 127, 127, 0.35); border-radius: 4px; padding
 _FINE = "color: gray; font-size: 0.85em"
 _TEXT = (
     "white-space: pre-wrap; word-break: break-word; overflow-wrap: anywhere; unicode-bidi: isolate; "
-    "background: transparent; border: none; padding: 0; margin: 6px 0"
+    "font-family: inherit; background: transparent; border: none; padding: 0; margin: 6px 0"
 )
 _QUOTE = _TEXT + "; border-left: 3px solid rgba(127, 127, 127, 0.35); padding-left: 8px; color: gray"
 

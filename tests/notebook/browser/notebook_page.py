@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -87,9 +88,13 @@ class NotebookPage:
         before = self.path.stat().st_mtime_ns
         self.command("docmanager:save")
         deadline = time.monotonic() + 10
-        while self.path.stat().st_mtime_ns == before and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
-        return json.loads(self.path.read_text())
+            with contextlib.suppress(ValueError):  # half written
+                saved = json.loads(self.path.read_text())
+                if self.path.stat().st_mtime_ns != before:
+                    return saved
+        raise TimeoutError("the notebook was not saved")
 
     def screenshot(self, name: str) -> None:
         if SCREENSHOTS:
