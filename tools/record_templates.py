@@ -20,12 +20,12 @@ import threading
 import warnings
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 os.environ.update(RUST_LOG="off", TENSORZERO_DISABLE_PSEUDONYMOUS_USAGE_ANALYTICS="1")
 warnings.simplefilter("ignore")
 
-from tensorzero import TensorZeroGateway
+from tensorzero import TensorZeroGateway  # noqa: E402
 
 REPLY = {
     "id": "x",
@@ -41,9 +41,9 @@ class Upstream(BaseHTTPRequestHandler):
     """Answers every request with one sentence and keeps the last body."""
 
     protocol_version = "HTTP/1.1"
-    last: dict[str, Any] = {}
+    last: ClassVar[dict[str, Any]] = {}
 
-    def log_message(self, format: str, *args: object) -> None: ...
+    def log_message(self, *args: object) -> None: ...
 
     def do_POST(self) -> None:
         Upstream.last = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

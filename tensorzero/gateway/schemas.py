@@ -66,12 +66,12 @@ class Schema:
     def __repr__(self) -> str:
         return f"Schema({self.name!r}, {self.json})"
 
-    def compile(self) -> None:
-        """Compile now rather than at the first validation. Raises SchemaError."""
+    def compile(self) -> Any:
+        """The validator, compiled now rather than at the first validation. Raises SchemaError."""
         try:
             if isinstance(self.value, (dict, bool)):
                 self._validator = jsonschema_rs.validator_for(self.value, offline=True)
-                return
+                return self._validator
             message = f'{_compact(self.value)} is not of types "boolean", "object"'
         except jsonschema_rs.ValidationError as error:
             message = _sorted_types(error.message)
@@ -84,10 +84,9 @@ class Schema:
 
         Raises SchemaError if the schema itself does not compile.
         """
-        if self._validator is None:
-            self.compile()
+        validator: Any = self._validator or self.compile()
         try:
-            self._validator.validate(instance)
+            validator.validate(instance)
         except jsonschema_rs.ValidationError as error:
             first = self._in_source_order(error, instance)
             return f"JSON Schema validation failed:\n{self._wording(first, instance)}\n\nSchema:\n{self.json}"
@@ -95,9 +94,8 @@ class Schema:
 
     def is_valid(self, instance: Any) -> bool:
         """Whether `instance` is valid. Raises SchemaError if the schema itself does not compile."""
-        if self._validator is None:
-            self.compile()
-        return self._validator.is_valid(instance)
+        validator: Any = self._validator or self.compile()
+        return validator.is_valid(instance)
 
     def _in_source_order(self, error: Any, instance: Any) -> Any:
         """Of several properties at fault the original names the one that the schema lists first, or, next to
@@ -137,11 +135,11 @@ def _sorted_types(message: str) -> str:
 
 
 def _at(value: Any, path: Sequence[Any]) -> Any:
-    for step in path:
-        try:
+    try:
+        for step in path:
             value = value[step]
-        except (KeyError, IndexError, TypeError):
-            return None
+    except (KeyError, IndexError, TypeError):
+        return None
     return value
 
 

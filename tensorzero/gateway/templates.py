@@ -37,6 +37,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _STRING_OR_NULL = re.compile(rb'"(?:[^"\\]|\\.)*"|null')
 _CAUSE = re.compile(r"\n+caused by: ")
 _LITERAL_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+_LITERAL_DEPTH = 30
 _MIN_INT, _MAX_INT, _MAX_UNSIGNED = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
 _MISSING_CALL = "__tensorzero_missing_template__"
@@ -55,8 +56,12 @@ class TemplateLoadError(ValueError):
 
 def check_template(name: str, source: str) -> str | None:
     """The original's load-time text for a template that does not parse, or None."""
+    return _add(_environment({}), name, source)
+
+
+def _add(environment: minijinja.Environment, name: str, source: str) -> str | None:
     try:
-        _environment({}).add_template(name, source)
+        environment.add_template(name, source)
     except minijinja.TemplateError as error:
         message = f"Failed to add template: {error.message}"
         return f"MiniJinjaTemplate {{ template_name: {_rust_debug(name)}, message: {_rust_debug(message)} }}"
@@ -74,10 +79,9 @@ class Templates:
         self._filesystem_access = filesystem_access
         self._environment = _environment(self._sources)
         for name, source in self._sources.items():
-            try:
-                self._environment.add_template(name, source)
-            except minijinja.TemplateError:
-                raise TemplateLoadError(check_template(name, source)) from None
+            fault = _add(self._environment, name, source)
+            if fault is not None:
+                raise TemplateLoadError(fault)
 
     def __contains__(self, name: object) -> bool:
         return name in self._sources
@@ -117,19 +121,20 @@ class Templates:
 
     def _render_nested(self, name: str, plain: dict[str, Any], nested: dict[str, Any]) -> str:
         sets: list[str] = []
-        for key, value in nested.items():
+        for key in list(nested):
             if _NAME.match(key) and key not in _NOT_ASSIGNABLE:
-                sets.append(f"{{% set {key} = {_literal(value)} %}}")
+                sets.append(f"{{% set {key} = {_literal(nested[key])} %}}")
             else:
-                plain[key] = value
-        source = "".join(sets) + self._sources[name]
+                plain[key] = nested.pop(key)
+        source = self._sources[name]
         try:
-            return self._environment.render_str(source, name, **plain)
+            return self._environment.render_str("".join(sets) + source, name, **plain)
         except minijinja.TemplateError as error:
             if error.kind != "SyntaxError":
                 raise
         # Literals nested deeper than the engine's parser goes.
-        return self._environment.render_template(name, **plain, **nested)
+        deep = [_deep_sets(key, value) for key, value in nested.items()]
+        return self._environment.render_str("".join(deep) + source, name, **plain)
 
     def _detail(self, error: minijinja.TemplateError, name: str) -> str:
         text = _CAUSE.sub("\nCaused by: ", str(error)).rstrip("\n")
@@ -184,6 +189,32 @@ def _literal(value: Any) -> str:
     if b"null" in text:
         text = _STRING_OR_NULL.sub(lambda m: b"none" if m[0] == b"null" else m[0], text)
     return text.decode()
+
+
+def _deep_sets(key: str, value: Any) -> str:
+    """The assignment of a deeply nested value, with assignments of its inner parts in front."""
+    sets: list[str] = []
+
+    def write(value: Any) -> tuple[str, int]:
+        """The literal and its depth."""
+        if isinstance(value, dict):
+            items = [(orjson.dumps(str(k)).decode(), *write(v)) for k, v in sorted(cast("dict[Any, Any]", value).items())]
+            text = "{" + ",".join(f"{name}:{item}" for name, item, _ in items) + "}"
+            depth = max((item[2] for item in items), default=0) + 1
+        elif isinstance(value, (list, tuple)):
+            parts = [write(item) for item in cast("list[Any]", value)]
+            text = "[" + ",".join(part for part, _ in parts) + "]"
+            depth = max((depth for _, depth in parts), default=0) + 1
+        else:
+            return _literal(value), 0
+        if depth < _LITERAL_DEPTH:
+            return text, depth
+        name = f"__tensorzero_{key}_{len(sets)}"
+        sets.append(f"{{% set {name} = {text} %}}")
+        return name, 0
+
+    text, _ = write(value)
+    return "".join(sets) + f"{{% set {key} = {text} %}}"
 
 
 def _within_64_bits(value: Any) -> Any:

@@ -57,6 +57,15 @@ def test_renders_and_fails_as_the_original(case: dict[str, Any]) -> None:
         assert outcome(case) == recorded
 
 
+@pytest.mark.parametrize("depth", [40, 124])
+def test_deeply_nested_values_render_as_shallow_ones_do(depth: int) -> None:
+    value: Any = None
+    for _ in range(depth):
+        value = {"k": [value]}
+    text = Templates({"a.j": "{{ x }}{{ y }}"}).render("a.j", {"x": value, "y": True})
+    assert text == '{"k": [' * depth + "none" + "]}" * depth + "true"
+
+
 def test_a_template_that_does_not_parse_is_refused_at_once() -> None:
     with pytest.raises(TemplateLoadError, match="unexpected end of input"):
         Templates({"a.j": "{{ "})
@@ -90,7 +99,8 @@ def test_variables_are_the_names_a_template_reads_and_does_not_set() -> None:
 
 
 def test_loads_list_every_written_name_once() -> None:
-    source = "{% from 'm.j' import f %}{% include ['x', 'y'] ignore missing %}{%- extends 'x' if b else 'c' -%}{# {% include 'no' %} #}"
+    source = "{% from 'm.j' import f %}{% include ['x', 'y'] ignore missing %}{%- extends 'x' if b else 'c' -%}"
+    source += "{# {% include 'no' %} #}"
     assert template_loads("a.j", source).names == ("m.j", "x", "y", "c")
     assert template_loads("a.j", source).dynamic is None
 

@@ -12,6 +12,7 @@ from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import Input, InputBlock, InputMessage, Role, Template, Text
 from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
 from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
+from tensorzero.gateway.functions.input_soundness import check_soundness
 from tensorzero.gateway.schemas import SchemaError
 
 __all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
@@ -22,6 +23,7 @@ _ROLES = ("user", "assistant")
 def parse_input(raw: Any) -> Input:
     """`{"system"?, "messages"?}` as messages of blocks. Raises InputShapeError with the original's path and reason."""
     try:
+        check_soundness(raw)
         return _input(raw)
     except InputShapeError as error:
         error.locate(raw)
@@ -37,7 +39,7 @@ def validate_input(function: FunctionConfig, input: Input) -> None:  # noqa: A00
             raise BadRequest("`input.system` is empty but a system template is present.")
         _check(function, "system", system)
     elif isinstance(system, dict) and not _has_template(function, "system"):
-        raise BadRequest("System message has non-string content but there is no template `system` in any variant")
+        raise BadRequest(_no_template("System message", "system"))
     for index, message in enumerate(input.messages):
         role = message.role
         for block in message.content:
@@ -50,9 +52,11 @@ def validate_input(function: FunctionConfig, input: Input) -> None:  # noqa: A00
                 if template.name in schemas:
                     _check(function, template.name, template.arguments)
                 elif not _has_template(function, template.name):
-                    raise BadRequest(
-                        f"Message at index {index} has non-string content but there is no template `{template.name}` in any variant"
-                    )
+                    raise BadRequest(_no_template(f"Message at index {index}", template.name))
+
+
+def _no_template(where: str, name: str) -> str:
+    return f"{where} has non-string content but there is no template `{name}` in any variant"
 
 
 def _check(function: FunctionConfig, name: str, value: Any) -> None:
@@ -147,13 +151,13 @@ def _role(value: Any, path: str, steps: tuple[str | int, ...]) -> Role:
     if isinstance(value, dict) and len(cast("dict[str, Any]", value)) == 1:
         (name,) = cast("dict[str, Any]", value)
         if name in _ROLES and value[name] is None:
-            return cast(Role, name)
+            return name
         raise InputShapeError(path, f"unknown variant `{name}`, expected `user` or `assistant`", (*steps, name), "key")
     if not isinstance(value, str):
         raise InputShapeError(path, "expected value", steps, "start")
     if value not in _ROLES:
         raise InputShapeError(path, f"unknown variant `{value}`, expected `user` or `assistant`", steps, "value")
-    return cast(Role, value)
+    return value
 
 
 def _content(raw: Any, path: str, steps: tuple[str | int, ...]) -> list[tuple[InputBlock | None, dict[str, Any]]]:

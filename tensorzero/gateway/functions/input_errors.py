@@ -17,20 +17,22 @@ class InputShapeError(ValueError):
     """An input that is not of the right shape. `str()` is `<path>: <reason> at line 1 column <n>`.
 
     `steps` are the keys and indices to the value. `stop` is where the reader stood: before the value, in its first
-    byte, after its key, after the value, or after the bracket or comma that follows it.
+    byte, after its key, after the value, or after the bracket or comma that follows it. With no steps
+    `reason` says itself where.
     """
 
-    def __init__(self, path: str, reason: str, steps: Sequence[str | int], stop: Stop) -> None:
+    def __init__(self, path: str, reason: str, steps: Sequence[str | int] | None, stop: Stop) -> None:
         super().__init__(path, reason)
         self.path = path
         self.reason = reason
-        self.steps = tuple(steps)
+        self.steps = None if steps is None else tuple(steps)
         self.stop: Stop = stop
         self.column: int | None = None
 
     def locate(self, raw: Any) -> None:
         """Work out `column` in the JSON text of `raw`, the whole input."""
-        self.column = _column(raw, self.steps, self.stop)
+        if self.steps is not None:
+            self.column = _column(raw, self.steps, self.stop)
 
     def __str__(self) -> str:
         where = "" if self.column is None else f" at line 1 column {self.column}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
-from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import (
     Input,
     InputBlock,
@@ -49,7 +49,7 @@ def _system(variant: ChatCompletionConfig, function: FunctionConfig, system: Any
     template = variant.templates.get("system")
     if template is None:
         if isinstance(system, dict):
-            raise GatewayError("System message content must be a string if there is no template")
+            raise BadRequest("System message content is a template but there is no variant template")
         return system
     if template.legacy and "system" not in function.schemas:
         return templates.render(template.name, {"system_text": system})
@@ -71,6 +71,6 @@ def _rendered(
     if isinstance(block, Template):
         template = variant.templates.get(block.name)
         if template is None:
-            raise GatewayError(f"Template `{block.name}` not found")
+            raise BadRequest(f"Template `{block.name}` not found")
         return Text(templates.render(template.name, block.arguments))
     return block

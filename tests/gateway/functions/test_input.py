@@ -73,6 +73,56 @@ def test_every_input_fares_as_in_the_original(case: dict[str, Any]) -> None:
             assert rendered == sent(case["messages"])
 
 
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"k": value}
+    return value
+
+
+def block(value: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [{"type": "template", "name": "b", "arguments": {"x": value}}]}]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (
+            {"messages": [{"role": "user", "content": "a\ud800b"}]},
+            "messages[0].content: unexpected end of hex escape at line 1 column 51",
+        ),
+        ({"system": "\udc00", "messages": []}, "system: lone leading surrogate in hex escape at line 1 column 18"),
+        ({"system": {"a": ["\ud800"]}}, "system.a[0]: unexpected end of hex escape at line 1 column 26"),
+        (block(float("nan")), "messages[0].content[0].arguments.x: expected value at line 1 column 97"),
+        (block(float("inf")), "messages[0].content[0].arguments.x: expected value at line 1 column 97"),
+        ({"system": nested(140)}, "system" + ".k" * 126 + ": recursion limit exceeded at line 1 column 768"),
+    ],
+)
+def test_values_that_json_cannot_hold_are_refused_as_in_the_original(raw: Any, text: str) -> None:
+    with pytest.raises(InputShapeError) as caught:
+        parse_input(raw)
+    assert str(caught.value) == text
+
+
+def test_a_template_that_only_another_variant_has_is_refused_when_rendering() -> None:
+    variants = {
+        "v": ChatCompletionConfig(name="v", type="chat_completion", templates={"a": TemplateConfig("arg.j", False)}),
+        "w": ChatCompletionConfig(
+            name="w",
+            type="chat_completion",
+            templates={"b": TemplateConfig("c.j", False), "system": TemplateConfig("arg.j", False)},
+        ),
+    }
+    function = FunctionConfig(name="f", type="chat", variants=variants)
+    for raw, message in (
+        (block(1), "Template `b` not found"),
+        ({"system": {"x": 1}}, "System message content is a template but there is no variant template"),
+    ):
+        with pytest.raises(GatewayError) as caught:
+            run(function, raw)
+        assert (caught.value.status, caught.value.message) == (400, message)
+
+
 def test_tool_calls_keep_their_arguments_as_text() -> None:
     plain = {"type": "tool_call", "id": "i", "name": "n", "arguments": {"z": 1, "a": [1.0, "é"]}}
     answered = {"type": "tool_call", "id": "i", "raw_name": "r", "raw_arguments": "5", "name": None, "arguments": None}
@@ -129,7 +179,7 @@ BLOCKS = [
     if isinstance(block, dict)
 ]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(st.characters(), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
@@ -182,7 +232,11 @@ def check_outcome(raw: dict[str, Any]) -> None:
         parsed = parse_input(raw)
         parsed.stored_json()
         validate_input(FUNCTIONS["new_any"], parsed)
-    except InputShapeError as error:
-        assert error.column is not None and 0 < error.column <= len(json.dumps(raw))
-    except GatewayError as error:
-        assert error.status == 400
+    except (InputShapeError, GatewayError) as error:
+        refused = error
+    else:
+        return
+    if isinstance(refused, GatewayError):
+        assert refused.status == 400
+    elif refused.steps is not None:
+        assert 0 < (refused.column or 0) <= len(json.dumps(raw))

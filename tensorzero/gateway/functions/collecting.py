@@ -1,0 +1,73 @@
+"""Chunks of a stream put together into the blocks that a plain answer would have had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorzero.gateway.values import Block
+
+
+class Collector:
+    """Deltas of one (type, id) become one block, at the place of the first that was not empty."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, str], list[str]] = {}
+        self._seen: dict[tuple[str, str], Block] = {}
+
+    def add(self, content: list[Block]) -> None:
+        for chunk in content:
+            kind = chunk["type"]
+            if kind == "text":
+                text = chunk["text"]
+                if text:
+                    self._parts_of(kind, chunk).append(text)
+            elif kind == "tool_call":
+                self._add_tool_call(chunk)
+            elif kind == "thought":
+                self._add_thought(chunk)
+            else:
+                self._seen[kind, f"{chunk.get('id')}:{len(self._seen)}"] = {k: v for k, v in chunk.items() if k != "id"}
+
+    def _parts_of(self, kind: str, chunk: Block) -> list[str]:
+        key = (kind, chunk["id"])
+        parts = self._parts.get(key)
+        if parts is None:
+            parts = self._parts[key] = []
+            self._seen[key] = {"type": kind}
+        return parts
+
+    def _add_tool_call(self, chunk: Block) -> None:
+        parts = self._parts_of("tool_call", chunk)
+        parts.append(chunk["raw_arguments"])
+        block = self._seen["tool_call", chunk["id"]]
+        block["name"] = block.get("name", "") + (chunk["raw_name"] or "")
+
+    def _add_thought(self, chunk: Block) -> None:
+        if not any(chunk.get(name) for name in ("text", "signature", "summary_text")):
+            return
+        parts = self._parts_of("thought", chunk)
+        if chunk.get("text"):
+            parts.append(chunk["text"])
+        block = self._seen["thought", chunk["id"]]
+        for name in ("signature", "provider_type"):
+            if chunk.get(name) is not None:
+                block[name] = chunk[name]
+
+    def content(self) -> list[Block]:
+        """The blocks so far."""
+        return [self._finished(key, block) for key, block in self._seen.items()]
+
+    def _finished(self, key: tuple[str, str], block: Block) -> Block:
+        kind, identifier = key
+        text = "".join(self._parts.get(key, ()))
+        if kind == "text":
+            return {"type": "text", "text": text}
+        if kind == "tool_call":
+            return {"type": "tool_call", "id": identifier, "name": block.get("name", ""), "arguments": text}
+        if kind == "thought":
+            found: dict[str, Any] = {"type": "thought"}
+            if text:
+                found["text"] = text
+            found.update({name: value for name, value in block.items() if name != "type"})
+            return found
+        return block
