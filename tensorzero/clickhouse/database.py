@@ -32,7 +32,7 @@ from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
-from tensorzero.clickhouse.url import parse_url
+from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer
 
@@ -97,6 +97,11 @@ class Database:
 
     def __repr__(self) -> str:
         return f"Database({self._address.label!r})"
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether `close` would be the end of the rows."""
+        return isinstance(self._address, EngineAddress) and self._address.directory is None
 
     def _opened(self) -> _Parts:
         parts = self._parts

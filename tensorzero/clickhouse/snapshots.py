@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tensorzero.clickhouse.migrations import GATEWAY_VERSION
+from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.schema_tables import quoted
 
 Execute = Callable[[str], list[dict[str, Any]]]
@@ -40,6 +41,15 @@ def recorded_query(database: str, config_hash: int) -> str:
         SELECT toString(min(toUnixTimestamp64Micro(created_at))) AS created_us, argMax(tags, last_used) AS tags
         FROM {quoted(database)}.ConfigSnapshot WHERE toString(hash) = '{config_hash:d}' GROUP BY hash
     """  # noqa: S608 - a number
+
+
+def noted_query(snapshot: Snapshot) -> Query:
+    """Like `recorded_query`, in the connection's own database."""
+    sql = """
+        SELECT toString(min(toUnixTimestamp64Micro(created_at))) AS created_us, argMax(tags, last_used) AS tags
+        FROM ConfigSnapshot WHERE toString(hash) = {hash:String} GROUP BY hash
+    """
+    return Query(sql, {"hash": str(snapshot.hash)})
 
 
 def snapshot_row(snapshot: Snapshot, before: Mapping[str, Any] | None, now: float) -> dict[str, Any]:

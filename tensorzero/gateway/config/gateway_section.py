@@ -215,8 +215,9 @@ def check_embedded(read: Mapping[str, Any], mistakes: Mistakes) -> None:
         mistakes.say(message, ("gateway", "observability", "batch_writes"))
     if read["auth"]["enabled"]:
         mistakes.say(
-            "`[gateway.auth]` is not supported in embedded gateway mode. Authentication is only available when using HTTP gateway "
-            "mode. Please either disable authentication by setting `gateway.auth.enabled = false` or use HTTP mode instead.",
+            "`[gateway.auth]` is not supported in embedded gateway mode. Authentication is only available when using HTTP "
+            "gateway mode. Please either disable authentication by setting `gateway.auth.enabled = false` or use "
+            "HTTP mode instead.",
             ("gateway", "auth"),
         )
 

@@ -24,8 +24,9 @@ from tensorzero.gateway.config.shared_shapes import (
 )  # fmt: skip
 
 PROVIDER_NAMES = (
-    "anthropic", "aws_bedrock", "aws_sagemaker", "azure", "gcp_vertex_anthropic", "gcp_vertex_gemini", "google_ai_studio_gemini",
-    "groq", "hyperbolic", "fireworks", "mistral", "openai", "openrouter", "together", "vllm", "xai", "tgi", "sglang", "deepseek",
+    "anthropic", "aws_bedrock", "aws_sagemaker", "azure", "gcp_vertex_anthropic", "gcp_vertex_gemini",
+    "google_ai_studio_gemini", "groq", "hyperbolic", "fireworks", "mistral", "openai", "openrouter", "together", "vllm", "xai",
+    "tgi", "sglang", "deepseek",
 )  # fmt: skip
 SHORTHANDS = (
     "anthropic::", "deepseek::", "fireworks::", "google_ai_studio_gemini::", "gcp_vertex_gemini::", "gcp_vertex_anthropic::",

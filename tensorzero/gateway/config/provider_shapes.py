@@ -39,14 +39,17 @@ PROVIDERS: dict[str, Shape] = {
     ),
     "anthropic": _record(_MODEL, _BASE, _KEY, Field("beta_structured_outputs", Flag(), default=False), _TOOLS),
     "azure": _record(_text("deployment_id"), _text("endpoint"), _KEY),
-    "aws_bedrock": _record(_text("model_id"), *_REGION, _text("endpoint_url", required=False), _text("api_key", required=False), *_IAM),
+    "aws_bedrock": _record(
+        _text("model_id"), *_REGION, _text("endpoint_url", required=False), _text("api_key", required=False), *_IAM,
+    ),
     "aws_sagemaker": _record(
         _text("endpoint_name"), _MODEL, *_REGION, Field("hosted_provider", Choice(("openai", "tgi")), required=True),
         _text("endpoint_url", required=False), *_IAM,
     ),
     "gcp_vertex_anthropic": _record(_text("model_id"), _text("location"), _text("project_id"), _GCP_KEY, _TOOLS),
     "gcp_vertex_gemini": _record(
-        _text("model_id", required=False), _text("endpoint_id", required=False), _text("location"), _text("project_id"), _GCP_KEY,
+        _text("model_id", required=False), _text("endpoint_id", required=False), _text("location"), _text("project_id"),
+        _GCP_KEY,
     ),
     "groq": _record(_MODEL, _KEY, _text("reasoning_format", required=False)),
     "mistral": _record(_MODEL, _KEY, _text("prompt_mode", required=False)),
@@ -74,8 +77,9 @@ DEFAULT_LOCATIONS: dict[str, CredentialLocation] = {
 }
 
 _SHOWN = {
-    "openai": "OpenAI", "anthropic": "Anthropic", "azure": "Azure", "groq": "Groq", "mistral": "Mistral", "fireworks": "Fireworks",
-    "hyperbolic": "Hyperbolic", "together": "Together", "vllm": "vLLM", "sglang": "SGLang", "tgi": "TGI", "deepseek": "DeepSeek",
+    "openai": "OpenAI", "anthropic": "Anthropic", "azure": "Azure", "groq": "Groq", "mistral": "Mistral",
+    "fireworks": "Fireworks", "hyperbolic": "Hyperbolic", "together": "Together", "vllm": "vLLM", "sglang": "SGLang",
+    "tgi": "TGI", "deepseek": "DeepSeek",
     "google_ai_studio_gemini": "Google AI Studio Gemini", "xai": "xAI", "openrouter": "OpenRouter", "dummy": "Dummy",
     "gcp_vertex_gemini": "GCPVertexGemini", "gcp_vertex_anthropic": "GCPVertexAnthropic",
 }  # fmt: skip

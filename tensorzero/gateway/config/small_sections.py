@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tensorzero.gateway.config.functions_section import build_schema
 from tensorzero.gateway.config.mistakes import Mistakes, Place
@@ -153,7 +153,7 @@ def build_provider_defaults(read: Mapping[str, Any]) -> dict[str, CredentialLoca
 class _ObjectStorage:
     """A standard `type` key: the original prints no path below the section, and ignores keys it does not know."""
 
-    kinds = {
+    kinds: ClassVar[dict[str, Record]] = {
         "s3_compatible": Record(
             "S3Compatible",
             (Field("bucket_name", Text()), Field("region", Text()), Field("endpoint", Text()), Field("allow_http", Flag())),

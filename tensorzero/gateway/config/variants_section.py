@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
@@ -42,11 +43,11 @@ def build_variant(
     timeouts = build_timeouts(read.get("timeouts"))
     if kind == "chat_completion":
         chat = build_chat_completion(name, where, read, schemas, keys, mistakes)
-        return ChatCompletionConfig(**{**chat, "timeouts": timeouts, "namespace": read.get("namespace")})
+        return replace(chat, timeouts=timeouts, namespace=read.get("namespace"))
     settings = {key: value for key, value in read.items() if key not in _OWN}
     for part_keys, config in _parts(kind, read):
         if "model" in config and kind != "experimental_dynamic_in_context_learning":
-            built = ChatCompletionConfig(**build_chat_completion(name, where, config, schemas, (*keys, *part_keys), mistakes))
+            built = build_chat_completion(name, where, config, schemas, (*keys, *part_keys), mistakes)
             settings[part_keys[0] if part_keys else "chat_completion"] = built
     return VariantConfig(name, kind, read.get("weight"), timeouts, read.get("namespace"), settings)
 
@@ -60,21 +61,22 @@ def _parts(kind: str, read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...]
 
 def build_chat_completion(
     name: str, where: str, read: Mapping[str, Any], schemas: Mapping[str, Schema], keys: tuple[str, ...], mistakes: Mistakes
-) -> dict[str, Any]:
-    """The fields of a ChatCompletionConfig."""
+) -> ChatCompletionConfig:
+    """What the chat_completion keys of `read` say; timeouts and namespace stand outside them."""
     stop = read.get("stop_sequences")
-    return {
-        "name": name,
-        "type": "chat_completion",
-        "weight": read.get("weight"),
-        "model": read["model"],
-        "templates": _build_templates(where, read, schemas, keys, mistakes),
-        **{key: read.get(key) for key in _COPIED},
-        "stop_sequences": None if stop is None else tuple(stop),
-        "retries": build_retries(read.get("retries")),
-        "extra_body": build_extra_body(read.get("extra_body")),
-        "extra_headers": build_extra_headers(read.get("extra_headers")),
-    }
+    copied: dict[str, Any] = {key: read.get(key) for key in _COPIED}
+    return ChatCompletionConfig(
+        name=name,
+        type="chat_completion",
+        weight=read.get("weight"),
+        model=read["model"],
+        templates=_build_templates(where, read, schemas, keys, mistakes),
+        stop_sequences=None if stop is None else tuple(stop),
+        retries=build_retries(read.get("retries")),
+        extra_body=build_extra_body(read.get("extra_body")),
+        extra_headers=build_extra_headers(read.get("extra_headers")),
+        **copied,
+    )
 
 
 def _build_templates(
@@ -182,7 +184,8 @@ def _candidates(variant: VariantConfig) -> tuple[str, ...]:
 
 def _cycle(function: FunctionConfig, start: str) -> tuple[str, ...] | None:
     """The names on a way from `start` back to it, or None."""
-    seen, ways = set[str](), [(start,)]
+    seen = set[str]()
+    ways: list[tuple[str, ...]] = [(start,)]
     while ways:
         way = ways.pop()
         variant = function.variants.get(way[-1])

@@ -1,0 +1,26 @@
+"""Model providers: one file each, found through the one table here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from tensorzero.gateway.config.sections import ProviderConfig
+from tensorzero.gateway.errors import NotYet
+from tensorzero.gateway.providers.protocol import Provider
+
+PROVIDERS = {
+    "dummy": "tensorzero.gateway.providers.dummy:DummyProvider",
+    "openai": "tensorzero.gateway.providers.openai:OpenAIProvider",
+}
+
+
+def make_provider(config: ProviderConfig) -> Provider:
+    """The provider that serves `config`. Raises `NotYet` for a type that this version does not serve."""
+    if config.type not in PROVIDERS or config.settings.get("api_type") == "responses":
+        served = ", ".join(f"`{name}`" for name in sorted(PROVIDERS))
+        raise NotYet(
+            f"Provider type `{config.type}` is not served by this version.",
+            hint=f"Served: {served}. Any OpenAI-compatible endpoint works as `openai` with its `api_base`.",
+        )
+    module, _, name = PROVIDERS[config.type].partition(":")
+    return getattr(import_module(module), name)(config)  # type: ignore[no-any-return]

@@ -1,0 +1,120 @@
+"""A gateway in this process. Failures leave here as the client's own errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tensorzero.clients.failures import with_hint
+from tensorzero.clients.transport import Call
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.face import Face
+from tensorzero.gateway.config.loading import load_config
+from tensorzero.gateway.config.sections import Config
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.functions.input import InputShapeError
+from tensorzero.gateway.gateway import Gateway
+from tensorzero.gateway.opening import open_gateway
+from tensorzero.gateway.routes import STREAMS, route
+from tensorzero.types import TensorZeroError, TensorZeroInternalError
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.database import Database
+
+
+class EmbeddedTransport:
+    """Calls the routes directly: no server, no serialisation."""
+
+    def __init__(self, gateway: Gateway, timeout_s: float | None = None) -> None:
+        self.gateway = gateway
+        self._timeout_s = timeout_s
+
+    @classmethod
+    def build(
+        cls, config_file: str | None = None, clickhouse_url: str | None = None, timeout: float | None = None
+    ) -> EmbeddedTransport:
+        """Load the configuration, open the database, take over rows that dead processes left. Blocking.
+
+        `timeout` bounds each call, in seconds. Raises `ConfigError` and `GatewayError`.
+        """
+        return cls(open_gateway(load_config(config_file), clickhouse_url), timeout)
+
+    def _deadline(self) -> Deadline | None:
+        if self._timeout_s is None:
+            return None
+        return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
+
+    async def send(self, call: Call, face: Face) -> Any:
+        try:
+            return await route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
+        except Exception as error:
+            raise _public(error) from None
+
+    async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
+        try:
+            batches = await STREAMS[call.method, call.path](self.gateway, call.body or {}, face, self._deadline())
+        except Exception as error:
+            raise _public(error) from None
+        return EmbeddedStream(batches)
+
+    def close(self) -> None:
+        self.gateway.close()
+
+
+class EmbeddedStream:
+    """Batches of chunks whose errors are the client's. `stop` ends the answer early and keeps what has arrived."""
+
+    def __init__(self, batches: Any) -> None:
+        self._batches = batches
+
+    def __aiter__(self) -> EmbeddedStream:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        try:
+            batch = await self._batches.__anext__()
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            raise _public(error) from None
+        return [_public(item) if isinstance(item, Exception) else item for item in batch]
+
+    async def aclose(self) -> None:
+        await self._batches.aclose()
+
+    async def stop(self, tags: Mapping[str, str]) -> None:
+        """Drop the connection and store the partial answer with these tags added (`stopped` = `true`)."""
+        try:
+            await self._batches.stop({"stopped": "true", **tags})
+        except GatewayError as error:
+            raise _public(error) from None
+
+
+def _public(error: Exception) -> Exception:
+    if isinstance(error, GatewayError):
+        public = TensorZeroError(error.status, orjson.dumps({"error": error.message}).decode())
+        return with_hint(public, error.hint)
+    if isinstance(error, InputShapeError):
+        return TensorZeroInternalError(f"Failed to deserialize JSON to tensorzero_types::message::Input: {error}")
+    if isinstance(error, DeadlineExceeded):
+        return error.deadline.error()
+    return error
+
+
+def gateway_of(client: Any) -> Gateway:
+    """The gateway inside an embedded client. Raises TypeError for a client that talks to a server."""
+    transport = getattr(client, "_transport", None)
+    if not isinstance(transport, EmbeddedTransport):
+        raise TypeError("this client has no embedded gateway")
+    return transport.gateway
+
+
+def database_of(client: Any) -> Database | None:
+    """The database of an embedded client, None where it stores nothing."""
+    return gateway_of(client).database
+
+
+def config_of(client: Any) -> Config:
+    return gateway_of(client).config

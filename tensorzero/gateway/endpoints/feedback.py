@@ -1,0 +1,167 @@
+"""`POST /feedback`: a judgement on an inference or an episode, checked in the original's order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
+from tensorzero.gateway.endpoints.inference_request import checked_tags, nearest_hint
+from tensorzero.gateway.errors import BadRequest, NotFound, NotYet
+from tensorzero.gateway.gateway import storage_failure
+from tensorzero.gateway.identifiers import WORKFLOW_EPISODE_OFFSET_S, check_v7, new_id, timestamp_s
+from tensorzero.gateway.recording import feedback_row
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.database import Target
+    from tensorzero.gateway.gateway import Gateway
+
+_POLL_S = 2.0
+_WAIT_S = 6.0
+_HUMAN_TAGS = ("tensorzero::datapoint_id", "tensorzero::human_feedback")
+_EVALUATOR_TAG = "tensorzero::evaluator_inference_id"
+
+
+async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
+    """`{"feedback_id": …}`; the row is in the spool when this returns, unless the call is a dry run."""
+    tags = checked_tags(body)
+    if all(tag in tags for tag in _HUMAN_TAGS) and _EVALUATOR_TAG not in tags:
+        raise BadRequest(
+            f"{_EVALUATOR_TAG} is required when tensorzero::datapoint_id and tensorzero::human_feedback are provided"
+        )
+    if gateway.config.gateway.observability_enabled is False:
+        raise BadRequest("Feedback requires observability to be enabled (`gateway.observability.enabled` must not be `false`).")
+    inference_id, episode_id, name = body.get("inference_id"), body.get("episode_id"), body["metric_name"]
+    if inference_id is not None and episode_id is not None:
+        raise BadRequest("Both episode_id and inference_id cannot be provided")
+    kind, level = _metric(gateway, name, inference_id, episode_id)
+    given = inference_id if level == "inference" else episode_id
+    if given is None:
+        raise BadRequest(f'Correct ID was not provided for feedback level "{level}".')
+    target_id = str(check_v7(given))
+    target = None
+    if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
+        target = await _existing(gateway, UUID(target_id), level, face, deadline)
+    value = _value(kind, name, body["value"], target)
+    feedback_id = new_id()
+    if not body.get("dryrun"):
+        gateway.write([_row(gateway, kind, name, level, target_id, feedback_id, value, tags)])
+    return {"feedback_id": feedback_id}
+
+
+def _metric(gateway: Gateway, name: str, inference_id: Any, episode_id: Any) -> tuple[str, str]:
+    """What kind of feedback this is, and on which level."""
+    if name == "comment":
+        if inference_id is None and episode_id is None:
+            raise BadRequest("Exactly one of inference_id or episode_id must be provided")
+        return "comment", "inference" if inference_id is not None else "episode"
+    if name == "demonstration":
+        return "demonstration", "inference"
+    metric = gateway.config.metrics.get(name)
+    if metric is None:
+        hint = (
+            nearest_hint(name, gateway.config.metrics, "Configured metrics")
+            + " `comment` and `demonstration` need no configuration."
+        )
+        raise NotFound(f"Unknown metric: {name}", hint=hint)
+    return metric.type, metric.level
+
+
+async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, deadline: Deadline | None) -> Target:
+    """The target, waiting for a fresh one that another process may not have written yet (TensorZero docs: feedback)."""
+    missing = BadRequest(f"{'Inference' if level == 'inference' else 'Episode'} ID: {target_id} does not exist")
+    until = time.monotonic() + max(_WAIT_S - _age_s(target_id), 1.0)
+    while True:
+        target = await _find(gateway, target_id, level, face)
+        if target is not None:
+            return target
+        if time.monotonic() >= until:
+            raise missing
+        await face.sleep(_POLL_S, deadline)
+
+
+async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face) -> Target | None:
+    database = gateway.database
+    if database is None:
+        return None
+    from tensorzero.clickhouse.errors import StorageError
+
+    find = database.find_inference if level == "inference" else database.find_episode
+    try:
+        return await face.blocking(find, target_id)
+    except StorageError as error:
+        raise storage_failure(error) from error
+
+
+def _age_s(identifier: UUID) -> float:
+    seconds = timestamp_s(identifier)
+    if seconds >= WORKFLOW_EPISODE_OFFSET_S:
+        seconds -= WORKFLOW_EPISODE_OFFSET_S
+    return max(0.0, time.time() - seconds)
+
+
+def _value(kind: str, name: str, value: Any, target: Target | None) -> Any:
+    if kind == "boolean":
+        if not isinstance(value, bool):
+            raise BadRequest(f"Feedback value for metric `{name}` must be a boolean")
+        return value
+    if kind == "float":
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BadRequest(f"Feedback value for metric `{name}` must be a number")
+        return value
+    if kind == "comment":
+        if not isinstance(value, str):
+            raise BadRequest("Feedback value for a comment must be a string")
+        return value
+    if target is not None and target.function_type == "json":
+        raise NotYet("Demonstrations for JSON functions are not supported by this version yet.")
+    return orjson.dumps(_chat_demonstration(value)).decode()
+
+
+def _chat_demonstration(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, str):
+        return [{"type": "text", "text": value}]
+    if not isinstance(value, list):
+        raise BadRequest("Demonstration must be a string or an array of content blocks")
+    return [_demonstration_block(block) for block in value]
+
+
+def _demonstration_block(block: Any) -> dict[str, Any]:
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind is None:
+        raise BadRequest("Invalid demonstration content block: missing field `type`")
+    if kind == "text":
+        _require(block, "text")
+        return {"type": "text", "text": block["text"]}
+    if kind == "tool_call":
+        for field in ("id", "name", "arguments"):
+            _require(block, field)
+        raise BadRequest("Demonstration contains invalid tool name")
+    raise BadRequest(f"Invalid demonstration content block: unknown variant `{kind}`, expected `text` or `tool_call`")
+
+
+def _require(block: Mapping[str, Any], field: str) -> None:
+    if field not in block:
+        raise BadRequest(f"Invalid demonstration content block: missing field `{field}`")
+
+
+def _row(
+    gateway: Gateway, kind: str, name: str, level: str, target_id: str, feedback_id: str, value: Any, tags: dict[str, str]
+) -> tuple[str, dict[str, Any]]:
+    hash_ = gateway.snapshot_hash
+    if kind == "boolean":
+        return feedback_row(
+            "BooleanMetricFeedback", feedback_id, {"target_id": target_id, "metric_name": name}, value, tags, hash_
+        )
+    if kind == "float":
+        return feedback_row(
+            "FloatMetricFeedback", feedback_id, {"target_id": target_id, "metric_name": name}, value, tags, hash_
+        )
+    if kind == "comment":
+        return feedback_row("CommentFeedback", feedback_id, {"target_id": target_id, "target_type": level}, value, tags, hash_)
+    return feedback_row("DemonstrationFeedback", feedback_id, {"inference_id": target_id}, value, tags, hash_)

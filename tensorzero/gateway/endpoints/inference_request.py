@@ -1,0 +1,241 @@
+"""The body of `POST /inference`, checked in the original's order; the first failure wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
+from tensorzero.gateway.config.sections import (
+    ChatCompletionConfig,
+    ExperimentationConfig,
+    ExtraBody,
+    ExtraHeader,
+    FunctionConfig,
+    VariantConfig,
+)
+from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound, NotYet
+from tensorzero.gateway.functions.input import parse_input, validate_input
+from tensorzero.gateway.identifiers import check_episode_id, new_id
+from tensorzero.gateway.models.shorthand import find_model
+from tensorzero.gateway.values import InferenceCall
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+DEFAULT_FUNCTION = "tensorzero::default"
+RESERVED = "tensorzero::"
+_TOOL_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls", "provider_tools")
+
+
+@dataclass(slots=True)
+class Asked:
+    """A checked call and the variants that may answer it."""
+
+    call: InferenceCall
+    variants: dict[str, VariantConfig]
+    pinned: bool
+    namespace: str | None
+
+
+def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
+    """Raises `InputShapeError` for a body that is not of the form, `GatewayError` for everything else."""
+    started = time.monotonic()
+    given = parse_input(body["input"])
+    tags = checked_tags(body)
+    inference_id = new_id()
+    episode_id = _episode_id(body.get("episode_id"))
+    function, variants = _function(gateway, body)
+    validate_input(function, given)
+    extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
+    extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
+    if extra_body or extra_headers:
+        _check_filters(gateway, function, variants, [*extra_body, *extra_headers])
+    _refuse_what_comes_later(function, body)
+    pinned = body.get("variant_name")
+    namespace = body.get("namespace")
+    if pinned is not None:
+        variants = {pinned: _pinned(gateway, function, pinned, namespace)}
+        tags["tensorzero::variant_pinned"] = pinned
+    if namespace is not None:
+        tags["tensorzero::namespace"] = namespace
+    stream = bool(body.get("stream"))
+    if body.get("include_aggregated_response") and not stream:
+        raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
+    params = body.get("params") or {}
+    call = InferenceCall(
+        face,
+        inference_id,
+        episode_id,
+        function,
+        given,
+        started,
+        params.get("chat_completion") or {},
+        stream,
+        bool(body.get("dryrun")),
+        tags,
+        body.get("credentials") or {},
+        extra_body,
+        extra_headers,
+        bool(body.get("include_original_response")),
+        bool(body.get("include_raw_response")),
+        bool(body.get("include_raw_usage")),
+        bool(body.get("include_aggregated_response")),
+        deadline,
+    )
+    return Asked(call, variants, pinned is not None, namespace)
+
+
+def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:
+    """The caller's tags with the gateway's own. Reserved ones only where the call is `internal`."""
+    tags = dict(body.get("tags") or {})
+    if body.get("internal"):
+        tags["tensorzero::internal"] = "true"
+        return tags
+    for key in tags:
+        if key.startswith(RESERVED):
+            raise BadRequest(f"Tag name cannot start with 'tensorzero::': {key}")
+    return tags
+
+
+def _episode_id(given: str | None) -> str:
+    if given is None:
+        return new_id()
+    episode_id, of_workflow = check_episode_id(given)
+    if of_workflow:
+        raise BadRequest(f"Workflow evaluation run not found for episode id: {episode_id}")
+    return episode_id
+
+
+def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig, dict[str, VariantConfig]]:
+    name, model = body.get("function_name"), body.get("model_name")
+    if body.get("internal_dynamic_variant_config") is not None:
+        if name is None or model is not None:
+            raise _target("If a dynamic variant config is passed, `function_name` must be specified.")
+        raise NotYet("`internal_dynamic_variant_config` is not supported by this version.")
+    if name is not None and model is not None:
+        raise _target("Only one of `function_name` or `model_name` can be provided")
+    if name is None and model is None:
+        raise _target("Either `function_name` or `model_name` must be provided")
+    if model is not None:
+        return _of_model(gateway, model, body)
+    if name == DEFAULT_FUNCTION:
+        raise GatewayError(f"Function `{name}` has no variants")
+    function = gateway.config.functions.get(str(name))
+    if function is None:
+        raise NotFound(
+            f"Unknown function: {name}", hint=nearest_hint(str(name), gateway.config.functions, "Configured functions")
+        )
+    if not function.variants:
+        raise GatewayError(f"Function `{name}` has no variants")
+    return function, dict(function.variants)
+
+
+def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tuple[FunctionConfig, dict[str, VariantConfig]]:
+    """The built-in chat function, with one variant that is named as the model is."""
+    if body.get("variant_name") is not None:
+        raise _target("`variant_name` cannot be provided when using `model_name`")
+    known = gateway.default_functions.get(model_name)
+    if known is None:
+        if find_model(gateway.config, model_name) is None:
+            raise _target(
+                f"Invalid model name: Model name '{model_name}' not found in model table", _model_hint(gateway, model_name)
+            )
+        variant = ChatCompletionConfig(model_name, "chat_completion", model=model_name)
+        known = gateway.default_functions[model_name] = FunctionConfig(
+            DEFAULT_FUNCTION, "chat", {model_name: variant}, experimentation=ExperimentationConfig()
+        )
+    _check_namespace(gateway, f"Model `{model_name}` has", model_name, body.get("namespace"))
+    return known, dict(known.variants)
+
+
+def _model_hint(gateway: Gateway, name: str) -> str:
+    return nearest_hint(name, gateway.config.models, "Configured models") + " Or use a shorthand such as `openai::gpt-4o-mini`."
+
+
+def nearest_hint(name: str, known: Mapping[str, Any], what: str) -> str:
+    """A next step: the nearest right name, and what there is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1)
+    listed = ", ".join(f"`{one}`" for one in sorted(known)[:20]) or "none"
+    return (f"Did you mean `{near[0]}`? " if near else "") + f"{what}: {listed}."
+
+
+def _target(reason: str, hint: str | None = None) -> BadRequest:
+    return BadRequest(f"Invalid inference target: {reason}", hint=hint)
+
+
+def _check_namespace(gateway: Gateway, start: str, model_name: str, asked: str | None) -> None:
+    model = gateway.config.models.get(model_name)
+    if model is not None and model.namespace is not None and model.namespace != asked:
+        shown = "None" if asked is None else asked
+        raise BadRequest(
+            f"{start} namespace `{model.namespace}`, but the request namespace is `{shown}`. "
+            "Namespaced models can only be used with a matching namespace."
+        )
+
+
+def _pinned(gateway: Gateway, function: FunctionConfig, name: str, namespace: str | None) -> VariantConfig:
+    variant = function.variants.get(name)
+    if variant is None:
+        raise NotFound(f"Unknown variant: {name}", hint=nearest_hint(name, function.variants, f"Variants of `{function.name}`"))
+    if isinstance(variant, ChatCompletionConfig):
+        _check_namespace(gateway, f"Variant `{name}` uses model `{variant.model}` which has", variant.model, namespace)
+    return variant
+
+
+def _extra_body(entry: Mapping[str, Any]) -> ExtraBody:
+    return ExtraBody(
+        entry["pointer"],
+        entry.get("value"),
+        bool(entry.get("delete")),
+        entry.get("variant_name"),
+        entry.get("model_name"),
+        entry.get("provider_name"),
+    )
+
+
+def _extra_header(entry: Mapping[str, Any]) -> ExtraHeader:
+    return ExtraHeader(
+        entry["name"],
+        entry.get("value") or "",
+        bool(entry.get("delete")),
+        entry.get("variant_name"),
+        entry.get("model_name"),
+        entry.get("provider_name"),
+    )
+
+
+def _check_filters(
+    gateway: Gateway, function: FunctionConfig, variants: Mapping[str, Any], entries: Sequence[ExtraBody | ExtraHeader]
+) -> None:
+    for entry in entries:
+        if (
+            entry.variant_name is not None
+            and entry.variant_name not in variants
+            and entry.variant_name not in function.variants
+        ):
+            raise NotFound(f"Unknown variant: {entry.variant_name}")
+        if entry.model_name is None:
+            continue
+        model = find_model(gateway.config, entry.model_name)
+        if model is None:
+            raise _target(f"Invalid model provider filter: model `{entry.model_name}` does not exist.")
+        if entry.provider_name is not None and entry.provider_name not in model.providers:
+            raise _target(
+                f"Invalid model provider filter: provider `{entry.provider_name}` not found in model `{entry.model_name}`."
+            )
+
+
+def _refuse_what_comes_later(function: FunctionConfig, body: Mapping[str, Any]) -> None:
+    if function.type == "json":
+        raise NotYet(f"Function `{function.name}` is of type `json`, which this version loads and does not run yet.")
+    if function.tools:
+        raise NotYet(f"Function `{function.name}` uses tools, which this version loads and does not run yet.")
+    for name in _TOOL_FIELDS:
+        if body.get(name):
+            raise NotYet(f"`{name}` is not supported by this version yet.")

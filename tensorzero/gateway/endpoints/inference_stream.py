@@ -1,0 +1,194 @@
+"""`POST /inference` with `stream = true`.
+
+Chunks go out as they come, without usage and finish reason; one last chunk carries both, and the rows are in the spool
+before it is handed out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.faces.deadline import DeadlineExceeded, earliest
+from tensorzero.gateway.config.sections import VariantConfig
+from tensorzero.gateway.endpoints.inference import first_success, raw_usage_entry, runnable
+from tensorzero.gateway.endpoints.inference_request import Asked
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.functions.collecting import Collector
+from tensorzero.gateway.models.cost import cost_of
+from tensorzero.gateway.models.infer import Failed, ModelStream, limit
+from tensorzero.gateway.recording import chat_output, inference_rows, raw_chunks
+from tensorzero.gateway.values import InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
+from tensorzero.gateway.variants import chat_completion
+from tensorzero.gateway.variants.chat_completion import Prepared
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+Batch = list[Any]
+
+
+async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream:
+    """Returns when the first chunk is there. Raises what a plain call would until then."""
+    failed: Failed = []
+
+    async def run(variant: VariantConfig) -> InferenceStream:
+        call, name = asked.call, f"Variant `{variant.name}`"
+        first = limit(name, "streaming.ttft_ms", variant.timeouts.streaming_ttft_ms)
+        total = limit(name, "streaming.total_ms", variant.timeouts.streaming_total_ms)
+        outer, call.deadline = call.deadline, earliest(first, total, call.deadline)
+        try:
+            ready, stream = await chat_completion.stream(gateway, runnable(variant), call, failed)
+        except DeadlineExceeded as passed:
+            if passed.deadline is first or passed.deadline is total:
+                raise passed.deadline.error() from None
+            raise
+        finally:
+            call.deadline = outer
+        stream.call.deadline = earliest(stream.call.deadline, total, outer)
+        return InferenceStream(gateway, call, variant.name, ready, stream, failed)
+
+    return await first_success(asked, run)
+
+
+class InferenceStream:
+    """Batches of public chunks. An exception in a batch is raised at its turn, and the stream goes on after it."""
+
+    def __init__(
+        self, gateway: Gateway, call: InferenceCall, variant_name: str, ready: Prepared, stream: ModelStream, failed: Failed
+    ) -> None:
+        self._gateway = gateway
+        self._call = call
+        self._variant_name = variant_name
+        self._ready = ready
+        self._stream = stream
+        self._failed = failed
+        self._collected = Collector()
+        self._raw: list[str] = []
+        self._usage = Usage()
+        self._finish_reason: str | None = None
+        self._recorded = False
+        self._batches = self._run()
+
+    def __aiter__(self) -> AsyncIterator[Batch]:
+        return self
+
+    async def __anext__(self) -> Batch:
+        return await self._batches.__anext__()
+
+    async def aclose(self) -> None:
+        """Drop the stream: the connection is closed and nothing is stored, as in the original."""
+        await self._batches.aclose()  # type: ignore[attr-defined]
+        await self._stream.close()
+
+    async def stop(self, tags: Mapping[str, str]) -> None:
+        """Drop the stream and store what has arrived, with `tags` added. Nothing happens after the last chunk."""
+        await self.aclose()
+        self._call.tags.update(tags)
+        self._record()
+
+    async def _run(self) -> AsyncIterator[Batch]:
+        if self._call.include_raw_response and self._failed:
+            yield [self._chunk([], raw_response=self._failed)]
+        try:
+            async for batch in self._stream.batches():
+                out = self._public(batch)
+                if out:
+                    yield out
+        except DeadlineExceeded as passed:
+            yield [passed.deadline.error()]
+            return
+        last = self._last_chunk()
+        self._record()
+        yield [last]
+
+    def _public(self, batch: list[ProviderChunk | GatewayError]) -> Batch:
+        """What of a batch goes out, and everything of it into the books."""
+        call = self._call
+        raw_wanted = call.include_raw_response or call.include_original_response
+        head = {"inference_id": call.inference_id, "episode_id": call.episode_id, "variant_name": self._variant_name}
+        out: Batch = []
+        add, keep_raw = self._collected.add, self._raw.append
+        for chunk in batch:
+            if not isinstance(chunk, tuple):
+                out.append(self._error(chunk))
+                continue
+            content, raw, usage, finish_reason, raw_usage = chunk
+            keep_raw(raw)
+            if content:
+                add(content)
+            if finish_reason is not None:
+                self._finish_reason = finish_reason
+            if usage is not None:
+                self._usage.keep_largest(usage)
+            if raw_wanted or (call.include_raw_usage and usage is not None and raw_usage is not None):
+                out.append(self._detailed(chunk))
+            elif content:
+                out.append({**head, "content": content})
+        return out
+
+    def _error(self, error: GatewayError) -> GatewayError:
+        raw = getattr(error, "raw_response", None)
+        if raw is not None:
+            self._raw.append(raw)
+        return error
+
+    def _detailed(self, chunk: ProviderChunk) -> dict[str, Any]:
+        call, extra = self._call, {}
+        if call.include_raw_usage and chunk.usage is not None:
+            extra["raw_usage"] = [raw_usage_entry(self._model_inference(), chunk.raw_usage)]
+        if call.include_original_response:
+            extra["original_chunk"] = chunk.raw
+        if call.include_raw_response:
+            extra["raw_chunk"] = chunk.raw
+        return self._chunk(chunk.content, **extra)
+
+    def _chunk(self, content: list[Any], **extra: Any) -> dict[str, Any]:
+        call = self._call
+        return {
+            "inference_id": call.inference_id,
+            "episode_id": call.episode_id,
+            "variant_name": self._variant_name,
+            "content": content,
+            **extra,
+        }
+
+    def _last_chunk(self) -> dict[str, Any]:
+        self._usage.cost = cost_of(self._stream.config.cost, self._raw, streaming=True)
+        extra: dict[str, Any] = {"usage": self._usage.public()}
+        if self._finish_reason is not None:
+            extra["finish_reason"] = self._finish_reason
+        if self._call.include_aggregated_response:
+            extra["aggregated_response"] = {"content": chat_output(self._collected.content())}
+        return self._chunk([], **extra)
+
+    def _model_inference(self) -> ModelInference:
+        stream = self._stream
+        return ModelInference(
+            stream.call.model_inference_id,
+            stream.model.name,
+            stream.config.name,
+            stream.provider.type,
+            stream.call.request,
+            self._collected.content(),
+            self._usage,
+            self._finish_reason,
+            stream.raw_request,
+            raw_chunks(self._raw),
+            round((time.monotonic() - stream.started) * 1000),
+            None,
+            stream.provider.api_type,
+            stream.ttft_ms,
+        )
+
+    def _record(self) -> None:
+        if self._recorded or self._call.dryrun or not self._gateway.records:
+            return
+        self._recorded = True
+        inference = self._model_inference()
+        result = VariantResult(
+            self._variant_name, inference.content, [inference], self._finish_reason, self._ready.params, self._failed
+        )
+        ttft_ms = round((self._stream.started - self._call.started) * 1000) + self._stream.ttft_ms
+        self._gateway.write(inference_rows(self._call, result, self._gateway.snapshot_hash, ttft_ms))

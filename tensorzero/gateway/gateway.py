@@ -1,0 +1,54 @@
+"""The gateway: what lives as long as it does, and nothing about any one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.gateway.config.sections import Config, FunctionConfig
+from tensorzero.gateway.errors import DatabaseError
+from tensorzero.gateway.models.infer import Models
+from tensorzero.gateway.recording import Row
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.database import Database
+
+
+class Gateway:
+    """A configuration, its providers and its database. `database` is None where nothing is stored."""
+
+    def __init__(self, config: Config, database: Database | None = None) -> None:
+        self.config = config
+        self.database = database
+        self.models = Models()
+        self.default_functions: dict[str, FunctionConfig] = {}  # of `tensorzero::default`, by model name
+        self.snapshot_hash = str(config.snapshot.hash)
+
+    @property
+    def records(self) -> bool:
+        return self.database is not None
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """On disk when this returns. Raises `DatabaseError` when they could not be written down."""
+        if self.database is None:
+            return
+        from tensorzero.clickhouse.errors import StorageError
+
+        try:
+            self.database.write(rows)
+        except StorageError as error:
+            raise storage_failure(error) from error
+
+    def close(self) -> None:
+        """Flush what is waiting and let go of the database, which the next call opens again."""
+        if self.database is None:
+            return
+        if self.database.in_memory:
+            self.database.flush()
+        else:
+            self.database.close()
+
+
+def storage_failure(error: Any) -> DatabaseError:
+    """A failure of the database room as the gateway reports one."""
+    return DatabaseError(str(error), hint=getattr(error, "hint", None))

@@ -1,0 +1,244 @@
+"""One model: its providers in routing order, each with its time limits, until one answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
+from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
+from tensorzero.gateway.functions.blocks import RequestBlock, RequestMessage, Text, Thought, Unknown
+from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.models.cost import cost_of
+from tensorzero.gateway.providers import make_provider
+from tensorzero.gateway.providers.protocol import Provider, ProviderStream
+from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, ProviderCall, ProviderChunk
+
+Failed = list[dict[str, Any]]
+
+
+class Models:
+    """Providers, made when they are first called and kept."""
+
+    def __init__(self) -> None:
+        self._providers: dict[int, tuple[ProviderConfig, Provider]] = {}
+
+    def provider(self, config: ProviderConfig) -> Provider:
+        known = self._providers.get(id(config))
+        if known is None:
+            known = self._providers[id(config)] = (config, make_provider(config))
+        return known[1]
+
+    async def infer(self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed) -> ModelInference:
+        """The first provider's answer. Raises `AllProvidersFailed`; raw responses of failures are added to `failed`."""
+
+        async def attempt(config: ProviderConfig, limit: Deadline | None) -> ModelInference:
+            return await self._infer_once(model, config, request, call, limit)
+
+        return await self._route(model, call, failed, attempt, model.timeouts.non_streaming_total_ms, "non_streaming.total_ms")
+
+    async def _route(
+        self,
+        model: ModelConfig,
+        call: InferenceCall,
+        failed: Failed,
+        attempt: Callable[..., Any],
+        limit_ms: int | None,
+        key: str,
+    ) -> Any:
+        own = limit(f"Model {model.name}", key, limit_ms)
+        deadline = earliest(own, call.deadline)
+        errors: list[tuple[str, GatewayError]] = []
+        try:
+            for name in model.routing:
+                try:
+                    return await attempt(model.providers[name], deadline)
+                except GatewayError as error:
+                    errors.append((name, error))
+                    note_raw_response(error, failed)
+        except DeadlineExceeded as passed:
+            if passed.deadline is own:
+                raise passed.deadline.error() from None
+            raise
+        raise AllProvidersFailed(errors)
+
+    async def _infer_once(
+        self, model: ModelConfig, config: ProviderConfig, request: ModelRequest, call: InferenceCall, outer: Deadline | None
+    ) -> ModelInference:
+        provider = self.provider(config)
+        own = limit(f"Model provider {config.name}", "non_streaming.total_ms", config.timeouts.non_streaming_total_ms)
+        attempt = self._call(model, config, request, call, earliest(own, outer))
+        started = time.monotonic()
+        try:
+            answer = await provider.infer(attempt)
+        except DeadlineExceeded as passed:
+            if passed.deadline is own:
+                raise passed.deadline.error() from None
+            raise
+        if config.cost:
+            answer.usage.cost = cost_of(config.cost, [answer.raw_response], streaming=False)
+        elapsed = answer.latency_ms if answer.latency_ms is not None else round((time.monotonic() - started) * 1000)
+        return ModelInference(
+            attempt.model_inference_id,
+            model.name,
+            config.name,
+            provider.type,
+            attempt.request,
+            answer.content,
+            answer.usage,
+            answer.finish_reason,
+            answer.raw_request,
+            answer.raw_response,
+            elapsed,
+            answer.raw_usage,
+            provider.api_type,
+            usage_id=answer.usage_id,
+        )
+
+    def _call(
+        self, model: ModelConfig, config: ProviderConfig, request: ModelRequest, call: InferenceCall, deadline: Deadline | None
+    ) -> ProviderCall:
+        request = for_provider(request, model.name, config)
+        return ProviderCall(call.face, request, call.credentials, model.name, new_id(), deadline)
+
+    async def stream(self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed) -> ModelStream:
+        """The first provider whose first chunk arrives; after that there is no falling back."""
+        timeouts = model.timeouts
+        total = limit(f"Model {model.name}", "streaming.total_ms", timeouts.streaming_total_ms)
+
+        async def attempt(config: ProviderConfig, outer: Deadline | None) -> ModelStream:
+            return await self._stream_once(model, config, request, call, earliest(outer, total), total)
+
+        try:
+            return await self._route(model, call, failed, attempt, timeouts.streaming_ttft_ms, "streaming.ttft_ms")
+        except DeadlineExceeded as passed:
+            if passed.deadline is total:
+                raise passed.deadline.error() from None
+            raise
+
+    async def _stream_once(
+        self,
+        model: ModelConfig,
+        config: ProviderConfig,
+        request: ModelRequest,
+        call: InferenceCall,
+        outer: Deadline | None,
+        model_total: Deadline | None,
+    ) -> ModelStream:
+        provider = self.provider(config)
+        name = f"Model provider {config.name}"
+        first = limit(name, "streaming.ttft_ms", config.timeouts.streaming_ttft_ms)
+        total = limit(name, "streaming.total_ms", config.timeouts.streaming_total_ms)
+        attempt = self._call(model, config, request, call, earliest(first, total, outer))
+        stream = ModelStream(model, config, provider, attempt)
+        try:
+            await stream.open()
+        except DeadlineExceeded as passed:
+            await stream.close()
+            if passed.deadline is first or passed.deadline is total:
+                raise passed.deadline.error() from None
+            raise
+        except BaseException:
+            await stream.close()
+            raise
+        attempt.deadline = earliest(total, model_total)
+        return stream
+
+
+class ModelStream:
+    """One provider's stream after its first chunk has arrived."""
+
+    def __init__(self, model: ModelConfig, config: ProviderConfig, provider: Provider, call: ProviderCall) -> None:
+        self.model = model
+        self.config = config
+        self.provider = provider
+        self.call = call
+        self.started = time.monotonic()
+        self.ttft_ms = 0
+        self._first: list[ProviderChunk | GatewayError] = []
+        self._stream: ProviderStream | None = None
+        self._batches: AsyncIterator[list[ProviderChunk | GatewayError]] | None = None
+
+    @property
+    def raw_request(self) -> str:
+        return self._stream.raw_request if self._stream is not None else ""
+
+    async def open(self) -> None:
+        self._stream = await self.provider.stream(self.call)
+        self._batches = self._stream.batches()
+        async for batch in self._batches:
+            first = batch[0]
+            if isinstance(first, GatewayError):
+                raise first
+            self.ttft_ms = round((time.monotonic() - self.started) * 1000)
+            self._first = batch
+            return
+        raise ProviderError(
+            f"Error from {self.provider.type} server: Stream ended before first chunk", provider_type=self.provider.type
+        )
+
+    async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
+        """Every chunk, the first included. A fatal error is the last item."""
+        try:
+            yield self._first
+            if self._batches is not None and not _is_fatal(self._first):
+                async for batch in self._batches:
+                    yield batch
+                    if _is_fatal(batch):
+                        return
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        if self._stream is not None:
+            await self._stream.close()
+
+
+def _is_fatal(batch: list[ProviderChunk | GatewayError]) -> bool:
+    return bool(batch) and isinstance(batch[-1], FatalStreamError)
+
+
+def limit(name: str, key: str, limit_ms: int | None) -> Deadline | None:
+    """A deadline whose error reads as the original's, e.g. ``Model m timed out due to configured `streaming.ttft_ms` timeout (200ms)``."""
+    if limit_ms is None:
+        return None
+    return Deadline.after(
+        limit_ms / 1000, lambda: TimedOut(f"{name} timed out due to configured `{key}` timeout ({duration(limit_ms)})")
+    )
+
+
+def duration(limit_ms: int) -> str:
+    """As the original prints one: `0ns`, `200ms`, `1.5s`."""
+    if limit_ms == 0:
+        return "0ns"
+    return f"{limit_ms}ms" if limit_ms < 1000 else f"{limit_ms / 1000:g}s"
+
+
+def note_raw_response(error: GatewayError, failed: Failed) -> None:
+    """What a failed attempt answered, for `raw_response`."""
+    if isinstance(error, ProviderError) and error.raw_response is not None:
+        failed.append({"provider_type": error.provider_type, "api_type": error.api_type, "data": error.raw_response})
+
+
+def for_provider(request: ModelRequest, model_name: str, config: ProviderConfig) -> ModelRequest:
+    """Without blocks that are meant for another provider. Nearly always the request itself."""
+    if all(_fits(block, model_name, config) for message in request.messages for block in message.content):
+        return request
+    kept = [
+        RequestMessage(message.role, tuple(block for block in message.content if _fits(block, model_name, config)))
+        for message in request.messages
+    ]
+    return replace(request, messages=tuple(kept))
+
+
+def _fits(block: RequestBlock, model_name: str, config: ProviderConfig) -> bool:
+    if type(block) is Text:
+        return True
+    if isinstance(block, Thought):
+        return block.provider_type is None or block.provider_type == config.type
+    if isinstance(block, Unknown):
+        return block.model_name in (None, model_name) and block.provider_name in (None, config.name)
+    return True

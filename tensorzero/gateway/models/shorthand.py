@@ -1,0 +1,62 @@
+"""`provider::model` names, and models that this process made itself (a local model)."""
+
+from __future__ import annotations
+
+from tensorzero.gateway.config.sections import Config, CredentialLocation, ModelConfig, ProviderConfig
+
+DEFAULT_KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "deepseek": "DEEPSEEK_API_KEY",
+    "fireworks": "FIREWORKS_API_KEY",
+    "google_ai_studio_gemini": "GOOGLE_AI_STUDIO_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "hyperbolic": "HYPERBOLIC_API_KEY",
+    "mistral": "MISTRAL_API_KEY",
+    "openai": "OPENAI_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+    "together": "TOGETHER_API_KEY",
+    "xai": "XAI_API_KEY",
+}
+PREFIXES = (*DEFAULT_KEYS, "gcp_vertex_gemini", "gcp_vertex_anthropic", "dummy")
+
+_registered: dict[str, ModelConfig] = {}
+
+
+def register_model(name: str, provider: ProviderConfig) -> None:
+    """Make `name` usable in every embedded gateway of this process. A later call replaces it."""
+    _registered[name] = ModelConfig(name, (provider.name,), {provider.name: provider})
+
+
+def registered_models() -> tuple[str, ...]:
+    return tuple(_registered)
+
+
+def find_model(config: Config, name: str) -> ModelConfig | None:
+    """A configured model, one of this process, or what a shorthand name means; None for anything else."""
+    return config.models.get(name) or _registered.get(name) or _shorthand(config, name)
+
+
+def is_model_name(name: str) -> bool:
+    """Whether `name` is known without a configuration."""
+    return name in _registered or (name.partition("::")[0] in PREFIXES and "::" in name)
+
+
+def _shorthand(config: Config, name: str) -> ModelConfig | None:
+    prefix, separator, model_name = name.partition("::")
+    if not separator or prefix not in PREFIXES:
+        return None
+    settings: dict[str, object] = {"model_name": model_name}
+    if prefix == "openai" and model_name.startswith("responses::"):
+        settings = {"model_name": model_name.removeprefix("responses::"), "api_type": "responses"}
+    provider = ProviderConfig(prefix, prefix, settings, _credential(config, prefix))
+    return ModelConfig(name, (prefix,), {prefix: provider})
+
+
+def _credential(config: Config, prefix: str) -> CredentialLocation:
+    if prefix in config.provider_defaults:
+        return config.provider_defaults[prefix]
+    if prefix == "dummy":
+        return CredentialLocation("none")
+    if prefix.startswith("gcp_"):
+        return CredentialLocation("path_from_env", "GCP_VERTEX_CREDENTIALS_PATH")
+    return CredentialLocation("env", DEFAULT_KEYS[prefix])

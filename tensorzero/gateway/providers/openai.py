@@ -1,0 +1,151 @@
+"""OpenAI's chat completions, and every endpoint that speaks them (`api_base`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
+from tensorzero.faces.sse import SseDecoder
+from tensorzero.gateway.config.sections import ProviderConfig
+from tensorzero.gateway.errors import GatewayError, ProviderError
+from tensorzero.gateway.models.credentials import resolve
+from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
+from tensorzero.gateway.providers import http_failures
+from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
+from tensorzero.gateway.providers.openai_requests import request_body
+from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
+from tensorzero.gateway.version import USER_AGENT
+
+_DRAIN_S = 0.02
+DEFAULT_BASE = "https://api.openai.com/v1/"
+
+
+class OpenAIProvider:
+    """`type = "openai"` with chat completions."""
+
+    type = "openai"
+    display_name = "OpenAI"
+    api_type = "chat_completions"
+
+    def __init__(self, config: ProviderConfig) -> None:
+        self._config = config
+        base = str(config.settings.get("api_base") or DEFAULT_BASE)
+        self._url = base.rstrip("/") + "/chat/completions"
+        self._model = str(config.settings["model_name"])
+
+    def _request(self, call: ProviderCall) -> HttpRequest:
+        """The encoded request. Raises `GatewayError` for a missing key or a bad `extra_body` pointer."""
+        key = resolve(self._config.credential, call.credentials, self.display_name)
+        body = request_body(self._model, call.request)
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT}
+        if key is not None:
+            headers["authorization"] = f"Bearer {key}"
+        self._inject(call, body, headers)
+        return HttpRequest("POST", self._url, headers, orjson.dumps(body))
+
+    def _inject(self, call: ProviderCall, body: dict[str, Any], headers: dict[str, str]) -> None:
+        """`extra_body` and `extra_headers`: the variant's, then the provider's, then the call's."""
+        request, config = call.request, self._config
+        if request.variant_extra_body or config.extra_body or request.extra_body:
+            apply_body(body, request.variant_extra_body)
+            apply_body(body, config.extra_body)
+            apply_body(body, for_provider(request.extra_body, call.model_name, config.name))
+        if request.variant_extra_headers or config.extra_headers or request.extra_headers:
+            apply_headers(headers, request.variant_extra_headers)
+            apply_headers(headers, config.extra_headers)
+            apply_headers(headers, for_provider(request.extra_headers, call.model_name, config.name))
+
+    async def infer(self, call: ProviderCall) -> ProviderResponse:
+        request = self._request(call)
+        raw_request = request.body.decode()
+        started = time.monotonic()
+        try:
+            reply = await call.face.http.send(request, call.deadline)
+        except HttpError as error:
+            raise http_failures.not_sent(error, self.type, raw_request) from error
+        latency_ms = round((time.monotonic() - started) * 1000)
+        raw = reply.body.decode("utf-8", "replace")
+        if not 200 <= reply.status < 300:
+            raise http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request)
+        try:
+            return parse_answer(reply.body, raw, raw_request, latency_ms, self.type)
+        except ProviderError as error:
+            error.raw_request, error.raw_response = raw_request, raw
+            raise
+
+    async def stream(self, call: ProviderCall) -> OpenAIStream:
+        request = self._request(call)
+        raw_request = request.body.decode()
+        try:
+            stream = await call.face.http.open_stream(request, call.deadline)
+        except HttpError as error:
+            raise http_failures.stream_closed(f"Error sending request: {error}", self.type, raw_request) from error
+        if 200 <= stream.status < 300 and stream.headers.get("content-type", "").startswith("text/event-stream"):
+            return OpenAIStream(stream, raw_request, self.type, self._config.discard_unknown_chunks, call)
+        body = await _whole_body(stream, call)
+        if 200 <= stream.status < 300:
+            kind = stream.headers.get("content-type", "")
+            message = f"Expected content-type 'text/event-stream', got \"{kind}\": {body}"
+            raise http_failures.stream_closed(message, self.type, raw_request, body)
+        raise http_failures.stream_refused(stream.status, body, self.type, raw_request)
+
+
+async def _whole_body(stream: HttpStream, call: ProviderCall) -> str:
+    parts: list[bytes] = []
+    try:
+        while part := await stream.read(call.deadline):
+            parts.append(part)
+    except HttpError:
+        pass  # what has arrived is what there is to show
+    finally:
+        await stream.close()
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+class OpenAIStream:
+    """Server-sent events of one answer."""
+
+    def __init__(
+        self, stream: HttpStream, raw_request: str, provider_type: str, discard_unknown: bool, call: ProviderCall
+    ) -> None:
+        self.raw_request = raw_request
+        self._stream = stream
+        self._type = provider_type
+        self._reader = ChunkReader(provider_type, raw_request)
+        self._call = call
+
+    async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
+        decoder = SseDecoder()
+        read, chunk = self._reader.read, self._stream.read
+        call = self._call
+        try:
+            while data := await chunk(call.deadline):
+                events = decoder.feed(data)
+                ended = b"[DONE]" in events
+                if ended:
+                    events = events[: events.index(b"[DONE]")]
+                if events:
+                    yield [read(event) for event in events]
+                if ended:
+                    await self._drain()
+                    return
+        except HttpError as error:
+            message = f"Error reading the response body: {error.chain[-1]}"
+            yield [http_failures.stream_closed(message, self._type, self.raw_request)]
+        finally:
+            await self._stream.close()
+
+    async def _drain(self) -> None:
+        """Read the end of the body, if it is there, so that the connection can be used again."""
+        try:
+            await self._stream.read(Deadline.after(_DRAIN_S, TimeoutError))
+        except (HttpError, DeadlineExceeded):
+            return
+
+    async def close(self) -> None:
+        await self._stream.close()

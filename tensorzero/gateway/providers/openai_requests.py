@@ -1,0 +1,151 @@
+"""A model request as the body of OpenAI's chat completions, keys in the original's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensorzero.gateway.errors import BadRequest
+from tensorzero.gateway.floats import single
+from tensorzero.gateway.functions.blocks import (
+    File,
+    RequestBlock,
+    RequestMessage,
+    Text,
+    Thought,
+    ToolCall,
+    ToolResult,
+    Unknown,
+)
+from tensorzero.gateway.values import ModelRequest
+
+Json = dict[str, Any]
+
+_BEFORE_STREAM = {
+    "temperature": "temperature",
+    "max_tokens": "max_completion_tokens",
+    "seed": "seed",
+    "top_p": "top_p",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+}
+_AFTER_STREAM = {
+    "stop_sequences": "stop",
+    "reasoning_effort": "reasoning_effort",
+    "service_tier": "service_tier",
+    "verbosity": "verbosity",
+}
+
+
+def request_body(model: str, request: ModelRequest) -> Json:
+    """The whole body. Unset parameters are left out; `stream` is always there."""
+    body: Json = {"messages": messages(request), "model": model}
+    if request.params:
+        _add(body, request.params, _BEFORE_STREAM)
+    body["stream"] = request.stream
+    if request.stream:
+        body["stream_options"] = {"include_usage": True}
+    if request.params:
+        _add(body, request.params, _AFTER_STREAM)
+    return body
+
+
+def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    for name, key in names.items():
+        value = params.get(name)
+        if value is not None:
+            body[key] = single(value) if isinstance(value, float) else value
+
+
+def messages(request: ModelRequest) -> list[Json]:
+    found: list[Json] = []
+    if request.system is not None:
+        found.append({"role": "system", "content": request.system})
+    for message in request.messages:
+        content = message.content
+        if len(content) == 1 and type(content[0]) is Text:
+            found.append({"role": message.role, "content": content[0].text})
+        elif message.role == "user":
+            found.extend(_user(message))
+        else:
+            found.extend(_assistant(message))
+    return found
+
+
+def _user(message: RequestMessage) -> Iterable[Json]:
+    """Tool results first, each a message of its own; then what remains."""
+    parts: list[Any] = []
+    for block in message.content:
+        match block:
+            case ToolResult():
+                yield {"role": "tool", "content": block.result, "tool_call_id": block.id}
+            case ToolCall():
+                raise BadRequest("Tool calls are not supported in user messages")
+            case Thought():
+                continue
+            case _:
+                parts.append(_part(block))
+    if parts:
+        yield {"role": "user", "content": _alone_or_list(parts)}
+
+
+def _assistant(message: RequestMessage) -> Iterable[Json]:
+    parts: list[Any] = []
+    calls: list[Json] = []
+    thoughts: list[str] = []
+    for block in message.content:
+        match block:
+            case ToolCall():
+                function = {"name": block.name, "arguments": block.arguments}
+                calls.append({"id": block.id, "type": "function", "function": function})
+            case ToolResult():
+                raise BadRequest("Tool results are not supported in assistant messages")
+            case Thought():
+                if block.text is not None:
+                    thoughts.append(block.text)
+            case _:
+                parts.append(_part(block))
+    answer: Json = {"role": "assistant"}
+    if parts:
+        answer["content"] = _alone_or_list(parts)
+    if calls:
+        answer["tool_calls"] = calls
+    if thoughts:
+        answer["reasoning_content"] = "\n\n".join(thoughts)
+    if len(answer) > 1:
+        yield answer
+
+
+def _alone_or_list(parts: list[Any]) -> Any:
+    only = parts[0] if len(parts) == 1 else None
+    if isinstance(only, dict) and only.get("type") == "text":
+        return only["text"]
+    return parts
+
+
+def _part(block: RequestBlock) -> Any:
+    match block:
+        case Text():
+            return {"type": "text", "text": block.text}
+        case Unknown():
+            return block.data
+        case File():
+            return _file(block)
+        case _:
+            raise BadRequest(f"Unsupported content block: {type(block).__name__}")
+
+
+def _file(block: File) -> Json:
+    if block.url is not None and block.data is None:
+        return {"type": "image_url", "image_url": _with_detail({"url": block.url}, block)}
+    mime = block.mime_type or "application/octet-stream"
+    inline = f"data:{mime};base64,{block.data}"
+    if mime.startswith("image/"):
+        return {"type": "image_url", "image_url": _with_detail({"url": inline}, block)}
+    return {"type": "file", "file": {"file_data": inline, "filename": block.filename or "input"}}
+
+
+def _with_detail(image: Json, block: File) -> Json:
+    if block.detail is not None:
+        image["detail"] = block.detail
+    return image

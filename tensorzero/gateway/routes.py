@@ -1,0 +1,50 @@
+"""(method, path) -> endpoint: the only list of what the gateway can do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
+from tensorzero.gateway.endpoints.feedback import give_feedback
+from tensorzero.gateway.endpoints.inference import infer
+from tensorzero.gateway.endpoints.inference_request import read_request
+from tensorzero.gateway.endpoints.inference_stream import open_stream
+from tensorzero.gateway.errors import NotYet
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+Endpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awaitable[Any]]
+StreamEndpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awaitable[AsyncIterator[list[Any]]]]
+
+
+async def _inference(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
+    return await infer(gateway, read_request(gateway, body, face, deadline))
+
+
+async def _inference_stream(
+    gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None
+) -> AsyncIterator[list[Any]]:
+    return await open_stream(gateway, read_request(gateway, body, face, deadline))
+
+
+ROUTES: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/inference"): _inference,
+    ("POST", "/feedback"): give_feedback,
+}
+STREAMS: dict[tuple[str, str], StreamEndpoint] = {
+    ("POST", "/inference"): _inference_stream,
+}
+
+
+def route(method: str, path: str) -> Endpoint:
+    """Raises `NotYet` for what this version does not do."""
+    endpoint = ROUTES.get((method, path))
+    if endpoint is None:
+        raise NotYet(
+            f"{method} {path} is not supported by this version of the embedded gateway yet.",
+            hint="`build_http` sends the call to a running gateway instead.",
+        )
+    return endpoint

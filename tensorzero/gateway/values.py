@@ -1,0 +1,151 @@
+"""What the stages of one inference hand to each other.
+
+Content that a provider returns stays plain JSON-able dicts, in the public shape except for tool calls, which are
+`{"type", "id", "name", "arguments": "<text>"}` until `functions/` has checked them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
+from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader, FunctionConfig
+from tensorzero.gateway.functions.blocks import Input, RequestMessage
+
+Block = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens and cost of one or several model inferences; None where a provider did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    provider_cache_read_input_tokens: int | None = None
+    provider_cache_write_input_tokens: int | None = None
+    cost: float | None = None
+
+    def public(self) -> dict[str, Any]:
+        """As in a response: tokens and cost always, cache tokens where known."""
+        shown: dict[str, Any] = {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens, "cost": self.cost}
+        if self.provider_cache_read_input_tokens is not None:
+            shown["provider_cache_read_input_tokens"] = self.provider_cache_read_input_tokens
+        if self.provider_cache_write_input_tokens is not None:
+            shown["provider_cache_write_input_tokens"] = self.provider_cache_write_input_tokens
+        return shown
+
+    def keep_largest(self, other: Usage) -> None:
+        """Field-wise maximum: how several usages inside one stream combine."""
+        for name in ("input_tokens", "output_tokens", "provider_cache_read_input_tokens", "provider_cache_write_input_tokens"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if theirs is not None and (mine is None or theirs > mine):
+                setattr(self, name, theirs)
+
+
+@dataclass(slots=True)
+class InferenceCall:
+    """One checked call: everything about it that does not depend on the variant."""
+
+    face: Face
+    inference_id: str
+    episode_id: str
+    function: FunctionConfig
+    input: Input
+    started: float
+    params: Mapping[str, Any]
+    stream: bool = False
+    dryrun: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    extra_body: Sequence[ExtraBody] = ()
+    extra_headers: Sequence[ExtraHeader] = ()
+    include_original_response: bool = False
+    include_raw_response: bool = False
+    include_raw_usage: bool = False
+    include_aggregated_response: bool = False
+    deadline: Deadline | None = None
+
+
+@dataclass(slots=True)
+class ModelRequest:
+    """What a provider is asked: rendered messages and merged parameters, unset ones absent from `params`."""
+
+    system: str | None
+    messages: tuple[RequestMessage, ...]
+    params: Mapping[str, Any]
+    stream: bool
+    variant_extra_body: Sequence[ExtraBody] = ()
+    variant_extra_headers: Sequence[ExtraHeader] = ()
+    extra_body: Sequence[ExtraBody] = ()
+    extra_headers: Sequence[ExtraHeader] = ()
+
+
+@dataclass(slots=True)
+class ProviderCall:
+    """One attempt at one provider."""
+
+    face: Face
+    request: ModelRequest
+    credentials: Mapping[str, str]
+    model_name: str
+    model_inference_id: str
+    deadline: Deadline | None  # a stream's changes after its first chunk
+
+
+@dataclass(slots=True)
+class ProviderResponse:
+    content: list[Block]
+    usage: Usage
+    finish_reason: str | None
+    raw_request: str
+    raw_response: str
+    raw_usage: Any = None
+    latency_ms: int | None = None
+    usage_id: str | None = None
+
+
+class ProviderChunk(NamedTuple):
+    """One upstream event: content chunks in the public shape, and what it said besides."""
+
+    content: list[Block]
+    raw: str
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    raw_usage: Any = None
+
+
+@dataclass(slots=True)
+class ModelInference:
+    """One provider's answer with all that its row needs."""
+
+    id: str
+    model_name: str
+    provider_name: str
+    provider_type: str
+    request: ModelRequest
+    content: list[Block]
+    usage: Usage
+    finish_reason: str | None
+    raw_request: str
+    raw_response: str
+    response_time_ms: int
+    raw_usage: Any = None
+    api_type: str = "chat_completions"
+    ttft_ms: int | None = None
+    cached: bool = False
+    usage_id: str | None = None
+
+
+@dataclass(slots=True)
+class VariantResult:
+    """What a variant made of a call. `failed` are the raw responses of attempts that did not count."""
+
+    variant_name: str
+    content: list[Block]
+    model_inferences: list[ModelInference]
+    finish_reason: str | None
+    params: Mapping[str, Any]
+    failed: list[dict[str, Any]] = field(default_factory=list)

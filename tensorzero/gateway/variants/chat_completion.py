@@ -1,0 +1,93 @@
+"""`chat_completion`: render the templates, ask one model, try again as `retries` says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
+from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
+from tensorzero.gateway.functions.rendering import render_messages
+from tensorzero.gateway.models.extra import for_variant
+from tensorzero.gateway.models.infer import Failed, ModelStream
+from tensorzero.gateway.models.shorthand import find_model
+from tensorzero.gateway.values import InferenceCall, ModelRequest, VariantResult
+from tensorzero.gateway.variants.params import merge
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A variant ready to be sent."""
+
+    model: ModelConfig
+    request: ModelRequest
+    params: Mapping[str, Any]
+
+
+def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall) -> Prepared:
+    """Render and merge. Raises `GatewayError` for templates that fail and models that do not exist."""
+    model = find_model(gateway.config, variant.model)
+    if model is None:
+        raise GatewayError(f"Model name '{variant.model}' not found in model table")
+    system, messages = render_messages(variant, call.function, call.input, gateway.config.templates)
+    params = merge(variant, call.params)
+    request = ModelRequest(
+        system,
+        messages,
+        params,
+        call.stream,
+        variant.extra_body,
+        variant.extra_headers,
+        for_variant(call.extra_body, variant.name) if call.extra_body else (),
+        for_variant(call.extra_headers, variant.name) if call.extra_headers else (),
+    )
+    return Prepared(model, request, params)
+
+
+async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed) -> VariantResult:
+    ready = prepare(gateway, variant, call)
+
+    def attempt() -> Awaitable[Any]:
+        return gateway.models.infer(ready.model, ready.request, call, failed)
+
+    answer = await with_retries(attempt, variant.retries, call)
+    return VariantResult(variant.name, answer.content, [answer], answer.finish_reason, ready.params)
+
+
+async def stream(
+    gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed
+) -> tuple[Prepared, ModelStream]:
+    ready = prepare(gateway, variant, call)
+
+    def attempt() -> Awaitable[ModelStream]:
+        return gateway.models.stream(ready.model, ready.request, call, failed)
+
+    return ready, await with_retries(attempt, variant.retries, call)
+
+
+async def with_retries(attempt: Callable[[], Awaitable[T]], retries: Retries, call: InferenceCall) -> T:
+    """Raises the only error as it is, several as `AllRetriesFailed`.
+
+    The first pause is 1 to 2 s whatever `max_delay_s` says; later ones double, are capped, and get a jitter of up to
+    themselves (observed 2026.6.0).
+    """
+    if retries.num_retries == 0:
+        return await attempt()
+    errors: list[GatewayError] = []
+    delay = 1.0
+    while True:
+        try:
+            return await attempt()
+        except GatewayError as error:
+            errors.append(error)
+            if len(errors) > retries.num_retries or not error.retryable:
+                raise (AllRetriesFailed(errors) if len(errors) > 1 else error) from error
+        await call.face.sleep(delay * (1 + random.random()), call.deadline)  # noqa: S311 - a jitter
+        delay = min(delay * 2, retries.max_delay_s)

@@ -1,0 +1,4 @@
+"""The release whose behaviour this gateway has."""
+
+VERSION = "2026.6.0"
+USER_AGENT = f"TensorZero/{VERSION}"
