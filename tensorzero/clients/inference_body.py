@@ -12,6 +12,17 @@ from tensorzero.clients.shapes import plain
 
 INPUT_TYPE = "tensorzero_types::message::Input"
 _TOOL_CHOICES = ("none", "auto", "required")
+_TEXTS = ("function_name", "model_name", "namespace", "variant_name")
+_FLAGS = (
+    "stream",
+    "dryrun",
+    "parallel_tool_calls",
+    "internal",
+    "include_original_response",
+    "include_raw_response",
+    "include_raw_usage",
+    "include_aggregated_response",
+)
 
 
 def inference_body(
@@ -48,24 +59,20 @@ def inference_body(
     TypeError and ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
     """
     arguments.mapping("input", input)
-    for name, value in (
-        ("function_name", function_name),
-        ("model_name", model_name),
-        ("namespace", namespace),
-        ("variant_name", variant_name),
-    ):
+    for name, value in zip(_TEXTS, (function_name, model_name, namespace, variant_name), strict=True):
         if value is not None and type(value) is not str:
             arguments.text(name, value)
-    for name, value in (
-        ("stream", stream),
-        ("dryrun", dryrun),
-        ("parallel_tool_calls", parallel_tool_calls),
-        ("internal", internal),
-        ("include_original_response", include_original_response),
-        ("include_raw_response", include_raw_response),
-        ("include_raw_usage", include_raw_usage),
-        ("include_aggregated_response", include_aggregated_response),
-    ):
+    flags = (
+        stream,
+        dryrun,
+        parallel_tool_calls,
+        internal,
+        include_original_response,
+        include_raw_response,
+        include_raw_usage,
+        include_aggregated_response,
+    )
+    for name, value in zip(_FLAGS, flags, strict=True):
         if value is not None and value is not True and value is not False:
             arguments.flag(name, value)
     if episode_id is not None:
@@ -84,6 +91,16 @@ def inference_body(
         "dryrun": dryrun,
         "internal": internal is True,
         "tags": {} if tags is None else arguments.text_map("tags", tags),
+    }
+    if allowed_tools is not None:
+        body["allowed_tools"] = arguments.text_list("allowed_tools", allowed_tools)
+    if additional_tools is not None:
+        body["additional_tools"] = _additional_tools(additional_tools)
+    if tool_choice is not None:
+        body["tool_choice"] = _tool_choice(tool_choice)
+    if parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = parallel_tool_calls
+    body |= {
         "provider_tools": [] if provider_tools is None else _provider_tools(provider_tools),
         "output_schema": None
         if output_schema is None
@@ -106,14 +123,6 @@ def inference_body(
             arguments.mapping("internal_dynamic_variant_config", internal_dynamic_variant_config)
         ),
     }
-    if allowed_tools is not None:
-        body["allowed_tools"] = arguments.text_list("allowed_tools", allowed_tools)
-    if additional_tools is not None:
-        body["additional_tools"] = _additional_tools(additional_tools)
-    if tool_choice is not None:
-        body["tool_choice"] = _tool_choice(tool_choice)
-    if parallel_tool_calls is not None:
-        body["parallel_tool_calls"] = parallel_tool_calls
     return body
 
 
@@ -142,7 +151,7 @@ def _additional_tools(given: Any) -> list[dict[str, Any]]:
 def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
     for key in ("name", "description", "parameters"):
         if key not in tool:
-            shown = ", ".join(f'"{name}": {value!r}' for name, value in tool.items())
+            shown = ", ".join(f'"{name}": {value!r}' for name, value in sorted(tool.items()))
             raise ValueError(f"Missing '{key}' in additional tool: {{{shown}}}")
     for key in ("name", "description"):
         if not isinstance(tool[key], str):

@@ -141,7 +141,7 @@ def _scope(scope: Any) -> dict[str, Any] | None:
     names = cast("dict[str, Any]", scope) if isinstance(scope, dict) else {}
     provider = names.get("provider_name")
     if not isinstance(names.get("model_name"), str) or not (provider is None or isinstance(provider, str)):
-        raise WrongShapeError(("scope",), "data did not match any variant of untagged enum ProviderToolScope")
+        raise WrongShapeError(("scope",), "data did not match any variant of untagged enum ProviderToolScope", past=1)
     found = {"model_name": names["model_name"]}
     if provider is not None:
         found["provider_name"] = provider
@@ -163,7 +163,8 @@ def extra_headers(entries: list[Any]) -> list[dict[str, Any]]:
 
 
 def _extra(entry: Any, what: str, value_type: type | None, enum: str, at: int) -> dict[str, Any]:
-    wrong = WrongShapeError((at,), f"data did not match any variant of untagged enum {enum}")
+    reason = f"data did not match any variant of untagged enum {enum}"
+    wrong = WrongShapeError((at,), reason, past=1, placed=value_type is not None)
     if not isinstance(entry, dict):
         raise wrong
     given = cast("dict[str, Any]", entry)

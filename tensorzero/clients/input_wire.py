@@ -44,7 +44,7 @@ def wire_input(given: dict[str, Any]) -> dict[str, Any]:
     system = given.get("system")
     if system is not None:
         if not isinstance(system, (str, dict)):
-            raise WrongShapeError(("system",), "data did not match any variant of untagged enum System")
+            raise WrongShapeError(("system",), "data did not match any variant of untagged enum System", past=1)
         found["system"] = system
     messages = given.get("messages", [])
     if not isinstance(messages, list):
@@ -74,7 +74,14 @@ def _content(given: Any, role: str, path: Path) -> list[dict[str, Any]]:
         return [_template(role, given)]
     if not isinstance(given, list):
         raise WrongShapeError(path, f"invalid type: {kind(given)}, expected a string, object, or array")
-    return [_block(item, role, (*path, at)) for at, item in enumerate(cast("list[Any]", given))]
+    return [_whole_block(item, role, (*path, at)) for at, item in enumerate(cast("list[Any]", given))]
+
+
+def _whole_block(given: Any, role: str, path: Path) -> dict[str, Any]:
+    try:
+        return _block(given, role, path)
+    except WrongShapeError as wrong:
+        raise wrong.within(path) from None
 
 
 def _template(name: str, arguments: Any) -> dict[str, Any]:
@@ -114,12 +121,12 @@ def _text(block: dict[str, Any], role: str, path: Path) -> dict[str, Any]:
 
 def _named_template(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
     _only(block, path, ("name", "arguments"))
-    return _template(_required_text(block, "name", path), block["arguments"])
+    return _template(text(block["name"], (*path, "name")), block["arguments"])
 
 
 def _raw_text(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
     _only(block, path, ("value",))
-    return {"type": "raw_text", "value": _required_text(block, "value", path)}
+    return {"type": "raw_text", "value": text(block["value"], (*path, "value"))}
 
 
 def _tool_call(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
@@ -142,7 +149,7 @@ def _tool_call(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
 
 def _tool_result(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
     _only(block, path, ("name", "result", "id"))
-    return {"type": "tool_result"} | {key: _required_text(block, key, path) for key in ("name", "result", "id")}
+    return {"type": "tool_result"} | {key: text(block[key], (*path, key)) for key in ("name", "result", "id")}
 
 
 def _thought(block: dict[str, Any], _role: str, path: Path) -> dict[str, Any]:
@@ -207,13 +214,6 @@ def _only(block: dict[str, Any], path: Path, names: tuple[str, ...]) -> None:
     for name in names:
         if name not in block:
             raise WrongShapeError(path, f"missing field `{name}`")
-
-
-def _required_text(block: dict[str, Any], key: str, path: Path) -> str:
-    try:
-        return text(block[key], (*path, key))
-    except WrongShapeError as wrong:
-        raise WrongShapeError(path, f"{key}: {wrong.reason}") from None
 
 
 _BLOCKS: dict[str, Callable[[dict[str, Any], str, Path], dict[str, Any]]] = {

@@ -21,13 +21,24 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 class WrongShapeError(Exception):
-    """One place in a JSON value that is not what it must be. `at_key`: the key is wrong, not what it holds."""
+    """One place in a JSON value that is not what it must be.
 
-    def __init__(self, path: Path, reason: str, *, at_key: bool = False) -> None:
+    `at_key`: the key is wrong, not what it holds. `past`: how far behind the element the original's reader stands when it
+    notices. `placed=False`: the message has no place.
+    """
+
+    def __init__(self, path: Path, reason: str, *, at_key: bool = False, past: int = 0, placed: bool = True) -> None:
         super().__init__(reason)
         self.path = path
         self.reason = reason
         self.at_key = at_key
+        self.past = past
+        self.placed = placed
+
+    def within(self, path: Path) -> WrongShapeError:
+        """The same problem as one of the element at `path`, which is read as a whole before its parts are looked at."""
+        inner = path_text(self.path[len(path) :])
+        return WrongShapeError(path, f"{inner}{': ' if inner else ''}{self.reason}", past=1)
 
 
 def plain(value: Any, target: str) -> Any:
@@ -49,7 +60,9 @@ def _plain_by_json(value: Any, target: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _failure(target, f"{error.msg} at line {error.lineno} column {error.colno}") from None
+        from tensorzero.gateway.json_fault import json_fault
+
+        raise _failure(target, json_fault(text) or str(error)) from None
 
 
 def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:
@@ -62,8 +75,10 @@ def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:
 
 
 def shape_error(value: Any, target: str, wrong: WrongShapeError) -> TensorZeroInternalError:
+    if not wrong.placed:
+        return _failure(target, wrong.reason)
     where = path_text(wrong.path)
-    column = _end_of(value, wrong.path, wrong.at_key)
+    column = _end_of(value, wrong.path, wrong.at_key) + wrong.past
     return _failure(target, f"{where}{': ' if where else ''}{wrong.reason} at line 1 column {column}")
 
 

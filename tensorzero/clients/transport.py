@@ -11,7 +11,7 @@ from tensorzero.faces.face import Face
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the HTTP API. `body` is JSON-able; `read` turns the decoded reply (or one chunk) into what the caller gets."""
+    """One call of the HTTP API. `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk."""
 
     method: str
     path: str

@@ -1,0 +1,352 @@
+"""Every public method as a `Call`: its arguments checked, its route, and how to read the reply. No I/O."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from tensorzero.clients import arguments
+from tensorzero.clients.inference_body import INPUT_TYPE, inference_body, trace_headers
+from tensorzero.clients.input_wire import wire_input
+from tensorzero.clients.optimization import (
+    GepaLaunchResponse,
+    OptimizationJobHandle,
+    OptimizationJobInfo,
+    optimizer_json,
+)
+from tensorzero.clients.received import RenderedSample
+from tensorzero.clients.replies import reader
+from tensorzero.clients.shapes import WrongShapeError, kind, plain, shape_error
+from tensorzero.clients.transport import Call
+from tensorzero.types import (
+    ChunkReader,
+    FeedbackResponse,
+    TensorZeroInternalError,
+    parse_inference_response,
+    parse_workflow_evaluation_run_episode_response,
+    parse_workflow_evaluation_run_response,
+)
+from tensorzero.util import UUID
+
+_VALUE = "serde_json::value::Value"
+_read_created = reader("CreateDatapointsResponse")
+_read_updated = reader("UpdateDatapointsResponse")
+_read_deleted = reader("DeleteDatapointsResponse")
+_read_datapoints = reader("GetDatapointsResponse")
+_read_inferences = reader("GetInferencesResponse")
+
+
+def inference(
+    full_input: bool,
+    otlp_traces_extra_headers: dict[str, str] | None,
+    otlp_traces_extra_attributes: dict[str, str] | None,
+    otlp_traces_extra_resources: dict[str, str] | None,
+    gateway_http_headers: dict[str, str] | None,
+    *body_arguments: Any,
+) -> Call:
+    """`body_arguments`: those of `inference_body`, in order. With `stream`, `read` reads one chunk.
+
+    `full_input`: check the input's shape and give every block its full form; an embedded gateway does that itself.
+    """
+    body = inference_body(*body_arguments)
+    if full_input:
+        body["input"] = full_form(body["input"])
+    headers: dict[str, str] = {}
+    if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
+        headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+    if gateway_http_headers is not None:
+        given = arguments.text_map("gateway_http_headers", gateway_http_headers)
+        headers = headers | {name.lower(): value for name, value in given.items()}
+    if body["stream"]:
+        return Call("POST", "/inference", body, ChunkReader(), True, headers)
+    return Call("POST", "/inference", body, parse_inference_response, False, headers)
+
+
+def full_form(plain_input: dict[str, Any]) -> dict[str, Any]:
+    """The input as it goes over the wire; `TensorZeroInternalError` where its shape is wrong."""
+    try:
+        return wire_input(plain_input)
+    except WrongShapeError as wrong:
+        raise shape_error(plain_input, INPUT_TYPE, wrong) from None
+
+
+def feedback(
+    metric_name: str,
+    value: Any,
+    inference_id: Any,
+    episode_id: Any,
+    dryrun: bool | None,
+    internal: bool | None,
+    tags: dict[str, str] | None,
+) -> Call:
+    arguments.text("metric_name", metric_name)
+    arguments.flag("dryrun", dryrun)
+    arguments.flag("internal", internal)
+    checked_tags = arguments.optional_text_map("tags", tags) or {}
+    plain_value = value if value is True or value is False or type(value) is str else plain(value, _VALUE)
+    body = {
+        "episode_id": arguments.optional_uuid_text("episode_id", episode_id),
+        "inference_id": arguments.optional_uuid_text("inference_id", inference_id),
+        "metric_name": metric_name,
+        "value": plain_value,
+        "internal": internal is True,
+        "tags": checked_tags,
+        "dryrun": dryrun,
+    }
+    return Call("POST", "/feedback", body, _read_feedback)
+
+
+def _read_feedback(reply: dict[str, Any]) -> FeedbackResponse:
+    found = reply["feedback_id"]
+    return FeedbackResponse(found if isinstance(found, UUID) else UUID(found))
+
+
+def workflow_evaluation_run(
+    variants: dict[str, str], tags: dict[str, str] | None, project_name: str | None, display_name: str | None
+) -> Call:
+    body = {
+        "variants": arguments.text_map("variants", variants),
+        "tags": {"tensorzero::internal": "true"} | (arguments.optional_text_map("tags", tags) or {}),
+        "project_name": arguments.optional_text("project_name", project_name),
+        "display_name": arguments.optional_text("display_name", display_name),
+        "internal": True,  # what the original's client of 2026.6.0 sends (observed)
+    }
+    return Call("POST", "/workflow_evaluation_run", body, parse_workflow_evaluation_run_response)
+
+
+def workflow_evaluation_run_episode(run_id: Any, task_name: str | None, tags: dict[str, str] | None) -> Call:
+    path = f"/workflow_evaluation_run/{arguments.uuid_text('run_id', run_id)}/episode"
+    body = {
+        "task_name": arguments.optional_text("task_name", task_name),
+        "tags": arguments.optional_text_map("tags", tags) or {},
+    }
+    return Call("POST", path, body, parse_workflow_evaluation_run_episode_response)
+
+
+def create_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
+    body = {"datapoints": _requests(requests, "CreateDatapointRequest", ("chat", "json"))}
+    return Call("POST", _dataset(dataset_name, "/datapoints"), body, _read_created)
+
+
+def update_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
+    """An omitted field is left out of the body, unlike in the original, which sends null for it (observed 2026.6.0)."""
+    body = {"datapoints": _requests(requests, "UpdateDatapointRequest", ("chat", "json"))}
+    return Call("PATCH", _dataset(dataset_name, "/datapoints"), body, _read_updated)
+
+
+def update_datapoints_metadata(dataset_name: str, requests: Sequence[Any]) -> Call:
+    body = {"datapoints": _requests(requests, "UpdateDatapointMetadataRequest", ())}
+    return Call("PATCH", _dataset(dataset_name, "/datapoints/metadata"), body, _read_updated)
+
+
+def get_datapoints(ids: Sequence[Any], dataset_name: str | None) -> Call:
+    body = {"ids": _listed_ids(ids)}
+    if dataset_name is None:
+        return Call("POST", "/v1/datasets/get_datapoints", body, _read_datapoints)
+    return Call("POST", _dataset(dataset_name, "/get_datapoints"), body, _read_datapoints)
+
+
+def list_datapoints(dataset_name: str, request: Any) -> Call:
+    body = _request(request, "tensorzero_core::endpoints::datasets::v1::types::ListDatapointsRequest")
+    return Call("POST", _dataset(dataset_name, "/list_datapoints"), body, _read_datapoints)
+
+
+def delete_datapoints(dataset_name: str, ids: Sequence[Any]) -> Call:
+    return Call("DELETE", _dataset(dataset_name, "/datapoints"), {"ids": _listed_ids(ids)}, _read_deleted)
+
+
+def delete_dataset(dataset_name: str) -> Call:
+    return Call("DELETE", _dataset(dataset_name, ""), None, _read_deleted)
+
+
+def create_datapoints_from_inferences(dataset_name: str, params: Any, output_source: str | None) -> Call:
+    """With a root `output_source`, `params` must be an object, and keeps the value (observed 2026.6.0)."""
+    path = _dataset(dataset_name, "/from_inferences")
+    if output_source is not None:
+        if params.output_source is not None:
+            raise ValueError(
+                "You must specify `output_source` either at the root or inside the `params` parameter but not both."
+            )
+        params.output_source = arguments.text("output_source", output_source)
+    target = "tensorzero_core::endpoints::datasets::v1::types::CreateDatapointsFromInferenceRequestParams"
+    return Call("POST", path, _request(params, target), _read_created)
+
+
+def get_inferences(ids: Sequence[Any], function_name: str | None, output_source: str) -> Call:
+    found = [arguments.uuid_text("id", item) for item in arguments.sequence("ids", ids)]
+    if arguments.text("output_source", output_source) not in ("inference", "demonstration"):
+        raise TensorZeroInternalError(
+            f"Internal TensorZero Error: Invalid inference output source: {output_source}. "
+            'Should be one of: "inference" or "demonstration".'
+        )
+    body = {
+        "ids": found,
+        "function_name": arguments.optional_text("function_name", function_name),
+        "output_source": output_source,
+    }
+    return Call("POST", "/v1/inferences/get_inferences", body, _read_inferences)
+
+
+def list_inferences(request: Any) -> Call:
+    body = _request(request, "tensorzero_core::endpoints::stored_inferences::v1::types::ListInferencesRequest")
+    return Call("POST", "/v1/inferences/list_inferences", body, _read_inferences)
+
+
+def render_samples(stored_samples: Sequence[Any], variants: dict[str, str], concurrency: int | None) -> Call:
+    body = {
+        "stored_samples": [plain(sample, _VALUE) for sample in arguments.sequence("stored_samples", stored_samples)],
+        "variants": arguments.text_map("variants", variants),
+        "concurrency": concurrency,
+    }
+    return Call("POST", "/experimental_render_samples", body, _read_samples)
+
+
+def _read_samples(reply: list[dict[str, Any]]) -> list[RenderedSample]:
+    return [RenderedSample._of(sample) for sample in reply]  # pyright: ignore[reportPrivateUsage]
+
+
+def launch_optimization(
+    train_samples: Sequence[RenderedSample], val_samples: Sequence[RenderedSample] | None, optimization_config: Any
+) -> Call:
+    body = {
+        "train_samples": list(train_samples),
+        "val_samples": None if val_samples is None else list(val_samples),
+        "optimization_config": optimizer_json(optimization_config),
+    }
+    return Call("POST", "/experimental_optimization", body, _read_job_handle)
+
+
+def launch_optimization_workflow(
+    function_name: str,
+    template_variant_name: str,
+    optimizer_config: Any,
+    output_source: str | None,
+    dataset_name: str | None,
+    query_variant_name: str | None,
+    filters: Any,
+    order_by: Any,
+    limit: int | None,
+    offset: int | None,
+    val_fraction: float | None,
+) -> Call:
+    arguments.text("function_name", function_name)
+    arguments.text("template_variant_name", template_variant_name)
+    optimizer = optimizer_json(optimizer_config)
+    if output_source is None and dataset_name is None:
+        raise ValueError("you must provide either `output_source` or `dataset_name`")
+    given = {
+        "function_name": function_name,
+        "template_variant_name": template_variant_name,
+        "output_source": output_source,
+        "dataset_name": dataset_name,
+        "query_variant_name": query_variant_name,
+        "filters": None if filters is None else plain(filters, _VALUE),
+        "order_by": None if order_by is None else plain(order_by, _VALUE),
+        "limit": limit,
+        "offset": offset,
+        "val_fraction": val_fraction,
+    }
+    body = {name: value for name, value in given.items() if value is not None} | {"optimizer_config": optimizer}
+    return Call("POST", "/experimental_optimization_workflow", body, _read_job_handle)
+
+
+def _read_job_handle(encoded: str) -> OptimizationJobHandle:
+    value = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return OptimizationJobHandle._of(encoded, value)  # pyright: ignore[reportPrivateUsage]
+
+
+def poll_optimization(job_handle: OptimizationJobHandle) -> Call:
+    if not isinstance(job_handle, OptimizationJobHandle):  # pyright: ignore[reportUnnecessaryIsInstance]
+        arguments.refuse("job_handle", job_handle, "OptimizationJobHandle")
+    encoded = job_handle._encoded  # pyright: ignore[reportPrivateUsage]
+    return Call("GET", f"/experimental_optimization/{encoded}", None, OptimizationJobInfo._of)  # pyright: ignore[reportPrivateUsage]
+
+
+def gepa_launch(**given: Any) -> Call:
+    body = {name: value for name, value in given.items() if value is not None}
+    return Call("POST", "/v1/optimization/gepa", body, GepaLaunchResponse._of)  # pyright: ignore[reportPrivateUsage]
+
+
+def gepa_get(task_id: str) -> Call:
+    return Call("GET", f"/v1/optimization/gepa/{quote(arguments.text('task_id', task_id), safe='')}", None, dict)
+
+
+def run_evaluation(
+    evaluation_name: str | None,
+    function_name: str | None,
+    evaluator_names: list[str] | None,
+    dataset_name: str | None,
+    datapoint_ids: list[str] | None,
+    variant_name: str | None,
+    concurrency: int,
+    inference_cache: str,
+    internal_dynamic_variant_config: dict[str, Any] | None,
+    max_datapoints: int | None,
+    adaptive_stopping: dict[str, dict[str, float]] | None,
+) -> Call:
+    if variant_name is None and internal_dynamic_variant_config is None:
+        raise ValueError("Either `variant_name` or `internal_dynamic_variant_config` must be provided.")
+    if variant_name is not None and internal_dynamic_variant_config is not None:
+        raise ValueError("Cannot specify both `variant_name` and `internal_dynamic_variant_config`.")
+    by_function = function_name is not None and evaluator_names is not None
+    if (evaluation_name is None) != by_function or (evaluation_name is not None and (function_name or evaluator_names)):
+        raise ValueError(
+            "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
+            "or provide only `evaluation_name`"
+        )
+    given = {
+        "evaluation_name": evaluation_name,
+        "function_name": function_name,
+        "evaluator_names": evaluator_names,
+        "dataset_name": dataset_name,
+        "datapoint_ids": None if datapoint_ids is None else [_evaluated_id(item) for item in datapoint_ids],
+        "variant_name": variant_name,
+        "internal_dynamic_variant_config": internal_dynamic_variant_config,
+        "concurrency": concurrency,
+        "inference_cache": inference_cache,
+        "max_datapoints": max_datapoints,
+        "adaptive_stopping": adaptive_stopping,
+    }
+    body = {name: value for name, value in given.items() if value is not None}
+    return Call("POST", "/internal/evaluations/run", body, dict, stream=True)
+
+
+def _evaluated_id(item: Any) -> str:
+    try:
+        return arguments.uuid_text("id", item)
+    except ValueError as error:
+        raise ValueError(f"Invalid UUID in datapoint_ids: {error}") from None
+
+
+def _dataset(name: str, rest: str) -> str:
+    return f"/v1/datasets/{quote(arguments.text('dataset_name', name), safe='')}{rest}"
+
+
+def _listed_ids(ids: Sequence[Any]) -> list[str]:
+    return [arguments.listed_uuid(item) for item in arguments.sequence("ids", ids)]
+
+
+def _request(given: Any, target: str) -> dict[str, Any]:
+    """A request object or its dict, without the fields that are not set."""
+    value = plain(given, target)
+    if not isinstance(value, dict):
+        name = target.rpartition(":")[2]
+        raise shape_error(value, target, WrongShapeError((), f"invalid type: {kind(value)}, expected struct {name}"))
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _requests(given: Sequence[Any], name: str, types: tuple[str, ...]) -> list[dict[str, Any]]:
+    target = f"tensorzero_core::endpoints::datasets::v1::types::{name}"
+    found = [_request(item, target) for item in arguments.sequence("requests", given)]
+    for item in found if types else ():
+        if "type" not in item:
+            reason = "TensorZeroDerive: missing tag field `type`"
+        elif item["type"] in types:
+            continue
+        else:
+            reason = f"unknown variant `{item['type']}`, expected `chat` or `json`"
+        raise TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}")
+    return found

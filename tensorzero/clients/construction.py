@@ -1,0 +1,170 @@
+"""How clients are built, and what both have in common."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.clients import arguments
+from tensorzero.clients.former_names import FormerMethods
+from tensorzero.clients.http_transport import HttpTransport
+from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients.native import native_repr
+from tensorzero.clients.received import Config
+from tensorzero.clients.transport import Call, Transport
+from tensorzero.faces.drive import drive
+from tensorzero.types import TensorZeroInternalError
+
+if TYPE_CHECKING:
+    from tensorzero.faces.face import Face
+
+NO_CONFIG = (
+    "No config file provided, so only default functions will be available. "
+    'Use `config_file="path/to/tensorzero.toml"` to specify a config file.'
+)
+
+WITHOUT_DATASET = (
+    "Calling get_datapoints without a dataset name is deprecated. Please provide a dataset name for performance reasons."
+)
+_REMOVED = "will be removed in a future release (2026.6+ / #6745)."
+_INSTEAD = "Please use `experimental_launch_optimization_workflow` instead."
+RENDER_SAMPLES = f"`experimental_render_samples` {_REMOVED} {_INSTEAD}"
+LAUNCH_OPTIMIZATION = f"`experimental_launch_optimization` {_REMOVED} {_INSTEAD}"
+
+
+class BaseTensorZeroGateway(FormerMethods):
+    """The parent of both clients. Not to be made."""
+
+    _transport: Transport
+    _face: Face
+    _http: bool
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        prefix = "builtins." if cls.__module__.startswith("tensorzero.") else ""
+        raise TypeError(f"cannot create '{prefix}{cls.__name__}' instances")
+
+    def __repr__(self) -> str:
+        return native_repr(self)
+
+    def _prepare_inference_request(
+        self,
+        *,
+        input: dict[str, Any],  # noqa: A002  # the public name
+        function_name: str | None = None,
+        model_name: str | None = None,
+        episode_id: Any = None,
+        namespace: str | None = None,
+        stream: bool | None = None,
+        params: dict[str, Any] | None = None,
+        variant_name: str | None = None,
+        dryrun: bool | None = None,
+        output_schema: dict[str, Any] | None = None,
+        allowed_tools: list[str] | None = None,
+        provider_tools: list[Any] | None = None,
+        additional_tools: list[dict[str, Any]] | None = None,
+        tool_choice: Any = None,
+        parallel_tool_calls: bool | None = None,
+        internal: bool | None = None,
+        tags: dict[str, str] | None = None,
+        credentials: dict[str, str] | None = None,
+        cache_options: dict[str, Any] | None = None,
+        extra_body: list[Any] | None = None,
+        extra_headers: list[Any] | None = None,
+        include_original_response: bool | None = None,
+        include_raw_response: bool | None = None,
+        include_raw_usage: bool | None = None,
+        include_aggregated_response: bool | None = None,
+        otlp_traces_extra_headers: dict[str, str] | None = None,
+        otlp_traces_extra_attributes: dict[str, str] | None = None,
+        otlp_traces_extra_resources: dict[str, str] | None = None,
+        internal_dynamic_variant_config: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """The body that `inference` with these arguments sends over the wire; nothing is sent."""
+        from tensorzero.clients import calls
+        from tensorzero.clients.inference_body import trace_headers
+
+        body = inference_body(
+            input,
+            function_name,
+            model_name,
+            episode_id,
+            namespace,
+            stream,
+            params,
+            variant_name,
+            dryrun,
+            output_schema,
+            allowed_tools,
+            additional_tools,
+            provider_tools,
+            tool_choice,
+            parallel_tool_calls,
+            internal,
+            tags,
+            credentials,
+            cache_options,
+            extra_body,
+            extra_headers,
+            include_original_response,
+            include_raw_response,
+            include_raw_usage,
+            include_aggregated_response,
+            internal_dynamic_variant_config,
+        )
+        trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+        return body | {"input": calls.full_form(body["input"])}
+
+    def experimental_get_config(self) -> Config:
+        """The configuration of an embedded gateway. ValueError over HTTP."""
+        if self._http:
+            raise ValueError("Failed to get config: InvalidClientMode: This function is only available in EmbeddedGateway mode")
+        from tensorzero.faces.blocking import BlockingFace
+
+        call = Call("GET", "/experimental_get_config", None, Config._of)  # pyright: ignore[reportPrivateUsage]
+        return call.read(drive(self._transport.send(call, BlockingFace())))
+
+    def _embedded_only(self, name: str) -> None:
+        if self._http:
+            raise ValueError(f"Config not available in HTTP gateway mode. Use embedded mode for {name}.")
+
+    def _gepa_needs_http(self) -> None:
+        if not self._http:
+            raise TensorZeroInternalError(
+                "Internal TensorZero Error: Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres."
+            )
+
+
+def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> HttpTransport:
+    """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given."""
+    url = arguments.gateway_url(gateway_url)
+    seconds = arguments.timeout_s(timeout)
+    arguments.flag("verbose_errors", verbose_errors)
+    key = arguments.optional_text("api_key", api_key)
+    return HttpTransport(url, seconds, bool(verbose_errors), key or os.environ.get("TENSORZERO_API_KEY") or None)
+
+
+def embedded_arguments(
+    config_file: Any, clickhouse_url: Any, postgres_url: Any, valkey_url: Any, timeout: Any
+) -> tuple[str | None, str | None, float | None]:
+    """What `EmbeddedTransport.build` takes. Warnings point at the line that called the builder."""
+    for name, value in (("config_file", config_file), ("clickhouse_url", clickhouse_url)):
+        arguments.optional_text(name, value)
+    for name, value in (("postgres_url", postgres_url), ("valkey_url", valkey_url)):
+        if arguments.optional_text(name, value) is not None:
+            warnings.warn(f"`{name}` has no meaning here: this gateway stores everything in ClickHouse.", UserWarning, 3)
+    seconds = arguments.timeout_s(timeout)
+    if config_file is None:
+        warnings.warn(NO_CONFIG, UserWarning, stacklevel=3)
+    return config_file, clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None, seconds
+
+
+def embedded_transport(config_file: str | None, clickhouse_url: str | None, timeout_s: float | None) -> Transport:
+    """Loads the configuration and opens the database: blocking."""
+    from tensorzero.clients.embedded_transport import EmbeddedTransport
+    from tensorzero.clients.failures import not_constructed
+
+    try:
+        return EmbeddedTransport.build(config_file, clickhouse_url, timeout_s)
+    except Exception as error:  # noqa: BLE001 - failures of every room; those without a hint pass unchanged
+        not_constructed(error)

@@ -1,0 +1,35 @@
+"""Failures on the way to an answer, as the exceptions that callers see."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, TypeVar
+
+from tensorzero.types import BaseTensorZeroError, TensorZeroInternalError
+
+E = TypeVar("E", bound=BaseTensorZeroError)
+
+
+def with_hint(error: E, hint: str | None) -> E:
+    """The same error, its next step as `.hint` and, from Python 3.11 on, as a note below the message."""
+    if hint:
+        error.hint = hint
+        add_note: Any = getattr(error, "add_note", None)
+        if add_note is not None:
+            add_note(hint)
+    return error
+
+
+def not_constructed(error: Exception) -> NoReturn:
+    """A gateway that could not be built: every message of the cause, and its hint. Other exceptions pass unchanged."""
+    if not hasattr(error, "hint"):
+        raise error
+    message = f"Failed to construct TensorZero client: {error}"
+    raise with_hint(TensorZeroInternalError(message), getattr(error, "hint", None)) from error
+
+
+def timed_out() -> TensorZeroInternalError:
+    return TensorZeroInternalError("HTTP Error: request timed out")
+
+
+def undecodable(reason: object) -> TensorZeroInternalError:
+    return TensorZeroInternalError(f"Internal TensorZero Error: Error deserializing response: {reason}")

@@ -1,0 +1,211 @@
+"""Calls over the wire to a gateway elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from tensorzero.clients.failures import timed_out, undecodable, with_hint
+from tensorzero.clients.transport import Call
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
+from tensorzero.faces.sse import SseDecoder
+from tensorzero.types import TensorZeroError, TensorZeroInternalError
+
+_LINGER_S = 0.05
+
+
+class HttpTransport:
+    """See `Transport`. `timeout_s` bounds one call from its start to the last byte of its answer."""
+
+    def __init__(
+        self, gateway_url: str, timeout_s: float | None = None, verbose_errors: bool = False, api_key: str | None = None
+    ) -> None:
+        self._url = gateway_url
+        self._timeout_s = timeout_s
+        self._verbose_errors = verbose_errors
+        self._headers = {"accept": "*/*"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
+
+    async def send(self, call: Call, face: Face) -> Any:
+        request = self._request(call)
+        try:
+            reply = await face.http.send(request, self._deadline())
+        except DeadlineExceeded:
+            raise timed_out() from None
+        except HttpError as error:
+            raise self._unreachable(request.url, error) from error
+        if not 200 <= reply.status < 300:
+            raise TensorZeroError(reply.status, reply.body.decode("utf-8", "replace"))
+        try:
+            return orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            raise undecodable(_fault(reply.body)) from None
+
+    async def stream(self, call: Call, face: Face) -> EventBatches:
+        request = self._request(call)
+        deadline = self._deadline()
+        try:
+            stream = await face.http.open_stream(request, deadline)
+        except DeadlineExceeded:
+            raise timed_out() from None
+        except HttpError as error:
+            causes = ": ".join(error.chain)
+            raise TensorZeroInternalError(
+                "Internal TensorZero Error: Error in streaming response: "
+                f"error sending request for url ({request.url}): {causes}"
+            ) from error
+        batches = EventBatches(stream, deadline)
+        try:
+            await batches.begin()
+        except BaseException:
+            await stream.close()
+            raise
+        return batches
+
+    def close(self) -> None:
+        """Nothing waits here."""
+
+    def _deadline(self) -> Deadline | None:
+        return None if self._timeout_s is None else Deadline.after(self._timeout_s, timed_out)
+
+    def _request(self, call: Call) -> HttpRequest:
+        if "://" not in self._url:
+            raise with_hint(
+                TensorZeroInternalError(
+                    f"Internal TensorZero Error: Failed to join base URL with {call.path} endpoint: "
+                    "relative URL with a cannot-be-a-base base"
+                ),
+                f"Write `http://{self._url}`.",
+            )
+        headers = self._headers | dict(call.headers)
+        if call.stream:
+            headers["accept"] = "text/event-stream"
+        if call.body is None:
+            return HttpRequest(call.method, self._url + call.path, headers)
+        headers["content-type"] = "application/json"
+        return HttpRequest(call.method, self._url + call.path, headers, _encoded(call.body))
+
+    def _unreachable(self, url: str, error: HttpError) -> TensorZeroInternalError:
+        causes = f": {': '.join(error.chain)}" if self._verbose_errors else ""
+        return TensorZeroInternalError(
+            f"Internal TensorZero Error: Error from server: error sending request for url ({url}){causes}"
+        )
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # a lone surrogate: the gateway says what it thinks of it
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+class EventBatches:
+    """The events of one answer, batched as their bytes arrived. An error event is a `TensorZeroError` item."""
+
+    def __init__(self, stream: HttpStream, deadline: Deadline | None) -> None:
+        self._stream = stream
+        self._deadline = deadline
+        self._decoder = SseDecoder()
+        self._first: list[Any] = []
+        self._ended = False
+        self._complete = False
+
+    async def begin(self) -> None:
+        """Check the answer's head and wait for its first batch."""
+        if not 200 <= self._stream.status < 300:
+            raise TensorZeroError(self._stream.status, (await self._rest()).decode("utf-8", "replace"))
+        content_type = self._stream.headers.get("content-type", "")
+        if not content_type.startswith("text/event-stream"):
+            raise TensorZeroInternalError(
+                f"Internal TensorZero Error: Error in streaming response: InvalidContentType({json.dumps(content_type)})"
+            )
+        self._first = await self._next()
+
+    def __aiter__(self) -> EventBatches:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        batch, self._first = self._first, []
+        if not batch:
+            batch = await self._next()
+        if not batch:
+            if self._complete:
+                await self._finish()
+            raise StopAsyncIteration
+        return batch
+
+    async def aclose(self) -> None:
+        """Drop the connection where the answer is not read to its end."""
+        self._ended = True
+        await self._stream.close()
+
+    async def _next(self) -> list[Any]:
+        """The next events; none at the end."""
+        items: list[Any] = []
+        while not items and not self._ended:
+            try:
+                data = await self._stream.read(self._deadline)
+            except DeadlineExceeded:
+                items.append(timed_out())
+                await self.aclose()
+                break
+            except HttpError:
+                items.append(_event_error("Error in streaming response: Error in streaming response: SSE error"))
+                await self.aclose()
+                break
+            if not data:
+                self._ended = True
+            elif self._decode(self._decoder.feed(data), items):
+                self._ended = self._complete = True
+                break
+        return items
+
+    async def _finish(self) -> None:
+        """After the last event: read the body's end where it is there already, so that the connection can be used again."""
+        self._complete = False
+        try:
+            await self._stream.read(Deadline.after(_LINGER_S, timed_out))
+        except (DeadlineExceeded, HttpError):
+            pass
+        finally:
+            await self._stream.close()
+
+    def _decode(self, events: list[bytes], items: list[Any]) -> bool:
+        """Append the values of `events`; whether the stream ends with them."""
+        for data in events:
+            if data == b"[DONE]":
+                return True
+            try:
+                value = orjson.loads(data)
+            except orjson.JSONDecodeError:
+                items.append(_event_error(f"Error deserializing inference response chunk: {_fault(data)}"))
+                return True
+            if isinstance(value, dict) and "error" in value:
+                reason = json.dumps(value["error"], ensure_ascii=False)
+                items.append(_event_error(f"Error in streaming response: Stream produced an error: {reason}"))
+            else:
+                items.append(value)
+        return False
+
+    async def _rest(self) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            while data := await self._stream.read(self._deadline):
+                pieces.append(data)
+        except DeadlineExceeded:
+            raise timed_out() from None
+        except HttpError:
+            await self._stream.close()
+        return b"".join(pieces)
+
+
+def _event_error(message: str) -> TensorZeroError:
+    return TensorZeroError(500, orjson.dumps({"error": message}).decode())
+
+
+def _fault(body: bytes) -> str:
+    from tensorzero.gateway.json_fault import json_fault
+
+    return json_fault(body) or "not JSON"

@@ -1,0 +1,73 @@
+"""The original's native module, as an import path: clients, configuration and optimization objects, handlers."""
+
+from __future__ import annotations
+
+from tensorzero.client import AsyncTensorZeroGateway, BaseTensorZeroGateway, TensorZeroGateway
+from tensorzero.clients.evaluations import AsyncEvaluationJobHandler, EvaluationJobHandler
+from tensorzero.clients.openai_patch import LocalHttpGateway, _start_http_gateway
+from tensorzero.clients.optimization import (
+    DICLOptimizationConfig,
+    FireworksSFTConfig,
+    GCPVertexGeminiSFTConfig,
+    GEPAConfig,
+    GepaEvaluatorStats,
+    GepaLaunchResponse,
+    GepaProgress,
+    OpenAIRFTConfig,
+    OpenAISFTConfig,
+    OptimizationJobHandle,
+    OptimizationJobInfo,
+    OptimizationJobStatus,
+    TogetherSFTConfig,
+)
+from tensorzero.clients.received import (
+    BestOfNSamplingConfig,
+    ChainOfThoughtConfig,
+    ChatCompletionConfig,
+    Config,
+    DICLConfig,
+    FunctionConfigChat,
+    FunctionConfigJson,
+    FunctionsConfig,
+    MixtureOfNConfig,
+    RenderedSample,
+    ResolvedInput,
+    ResolvedInputMessage,
+    VariantsConfig,
+)
+
+__all__ = [
+    "AsyncEvaluationJobHandler",
+    "AsyncTensorZeroGateway",
+    "BaseTensorZeroGateway",
+    "BestOfNSamplingConfig",
+    "ChainOfThoughtConfig",
+    "ChatCompletionConfig",
+    "Config",
+    "DICLConfig",
+    "DICLOptimizationConfig",
+    "EvaluationJobHandler",
+    "FireworksSFTConfig",
+    "FunctionConfigChat",
+    "FunctionConfigJson",
+    "FunctionsConfig",
+    "GCPVertexGeminiSFTConfig",
+    "GEPAConfig",
+    "GepaEvaluatorStats",
+    "GepaLaunchResponse",
+    "GepaProgress",
+    "LocalHttpGateway",
+    "MixtureOfNConfig",
+    "OpenAIRFTConfig",
+    "OpenAISFTConfig",
+    "OptimizationJobHandle",
+    "OptimizationJobInfo",
+    "OptimizationJobStatus",
+    "RenderedSample",
+    "ResolvedInput",
+    "ResolvedInputMessage",
+    "TensorZeroGateway",
+    "TogetherSFTConfig",
+    "VariantsConfig",
+    "_start_http_gateway",
+]
