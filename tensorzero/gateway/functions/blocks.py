@@ -1,6 +1,7 @@
 """What an inference is given: messages made of content blocks, before and after templates.
 
-`stored()` is a block's JSON object as the original writes it to a row: null optional fields are left out.
+`stored()` is a block's JSON object as the original writes it to a row: null optional fields are left out, but for a thought's
+`text` and a file's `source_url` (observed 2026.6.0).
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Thought:
     extra_data: Any = None
 
     def stored(self) -> dict[str, Any]:
-        return {"type": "thought", **_present(self, ("text", "signature", "summary", "provider_type", "extra_data"))}
+        return {"type": "thought", "text": self.text, **_present(self, ("signature", "summary", "provider_type", "extra_data"))}
 
 
 @dataclass(slots=True)
@@ -103,9 +104,7 @@ class File:
     storage_path: dict[str, Any] | None = None
 
     def stored(self) -> dict[str, Any]:
-        stored: dict[str, Any] = {"type": "file"}
-        if self.url is not None:
-            stored["source_url"] = self.url
+        stored: dict[str, Any] = {"type": "file", "source_url": self.url}
         if self.mime_type is not None:
             stored["mime_type"] = self.mime_type
         path = self.storage_path or (None if self.data is None else content_path(self.data, self.mime_type))
@@ -165,18 +164,14 @@ def stored_messages_json(messages: tuple[RequestMessage, ...]) -> str:
 
 
 def content_path(data: str, mime_type: str | None) -> dict[str, Any]:
-    """Where base64 `data` would lie in a store that is addressed by content; this gateway keeps none."""
-    import base64
-    import binascii
+    """Where base64 `data` would lie in a store that is addressed by content; this gateway keeps none.
 
+    The hash is that of the base64 text, not of the bytes that it stands for (observed 2026.6.0).
+    """
     import blake3
 
-    try:
-        content = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        content = data.encode("utf-8", "replace")
     extension = (mime_type or "application/octet-stream").rpartition("/")[2]
-    name = f"{blake3.blake3(content).hexdigest()}.{_EXTENSIONS.get(extension, extension)}"
+    name = f"{blake3.blake3(data.encode()).hexdigest()}.{_EXTENSIONS.get(extension, extension)}"
     return {"kind": dict(DISABLED_STORAGE), "path": f"observability/files/{name}"}
 
 

@@ -65,13 +65,12 @@ def _file(kind: Literal["url", "base64", "object_storage_pointer", "object_stora
     if kind == "url":
         url = _url(raw.get("url"))
         return None if url is None else File("url", url, mime, None, detail, filename)
-    source = _url(raw.get("source_url"))
     data, place = raw.get("data"), raw.get("storage_path")
     if kind == "base64":
-        return File("base64", source, _mime_of(data, mime), data, detail, filename) if isinstance(data, str) else None
+        return File("base64", None, _mime_of(data, mime), data, detail, filename) if isinstance(data, str) else None
     if mime is None or not _is_storage_path(place):
         return None
-    path = cast("dict[str, Any]", place)
+    path, source = cast("dict[str, Any]", place), _url(raw.get("source_url"))
     if kind == "object_storage_pointer":
         return File(kind, source, mime, None, detail, filename, path)
     return File(kind, source, mime, data, detail, filename, path) if isinstance(data, str) else None

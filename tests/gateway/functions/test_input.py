@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig
@@ -158,6 +158,54 @@ def test_the_stored_input_leaves_out_what_is_absent() -> None:
     assert json.loads(parse_input({"system": {"a": 1}}).stored_json()) == {"system": {"a": 1}, "messages": []}
 
 
+HASH_OF_TEXT = "8d637fec53870fcfc99a9e0ae43f4465aaeb2beeacf94032923915b8943cff11"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        (
+            {"file_type": "base64", "data": "aGk=", "mime_type": "image/jpeg", "source_url": "http://a/b"},
+            {"source_url": None, "mime_type": "image/jpeg", "path": f"observability/files/{HASH_OF_TEXT}.jpg"},
+        ),
+        (
+            {"file_type": "base64", "data": "aGk=", "mime_type": "audio/mpeg"},
+            {"source_url": None, "mime_type": "audio/mpeg", "path": f"observability/files/{HASH_OF_TEXT}.mp3"},
+        ),
+        (
+            {"data": "aGk=", "mime_type": "text/plain", "detail": "low", "filename": "x"},
+            {
+                "source_url": None,
+                "mime_type": "text/plain",
+                "path": f"observability/files/{HASH_OF_TEXT}.txt",
+                "detail": "low",
+                "filename": "x",
+            },
+        ),
+        (
+            {
+                "file_type": "object_storage",
+                "data": "aGk=",
+                "mime_type": "image/png",
+                "source_url": "http://a/",
+                "storage_path": {"kind": {"type": "disabled"}, "path": "p/q"},
+            },
+            {"source_url": "http://a/", "mime_type": "image/png", "path": "p/q"},
+        ),
+    ],
+)
+def test_a_stored_file_has_its_place_and_not_its_data(given: dict[str, Any], stored: dict[str, Any]) -> None:
+    parsed = parse_input({"messages": [{"role": "user", "content": [{"type": "file", **given}]}]})
+    (block,) = json.loads(parsed.stored_json())["messages"][0]["content"]
+    path = stored.pop("path")
+    assert block == {"type": "file", "storage_path": {"kind": {"type": "disabled"}, "path": path}, **stored}
+
+
+def test_a_stored_thought_always_has_its_text() -> None:
+    parsed = parse_input({"messages": [{"role": "user", "content": [{"type": "thought"}]}]})
+    assert json.loads(parsed.stored_json())["messages"][0]["content"] == [{"type": "thought", "text": None}]
+
+
 def test_stored_messages_are_those_after_templates() -> None:
     blocks = [{"type": "template", "name": "custom", "arguments": {"x": "v"}}, {"type": "raw_text", "value": "r"}]
     _, messages = run(FUNCTIONS["custom_schema"], {"messages": [{"role": "user", "content": blocks}]})
@@ -185,7 +233,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(BLOCKS), st.data())
+@drawn(st.sampled_from(BLOCKS), st.data())
 def test_a_mutated_block_is_read_or_refused_with_a_reason(block: dict[str, Any], data: st.DataObject) -> None:
     mutated = copy.deepcopy(block)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -210,7 +258,7 @@ def test_a_mutated_block_is_read_or_refused_with_a_reason(block: dict[str, Any],
     check_outcome({"messages": [{"role": "user", "content": [mutated]}]})
 
 
-@given(
+@drawn(
     st.dictionaries(
         st.sampled_from(["system", "messages", "zz"]),
         JSON
