@@ -154,8 +154,12 @@ def _syntax_message(text: str, problem: str) -> str:
     row = int(where[1]) if where and where[1] else len(lines)
     column = int(where[2]) if where and where[2] else len(lines[-1]) + 1
     source = lines[row - 1].rstrip("\r") if row <= len(lines) else ""
+    width = 1
+    if reason == "Cannot overwrite a value":
+        reason, key = "duplicate key", _ASSIGNMENT.match(source)
+        column, width = (key.start(1) + 1, len(key[1])) if key else (column, 1)
     gap = " " * len(str(row))
-    frame = f"{gap} |\n{row} | {source}\n{gap} | {' ' * (column - 1)}^"
+    frame = f"{gap} |\n{row} | {source}\n{gap} | {' ' * (column - 1)}{'^' * width}"
     return f"Failed to parse config file as valid TOML: TOML parse error at line {row}, column {column}\n{frame}\n{reason}\n"
 
 

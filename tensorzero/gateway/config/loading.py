@@ -48,7 +48,7 @@ from tensorzero.gateway.config.small_sections import (
 from tensorzero.gateway.config.snapshot import take_snapshot
 from tensorzero.gateway.config.template_files import build_templates, template_sources
 from tensorzero.gateway.config.variants_section import check_candidates, check_templates
-from tensorzero.gateway.errors import ConfigError
+from tensorzero.gateway.errors import ConfigError, ConfigMistake
 
 SECTIONS: dict[str, Shape] = {
     "gateway": GATEWAY,
@@ -74,6 +74,13 @@ def load_config(config_file: str | None) -> Config:
 
     Raises ConfigError with every mistake found. Reads no credential: a missing key is the calls' business.
     """
+    try:
+        return _load(config_file)
+    except RecursionError:
+        raise ConfigError([ConfigMistake("The configuration is nested too deeply.", file=config_file)]) from None
+
+
+def _load(config_file: str | None) -> Config:
     mistakes = Mistakes()
     document, sources = read_and_merge(config_file, mistakes) if config_file is not None else (dict[str, Any](), Sources())
     if mistakes.found:  # what else is wrong cannot be told before the files can be read
