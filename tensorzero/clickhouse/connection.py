@@ -156,10 +156,9 @@ class ServerConnection:
 
     def insert(self, table: str, lines: bytes) -> None:
         client = self._client(self._address.database)
-        settings = ", ".join(f"{name} = {value}" for name, value in self._insert_settings.items())
         with driver_errors():
             # `command` is the call that the driver never repeats by itself: whether a cut insert arrived is asked first.
-            client.command(f"INSERT INTO {checked(table)} SETTINGS {settings} FORMAT JSONEachRow", data=lines)
+            client.command(f"INSERT INTO {checked(table)} FORMAT JSONEachRow", data=lines, settings=self._insert_settings)
 
     def query(self, query: Query) -> list[dict[str, Any]]:
         client = self._client(self._address.database)
@@ -181,42 +180,50 @@ class ServerConnection:
 
     def _open(self, database: str | None) -> Any:
         import clickhouse_connect
-        from clickhouse_connect.driver.httputil import get_pool_manager
 
-        self._pool = self._pool or get_pool_manager(maxsize=16)
         address = self._address
         with driver_errors():
-            return clickhouse_connect.get_client(
+            client = clickhouse_connect.get_client(
                 host=address.host,
                 port=address.port,
                 username=address.user or "default",
                 password=address.password or "",
-                interface="https" if address.secure else "http",
-                secure=address.secure,
+                interface=address.scheme,
                 database=database or "__default__",
                 settings=dict(address.settings),
                 compress=self._compress,
                 connect_timeout=CONNECT_SECONDS,
                 send_receive_timeout=ANSWER_SECONDS,
                 autogenerate_session_id=False,
-                pool_mgr=self._pool,
+                pool_mgr=self._connections(),
             )
+        client.http_retries = 0
+        return client
+
+    def _connections(self) -> Any:
+        """This connection's own sockets: none is shared with another database, or with the parent after a fork."""
+        from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager
+
+        if self._pool is None:
+            address = self._address
+            proxy = None if address.on_loopback else check_env_proxy(address.scheme, address.host, address.port)
+            self._pool = get_pool_manager(maxsize=16, **({f"{address.scheme}_proxy": proxy} if proxy else {}))
+        return self._pool
 
     def ping(self) -> None:
         """Raises DatabaseUnavailable, in the original's words, unless the server is there."""
         import urllib3
 
-        scheme = "https" if self._address.secure else "http"
-        url = f"{scheme}://{self._address.host}:{self._address.port}/ping"
+        address = self._address
+        url = f"{address.scheme}://{address.host}:{address.port}/ping"
         try:
-            with urllib3.PoolManager(retries=False, timeout=CONNECT_SECONDS) as pool:
-                status = pool.request("GET", url).status
+            status = self._connections().request("GET", url, timeout=CONNECT_SECONDS, retries=False).status
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DatabaseUnavailable(
-                f"ClickHouse is not healthy: {self._address.label}: {type(error).__name__}", hint="Is the server running?"
+                f"ClickHouse is not healthy: {address.label}: {_reason(error)}", hint="Is the server running?"
             ) from error
         if status != 200:
-            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {status}): {self._address.label}")
+            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {status}): {address.label}")
 
     def close(self) -> None:
         with self._lock:
@@ -268,4 +275,13 @@ def driver_errors() -> Generator[None]:
         found = refusal(str(error))
         if found.code is not None:
             raise found from error
-        raise DatabaseUnavailable(f"The database does not answer: {error}") from error
+        raise DatabaseUnavailable(f"The database does not answer: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in few words: the driver's own text repeats the whole request."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    reason = getattr(error, "reason", None)
+    text = str(reason if isinstance(reason, BaseException) else error)
+    return text.rpartition("object at")[2].partition(": ")[2] or text.partition(" (")[0]

@@ -13,7 +13,7 @@
 No message and no repr carries a password.
 """
 
-# ruff: noqa: N818 - the names say what happened
+
 
 from __future__ import annotations
 

@@ -36,7 +36,9 @@ def complete(connection: Connection, database: str, table: str, lines: Sequence[
         return
     rows, unnamed = _by_id(lines, identity)
     for ids in _chunks(list(rows)):
-        there = _ids(connection, f"SELECT toString({identity}) AS id FROM {table} WHERE {identity} IN {{ids:Array(UUID)}}", ids)
+        there = _ids(
+            connection, f"SELECT toString({identity}) AS found FROM {table} WHERE {identity} IN {{ids:Array(UUID)}}", ids
+        )
         if there:
             for derived in DERIVED.get(table, ()):
                 _complete_derived(connection, database, table, identity, derived, sorted(there))
@@ -52,7 +54,7 @@ def _complete_derived(
 ) -> None:
     wanted = _ids(
         connection,
-        f"SELECT toString({identity}) AS id FROM {table} WHERE {identity} IN {{ids:Array(UUID)}} AND {derived.wanted}",
+        f"SELECT toString({identity}) AS found FROM {table} WHERE {identity} IN {{ids:Array(UUID)}} AND {derived.wanted}",
         ids,
     )
     if not wanted:
@@ -71,10 +73,12 @@ def _complete_derived(
 
 def _derived_ids(connection: Connection, derived: Derived, ids: Sequence[str]) -> set[str]:
     if not derived.key_is_number:
-        sql = f"SELECT DISTINCT toString({derived.key}) AS id FROM {derived.target} WHERE {derived.key} IN {{ids:Array(UUID)}}"
+        sql = (
+            f"SELECT DISTINCT toString({derived.key}) AS found FROM {derived.target} WHERE {derived.key} IN {{ids:Array(UUID)}}"
+        )
         return _ids(connection, sql, ids)
     sql = (
-        f"SELECT DISTINCT toString({derived.key}) AS id FROM {derived.target} "
+        f"SELECT DISTINCT toString({derived.key}) AS found FROM {derived.target} "
         f"WHERE {derived.key} IN (SELECT {number_of('arrayJoin({ids:Array(UUID)})')})"
     )
     return {str(uuid.UUID(int=int(number))) for number in _ids(connection, sql, ids)}
@@ -82,7 +86,7 @@ def _derived_ids(connection: Connection, derived: Derived, ids: Sequence[str]) -
 
 def _ids(connection: Connection, sql: str, ids: Sequence[str]) -> set[str]:
     rows: list[dict[str, Any]] = connection.fetch(Query(sql, {"ids": list(ids)}))
-    return {str(row["id"]) for row in rows}
+    return {str(row["found"]) for row in rows}
 
 
 def _by_id(lines: Sequence[bytes], identity: str) -> tuple[dict[str, bytes], list[bytes]]:

@@ -34,9 +34,17 @@ class ServerAddress:
     settings: tuple[tuple[str, str], ...] = ()
 
     @property
+    def scheme(self) -> str:
+        return "https" if self.secure else "http"
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
     def label(self) -> str:
         """The address as it may be shown: no user, no password."""
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/{self.database}"
+        return f"{self.scheme}://{self.host}:{self.port}/{self.database}"
 
     @property
     def key(self) -> str:

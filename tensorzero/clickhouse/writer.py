@@ -29,7 +29,11 @@ LONGEST_PAUSE_SECONDS = 5.0
 logger = logging.getLogger("tensorzero")
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the thread was told to end
+class HolderGone(Exception):
+    """The process that held the chdb directory ended during a call."""
+
+
+class Stopped(Exception):
     """The rest stays in the spool."""
 
 
@@ -143,8 +147,9 @@ class Writer:
 
     def abandon(self) -> None:
         """Its database was dropped: the thread delivers what it can, then closes everything. No lock: collectors call it."""
-        expect_release()
-        self._abandoned = self._stopping = True
+        if not self._stopping:
+            expect_release()
+            self._abandoned = self._stopping = True
 
     @property
     def _place(self) -> str:
@@ -163,7 +168,8 @@ class Writer:
                 if not self._deliver_own():
                     if self._stopping:
                         return
-                    self._wake.wait(SCAN_SECONDS)
+                    if not self.waiting_rows:  # a row may have come while nobody was to be woken
+                        self._wake.wait(SCAN_SECONDS)
                 self._wake.clear()
                 self._gather_batch()
         except Stopped:
@@ -251,6 +257,9 @@ class Writer:
         while True:
             try:
                 refused = self._attempt(table, lines, ask=ask)
+            except HolderGone:
+                ask = True
+                continue
             except StorageError as error:
                 self._note_failure(error)
                 self._pause(pause)
@@ -282,8 +291,9 @@ class Writer:
                 return error
             self._link.lost(connection)
             raise
-        except DatabaseUnavailable:
-            self._link.lost(connection)
+        except DatabaseUnavailable as error:
+            if self._link.lost(connection):
+                raise HolderGone from error
             raise
         return None
 
@@ -300,18 +310,17 @@ class Writer:
         return True
 
     def _note_failure(self, error: StorageError) -> None:
-        with self._lock:
-            first = self.last_error is None
-            self.last_error = error.message
-            self._attempts += 1
-            self._changed.notify_all()
-        if first:
+        if self.last_error is None:
             logger.warning(
                 "Rows wait in %s: %s does not take them (%s). They are written when it does.",
                 self._place,
                 self._link.where,
                 error.message,
             )
+        with self._lock:
+            self.last_error = error.message
+            self._attempts += 1
+            self._changed.notify_all()
 
     def _note_success(self) -> None:
         if self.last_error is not None and not self.refused_rows:

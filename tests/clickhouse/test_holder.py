@@ -1,0 +1,193 @@
+"""Several processes on one chdb directory: everybody reads and writes, whoever holds it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sample_rows import inference
+from stored_rows import OpenDatabase, assert_inferences_once
+
+from tensorzero.clickhouse import holder
+from tensorzero.clickhouse.database import Database
+from tensorzero.clickhouse.errors import DatabaseHeld
+from tensorzero.clickhouse.query import Query
+
+HOLDER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from sample_rows import inference
+from tensorzero.clickhouse.database import Database
+database = Database.open(sys.argv[1])
+inference_id, rows = inference()
+database.write(rows)
+database.flush()
+print(inference_id, flush=True)
+sys.stdin.readline()
+database.close()
+print("closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+class OtherProcess:
+    """Another notebook: it opened the database, wrote one inference and waits."""
+
+    def __init__(self, url: str) -> None:
+        command = [sys.executable, "-c", HOLDER, url, str(Path(__file__).parent)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.inference_id = self.line()
+
+    def line(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def close_database(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        assert self.line() == "closed"
+
+    def kill(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"chdb://{tmp_path}/db"
+
+
+@pytest.fixture
+def other(url: str) -> Iterator[OtherProcess]:
+    process = OtherProcess(url)
+    yield process
+    process.kill()
+
+
+def count(database: Database) -> int:
+    return database.query(Query("SELECT count() AS n FROM ChatInference"))[0]["n"]
+
+
+def test_a_second_process_reads_and_writes_through_the_holder(
+    other: OtherProcess, url: str, open_database: OpenDatabase
+) -> None:
+    database = open_database(url)
+    inference_id, rows = inference(tags={"a": "it's"})
+    database.write(rows)
+    assert f"held by process {other.process.pid}" in database.status()["database"]
+    found = database.query(
+        Query("SELECT toString(id) AS id FROM ChatInference WHERE tags['a'] = {tag:String}", {"tag": "it's"})
+    )
+    assert found == [{"id": inference_id}]
+    assert count(database) == 2
+
+
+def test_large_results_come_whole(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+    database = open_database(url)
+    sql = "SELECT number, repeat('x', 100) AS text FROM numbers(300000)"
+    assert database.arrow(Query(sql)).num_rows == 300_000
+    assert len(database.query(Query(sql))) == 300_000
+
+
+def test_many_threads_ask_the_holder_at_once(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+    database = open_database(url)
+    answers: list[int] = []
+
+    def ask(number: int) -> None:
+        for _ in range(5):
+            answers.append(database.query(Query("SELECT {n:UInt32} AS n", {"n": number}))[0]["n"] - number)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [0] * 40
+
+
+def test_a_survivor_takes_over_from_a_killed_holder(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+    database = open_database(url)
+    assert count(database) == 1
+    other.kill()
+    began = time.monotonic()
+    inference_id, rows = inference()
+    database.write(rows)
+    assert_inferences_once(database, {other.inference_id, inference_id})
+    assert time.monotonic() - began < 5
+    assert "held by" not in database.status()["database"]
+
+
+def test_a_survivor_takes_over_from_a_holder_that_closed(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+    database = open_database(url)
+    assert count(database) == 1
+    other.close_database()
+    inference_id, rows = inference()
+    database.write(rows)
+    assert_inferences_once(database, {other.inference_id, inference_id})
+
+
+def test_a_restarted_process_never_meets_the_lock_of_the_dead_one(url: str, open_database: OpenDatabase) -> None:
+    dead = OtherProcess(url)
+    dead.kill()
+    began = time.monotonic()
+    assert count(open_database(url)) == 1
+    assert time.monotonic() - began < 5
+
+
+def test_a_holder_that_hangs_is_named(
+    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holder, "PING_SECONDS", 0.5)
+    other.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(DatabaseHeld, match=f"held by process {other.process.pid}, which does not answer") as raised:
+            open_database(url)
+    finally:
+        other.process.send_signal(signal.SIGCONT)
+    assert str(other.process.pid) in (raised.value.hint or "")
+    assert count(open_database(url)) == 1
+
+
+def test_the_endpoint_answers_only_with_the_token(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:
+    open_database(url)
+    lock = tmp_path / "db.lock"
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+    written = json.loads(lock.read_text())
+
+    def ask(headers: dict[str, str], path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", written["port"], timeout=5)
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        answer = response.status, response.read()
+        connection.close()
+        return answer
+
+    query = "/?" + urllib.parse.urlencode({"query": "SELECT 42"})
+    good = {"X-ClickHouse-User": holder.USER, "X-ClickHouse-Key": written["token"]}
+    assert ask(good, query) == (200, b"42\n")
+    for headers in ({}, {**good, "X-ClickHouse-Key": "wrong"}, {**good, "X-ClickHouse-User": "default"}):
+        status, body = ask(headers, query)
+        assert status == 403
+        assert b"42\n" not in body
+        assert ask(headers, "/ping")[0] == 403
+
+
+def test_no_token_is_shown(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:
+    open_database(url)
+    token = json.loads((tmp_path / "db.lock").read_text())["token"]
+    assert token not in repr(holder.read_holder(tmp_path / "db.lock"))
