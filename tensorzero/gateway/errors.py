@@ -61,10 +61,14 @@ class ConfigMistake:
 
 
 class ConfigError(GatewayError):
-    """Every mistake of one configuration. The message starts with the first one's own words."""
+    """Every mistake of one configuration. The message starts with the first one's own words.
 
-    def __init__(self, mistakes: Sequence[ConfigMistake]) -> None:
+    `files` are the files that it names, read or not: what a watcher looks at until the mistakes are gone.
+    """
+
+    def __init__(self, mistakes: Sequence[ConfigMistake], files: Sequence[str] = ()) -> None:
         self.mistakes = tuple(mistakes)
+        self.files = tuple(files)
         super().__init__("\n".join(str(m) for m in self.mistakes))
 
 

@@ -93,8 +93,10 @@ class _Evaluation:
         if kind is None:
             mistakes.at(place, "missing field `type`")
             return INVALID
+        if not isinstance(kind, str):
+            return Text().read(kind, place.key("type"), mistakes)
         if kind not in ("inference", "static"):
-            unknown_variant(str(kind), ("inference",), place, mistakes)
+            unknown_variant(kind, ("inference",), place, mistakes)
             return INVALID
         rest = {key: item for key, item in value.items() if key != "type"}
         read = self.record.read(rest, place.freeze(), mistakes)

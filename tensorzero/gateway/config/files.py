@@ -16,7 +16,7 @@ from tensorzero.gateway.config.shapes import toml_type
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]  # installed below 3.11 only
 
 NO_MATCH = "No files matched the glob pattern. Ensure that the path exists, and contains at least one file."
 
@@ -28,9 +28,10 @@ _KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 @dataclass(slots=True)
 class Sources(Locate):
-    """The files read, their text, and the file of each key path."""
+    """The TOML files read, their text, and the file of each key path; `named` are the files that path keys name."""
 
     files: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     origin: dict[tuple[str, ...], str] = field(default_factory=dict)
     _lines: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)

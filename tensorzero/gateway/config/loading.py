@@ -84,13 +84,14 @@ def _load(config_file: str | None) -> Config:
     mistakes = Mistakes()
     document, sources = read_and_merge(config_file, mistakes) if config_file is not None else (dict[str, Any](), Sources())
     if mistakes.found:  # what else is wrong cannot be told before the files can be read
-        raise ConfigError(mistakes.as_config_mistakes(sources))
-    files = resolve_paths(document, sources, mistakes)
+        raise ConfigError(mistakes.as_config_mistakes(sources), sources.files)
+    resolve_paths(document, sources, mistakes)
     read = _read_sections(document, mistakes)
     config = _build(read, document, sources, mistakes)
+    files = (*sources.files, *sources.named, *config.files)
     if mistakes.found:
-        raise ConfigError(mistakes.as_config_mistakes(sources))
-    return replace(config, files=(*sources.files, *files, *config.files))
+        raise ConfigError(mistakes.as_config_mistakes(sources), files)
+    return replace(config, files=files)
 
 
 def _read_sections(document: Mapping[str, Any], mistakes: Mistakes) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
         variants = _table(document, "functions", function.name, "variants")
         check_templates(function, templates, mistakes)
         check_candidates(function, list(variants), mistakes)
-        _check_variant_timeouts(function, read["functions"][function.name], limit_ms, mistakes)
+        _check_variant_timeouts(function, limit_ms, mistakes)
     check_models_used(functions, read, document, mistakes)
     check_namespaces(functions, models, mistakes)
     _check_tools_used(functions, _table(document, "tools"), mistakes)
@@ -170,14 +171,10 @@ def _base_path(gateway: Mapping[str, Any], sources: Sources) -> str | None:
     return str(Path(sources.files[0]).resolve().parent) if access.get("enabled") and sources.files else None
 
 
-def _check_variant_timeouts(function: FunctionConfig, read: Mapping[str, Any], limit_ms: int, mistakes: Mistakes) -> None:
-    for name, variant in read["variants"].items():
-        keys = ("functions", function.name, "variants", name)
-        legacy = variant.get("timeout_s")
-        total_ms = None if legacy is None or legacy != legacy or abs(legacy) == float("inf") else int(legacy * 1000)
-        for timeouts in (variant.get("timeouts"), None if total_ms is None else {"non_streaming": {"total_ms": total_ms}}):
-            for problem in timeouts_over(limit_ms, timeouts):
-                mistakes.say(problem, (*keys, "timeouts"))
+def _check_variant_timeouts(function: FunctionConfig, limit_ms: int, mistakes: Mistakes) -> None:
+    for variant in function.variants.values():
+        for problem in timeouts_over(limit_ms, variant.timeouts):
+            mistakes.say(problem, ("functions", function.name, "variants", variant.name, "timeouts"))
 
 
 def _check_tools_used(functions: Mapping[str, FunctionConfig], tools: Mapping[str, Any], mistakes: Mistakes) -> None:

@@ -99,13 +99,13 @@ def build_models(
         keys = ("models", name)
         if name.startswith(_RESERVED):
             mistakes.say(f"Failed to load models: Model name '{name}' contains a reserved prefix", keys)
-        for problem in timeouts_over(limit_ms, model["timeouts"]):
+        for problem in timeouts_over(limit_ms, build_timeouts(model["timeouts"])):
             mistakes.say(problem, (*keys, "timeouts"))
         providers: dict[str, ProviderConfig] = {}
         for provider_name, provider in model["providers"].items():
             where = (*keys, "providers", provider_name)
             providers[provider_name] = _build_provider(provider_name, provider, where, defaults, mistakes)
-            for problem in timeouts_over(limit_ms, provider["timeouts"]):
+            for problem in timeouts_over(limit_ms, build_timeouts(provider["timeouts"])):
                 mistakes.say(problem, (*where, "timeouts"))
         models[name] = ModelConfig(
             name,

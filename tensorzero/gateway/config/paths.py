@@ -45,8 +45,8 @@ class _Found:
     is_file: bool
 
 
-def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes) -> list[str]:
-    """Replace every path value of `document`, in place, by the file's text; the files read, in order."""
+def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes) -> None:
+    """Replace every path value of `document`, in place, by the file's text. `sources.named` gets the files."""
     found: list[_Found] = []
     for pattern in _FILES:
         _walk(document, pattern, (), sources, mistakes, found, is_file=True)
@@ -61,7 +61,6 @@ def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes
         if item.path not in texts:
             texts[item.path] = _text(item.path, mistakes)
         item.table[item.key] = {NAME: item.path[len(shared) :], DATA: texts[item.path]}
-    return list(texts)
 
 
 def _walk(
@@ -107,6 +106,7 @@ def _resolve(
         target = os.path.realpath(Path(folder, written), strict=True)
     except (OSError, ValueError) as error:
         reason = _reason(error)
+        sources.named.append(str(Path(folder, written)))
         mistakes.say(f"`{where}`: Failed to resolve path `{written}` (base: `{folder}`): {reason}", path)
         table[key] = Unresolved()
         return
@@ -115,6 +115,8 @@ def _resolve(
         mistakes.say(message, path)
         table[key] = Unresolved()
         return
+    if is_file and target not in sources.named:
+        sources.named.append(target)
     found.append(_Found(table, key, target, is_file))
 
 

@@ -53,12 +53,13 @@ def build_retries(read: Mapping[str, Any] | None) -> Retries:
     return Retries(read["num_retries"], float(read["max_delay_s"])) if read else Retries()
 
 
-def timeouts_over(limit_ms: int, read: Mapping[str, Any] | None) -> list[str]:
+def timeouts_over(limit_ms: int, timeouts: Timeouts) -> list[str]:
     """A message for every timeout longer than the gateway's own."""
-    if not read:
-        return []
-    dotted = [("non_streaming", "total_ms"), ("streaming", "ttft_ms"), ("streaming", "total_ms")]
-    values = [(f"timeouts.{a}.{b}", read.get(a, {}).get(b)) for a, b in dotted]
+    values = (
+        ("timeouts.non_streaming.total_ms", timeouts.non_streaming_total_ms),
+        ("timeouts.streaming.ttft_ms", timeouts.streaming_ttft_ms),
+        ("timeouts.streaming.total_ms", timeouts.streaming_total_ms),
+    )
     return [
         f"The `{name}` value `{value}` is greater than `gateway.global_outbound_http_timeout_ms`: `{limit_ms}`"
         for name, value in values

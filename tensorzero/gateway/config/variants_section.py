@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
 from tensorzero.gateway.config.paths import NAME
-from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig, VariantConfig
+from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig, Timeouts, VariantConfig
 from tensorzero.gateway.config.shared_shapes import build_extra_body, build_extra_headers, build_retries, build_timeouts
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
@@ -176,6 +176,27 @@ def check_candidates(function: FunctionConfig, declared: Collection[str], mistak
             chain = " -> ".join((*cycle, variant.name))
             message = f"`functions.{function.name}.variants.{variant.name}`: a variant cannot be its own candidate: {chain}"
             mistakes.say(message, keys)
+
+
+def share_timeouts(function: str, variants: dict[str, VariantConfig], mistakes: Mistakes) -> None:
+    """The deprecated `timeout_s` of a sampled variant becomes its candidates' own timeouts, in place."""
+    for name in sorted(variants):
+        seconds = variants[name].settings.get("timeout_s")
+        if seconds is None or not 0 <= seconds < 2**53:
+            continue
+        for candidate in dict.fromkeys(_candidates(variants[name])):
+            if candidate not in variants:
+                continue
+            if variants[candidate].timeouts != Timeouts():
+                mistakes.say(
+                    f"functions.{function}.variants.{name}: cannot use `timeout_s` when candidate `{candidate}` already has "
+                    "`[timeouts]` configured. Please remove `timeout_s` and configure timeouts directly on the candidate.",
+                    ("functions", function, "variants", name, "timeout_s"),
+                )
+            else:
+                total_ms = int(seconds * 1000)
+                shared = Timeouts(non_streaming_total_ms=total_ms, streaming_ttft_ms=total_ms)
+                variants[candidate] = replace(variants[candidate], timeouts=shared)
 
 
 def _candidates(variant: VariantConfig) -> tuple[str, ...]:

@@ -118,6 +118,15 @@ def test_a_variant_that_is_its_own_candidate_is_a_mistake(tmp_path: Path, chain:
     assert message == f"`functions.f.variants.v`: a variant cannot be its own candidate: {' -> '.join((*chain, 'v'))}"
 
 
+def test_timeout_s_becomes_the_timeouts_of_the_candidates(tmp_path: Path) -> None:
+    sampled = '[functions.f.variants.best]\ntype = "experimental_best_of_n_sampling"\ncandidates = ["v"]\ntimeout_s = 1.5\n'
+    text = MODEL + FUNCTION + variant("v") + sampled + 'evaluator = { model = "good" }\n'
+    assert load(tmp_path, text).functions["f"].variants["v"].timeouts.non_streaming_total_ms == 1500
+    own = MODEL + FUNCTION + variant("v", "timeouts.streaming.ttft_ms = 5") + sampled + 'evaluator = { model = "good" }\n'
+    (message,) = messages(tmp_path, own)
+    assert message.startswith("functions.f.variants.best: cannot use `timeout_s` when candidate `v` already has `[timeouts]`")
+
+
 def test_templates_render_under_names_without_the_shared_folder(tmp_path: Path) -> None:
     (tmp_path / "prompts" / "a").mkdir(parents=True)
     (tmp_path / "prompts" / "b").mkdir()
@@ -186,6 +195,17 @@ def test_a_file_that_is_not_utf8_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "tensorzero.toml").write_bytes(b'a = "\xff"\n')
     with pytest.raises(ConfigError, match="stream did not contain valid UTF-8"):
         load_config(str(tmp_path / "tensorzero.toml"))
+
+
+def test_a_mistake_names_the_files_to_watch_until_it_is_gone(tmp_path: Path) -> None:
+    more = 'templates.t.path = "broken.j"\ntemplates.u.path = "not_yet.j"'
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, MODEL + FUNCTION + variant("v", more), broken__j="{{")
+    names = {Path(name).name for name in caught.value.files}
+    assert names == {"tensorzero.toml", "broken.j", "not_yet.j"}
+    stamps = take_stamps(str(tmp_path / "tensorzero.toml"), caught.value.files)
+    (tmp_path / "not_yet.j").write_text("here")
+    assert [Path(name).name for name in changed_since(stamps, None)] == ["not_yet.j"]
 
 
 @pytest.mark.parametrize("text", [f"[metrics.{'a.' * 5000}b]\n", f"metrics = {'[' * 5000}{']' * 5000}\n"])
