@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
-from tensorzero_notebook.views.response import ResponseBuilder
+from tensorzero_notebook.views.run import ComposerRun, OpenStream, asynchronous
 from tensorzero_notebook.views.schema_form import Field, FormError, arguments, fields
 
 KEPT_ANSWERS = 20
@@ -88,10 +88,18 @@ class Composed:
 class ComposerView:
     """Choices, the running answer and the earlier ones. Safe to use from any thread."""
 
-    def __init__(self, session: ComposerSession) -> None:
+    def __init__(
+        self, session: ComposerSession, open_stream: OpenStream | None = None, first: Mapping[str, str] | None = None
+    ) -> None:
+        """`open_stream`: `AsyncTensorZeroGateway.inference`; else that of the session's client at each run.
+
+        `first`: what the form begins with: `function`, `variant`, `model`, `system`, `prompt`.
+        """
         self._session = session
+        self._first = dict(first or {})
+        self._open_stream = open_stream
         self._lock = threading.Lock()
-        self._stop: Callable[[], None] | None = None
+        self._run: ComposerRun | None = None
         self._subscribers: list[Callable[[], None]] = []
         self.answers: list[AnswerView] = []
         self.problem = ""
@@ -120,6 +128,7 @@ class ComposerView:
                 for choice in self._session.function_choices()
             ],
             "models": list(self._session.models()),
+            "first": self._first,
             "parameters": [parameter.shown() for parameter in PARAMETERS],
         }
 
@@ -142,9 +151,8 @@ class ComposerView:
 
     def stop(self) -> None:
         """Stop the running answer. What came is kept and stored; before the first token there is nothing to keep."""
-        stop = self._stop
-        if stop is not None:
-            stop()
+        if self._run is not None:
+            self._run.stop()
 
     def request(self, composed: Composed) -> dict[str, Any]:
         """The arguments of `client.inference`. Raises `FormError`."""
@@ -177,56 +185,10 @@ class ComposerView:
             prompt=_prompt_text(request["input"]),
         )
         self.answers = [*self.answers, answer][-KEPT_ANSWERS:]
-        run = _Run(self._session, answer, request)
-        self._stop = run.stop
-        threading.Thread(target=run, name="tensorzero-composer-run", daemon=True).start()
+        open_stream = self._open_stream or asynchronous(self._session.client).inference
+        self._run = ComposerRun(open_stream, request, answer, self._session.remember)
+        self._run.start()
         return answer
-
-
-class _Run:
-    """One inference in its own thread."""
-
-    def __init__(self, session: ComposerSession, answer: AnswerView, request: Mapping[str, Any]) -> None:
-        self._session = session
-        self._answer = answer
-        self._request = request
-        self._lock = threading.Lock()
-        self._stream: Any = None
-        self._stopped = False
-
-    def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            stream = self._stream
-        if stream is None:
-            self._answer.stop()
-        else:
-            stream.stop()
-
-    def __call__(self) -> None:
-        builder = ResponseBuilder()
-        try:
-            self._read(builder)
-        except Exception as error:  # noqa: BLE001 - shown in the panel
-            self._answer.fail(error)
-        response = builder.response()
-        if response is not None:
-            self._session.remember(response)
-        if self._stopped:
-            self._answer.stop()
-        else:
-            self._answer.finish()
-
-    def _read(self, builder: ResponseBuilder) -> None:
-        stream = self._session.client.inference(**self._request)
-        with self._lock:
-            self._stream = stream
-            stopped = self._stopped
-        if stopped:
-            stream.stop()
-        for chunk in stream:
-            builder.add(chunk)
-            self._answer.feed_chunk(chunk)
 
 
 def _input(composed: Composed, schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

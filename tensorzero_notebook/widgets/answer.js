@@ -265,8 +265,7 @@ function renderPanel(live, el, build) {
   const act = (action, values) => model.send({ kind: "act", action, ...values });
   const panel = new AnswerPanel(act, (kind, run, length) => model.send({ kind, run, length }));
   const root = element("div", "tz-root tex2jax_ignore mathjax_ignore");
-  // Lab's one-letter commands must not run while the focus is in here.
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  suppressShortcuts(root);
   panel.draw = build({ panel, act, root });
   el.append(root);
   panels.add(panel);

@@ -116,11 +116,20 @@ class ComposerForm {
     this.choices = choices;
     options(this.function, choices.functions.map((entry) => entry.name), ["", "— ask a model"]);
     this.models.replaceChildren(...choices.models.map((name) => Object.assign(element("option", ""), { value: name })));
-    if (first && choices.functions.length) this.function.value = choices.functions[0].name;
-    else if (first && choices.models.length) this.model.value = choices.models[0];
+    if (first) this.begin(choices);
     this.parameters = new FieldSet(choices.parameters);
     this.more.replaceChildren(element("summary", "", "Parameters"), this.parameters.root);
     this.chosen(false);
+    if (first && choices.first.variant) this.variant.value = choices.first.variant;
+  }
+
+  begin({ functions, models, first }) {
+    const named = functions.some((entry) => entry.name === first.function);
+    if (named) this.function.value = first.function;
+    else if (!first.model && functions.length) this.function.value = functions[0].name;
+    else this.model.value = first.model || models[0] || "";
+    this.system.value = first.system ?? "";
+    this.prompt.value = first.prompt ?? "";
   }
 
   chosen(byUser) {

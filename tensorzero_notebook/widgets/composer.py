@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorzero_notebook.record import record_bundle
 from tensorzero_notebook.views.answer import AnswerView
-from tensorzero_notebook.views.composer import Composed, ComposerView
+from tensorzero_notebook.views.composer import Composed, ComposerSession, ComposerView
 from tensorzero_notebook.views.shown import shown_answer
 from tensorzero_notebook.views.text import visible
 from tensorzero_notebook.widgets.answer import judge
@@ -56,3 +56,17 @@ class ComposerWidget(LiveWidget):
             self._runs += 1
             self.follow(answer, self._runs)
         self.refresh()
+
+
+def compose(
+    session: ComposerSession,
+    *,
+    function: str = "",
+    variant: str = "",
+    model: str = "",
+    system: str = "",
+    prompt: str = "",
+) -> None:
+    """Display a composer in the running cell. The arguments are what its form begins with."""
+    first = {"function": function, "variant": variant, "model": model, "system": system, "prompt": prompt}
+    ComposerWidget(ComposerView(session, first={name: value for name, value in first.items() if value})).display()

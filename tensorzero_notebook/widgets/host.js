@@ -24,3 +24,11 @@ function keepAlive(root, live) {
   observer.observe(document.body, { childList: true, subtree: true });
   return () => observer.disconnect();
 }
+
+// Lab's one-letter commands (`d d` deletes the cell) must not run while the focus is in here. Lab looks from the focused
+// element upwards and its selectors match that element itself, so the mark on the root alone comes too late.
+function suppressShortcuts(root) {
+  const mark = "data-lm-suppress-shortcuts";
+  root.setAttribute(mark, "true");
+  root.addEventListener("focusin", (event) => event.target.setAttribute(mark, "true"));
+}

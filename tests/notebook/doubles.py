@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -29,23 +29,23 @@ HOSTILE = "\n".join(
 
 
 class ScriptedStream:
-    """Chunks of `pieces`, `pause` seconds apart. `stop()` ends it early, from any thread."""
+    """Chunks of `pieces`, `pause` seconds apart. `stop()` notes that it was stopped."""
 
     def __init__(self, pieces: Sequence[str], pause: float = 0.0) -> None:
-        self.stopped = threading.Event()
+        self.stopped = False
         self._pieces = pieces
         self._pause = pause
         self._shared = {"inference_id": uuid4(), "episode_id": uuid4(), "variant_name": "scripted"}
 
-    def stop(self) -> None:
-        self.stopped.set()
+    async def stop(self) -> None:
+        self.stopped = True
 
-    def __iter__(self) -> Iterator[ChatChunk]:
+    async def __aiter__(self) -> AsyncIterator[ChatChunk]:
         due = time.monotonic()
         for piece in self._pieces:
             due += self._pause
-            if self.stopped.wait(max(0.0, due - time.monotonic())) if self._pause else self.stopped.is_set():
-                return
+            if self._pause:
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
             yield ChatChunk(content=[TextChunk(id="0", text=piece)], **self._shared)
         usage = Usage(input_tokens=10, output_tokens=len(self._pieces))
         yield ChatChunk(content=[], usage=usage, finish_reason=FinishReason.STOP, **self._shared)
@@ -56,12 +56,14 @@ class ScriptedClient:
         self.pieces = pieces
         self.pause = pause
         self.requests: list[dict[str, Any]] = []
+        self.streams: list[ScriptedStream] = []
         self.feedbacks: list[dict[str, Any]] = []
         self.refusal: Exception | None = None
 
-    def inference(self, **request: Any) -> ScriptedStream:
+    async def open_stream(self, **request: Any) -> ScriptedStream:
         self.requests.append(request)
-        return ScriptedStream(self.pieces, self.pause)
+        self.streams.append(ScriptedStream(self.pieces, self.pause))
+        return self.streams[-1]
 
     def feedback(self, **feedback: Any) -> None:
         if self.refusal is not None:

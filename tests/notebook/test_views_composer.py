@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -18,6 +19,10 @@ def wait_end(answer: AnswerView) -> None:
     ended = threading.Event()
     answer.subscribe(lambda event: ended.set() if answer.ended else None)
     assert answer.ended or ended.wait(10)
+
+
+def composer(session: ScriptedSession) -> ComposerView:
+    return ComposerView(session, session.client.open_stream)
 
 
 def ask(text: str = "hi", **rest: Any) -> Composed:
@@ -47,7 +52,7 @@ def test_empty_optional_boxes_are_left_out() -> None:
 
 
 def test_free_messages_become_the_input() -> None:
-    view = ComposerView(ScriptedSession())
+    view = composer(ScriptedSession())
     composed = Composed(
         model_name="m", system="be brief", turns=(Turn("user", "a"), Turn("assistant", "b"), Turn("user", "c")),
         parameters={"temperature": "0.5", "max_tokens": "", "stop_sequences": '["x"]'},
@@ -66,7 +71,7 @@ def test_free_messages_become_the_input() -> None:
 def test_a_template_takes_its_arguments_from_the_form() -> None:
     session = ScriptedSession()
     session.functions = [DRAFT, FunctionChoice("greet", ("a",), {"system": {"properties": {"who": {"type": "string"}}}})]
-    view = ComposerView(session)
+    view = composer(session)
     composed = Composed(function_name="draft", variant_name="long", template="user", arguments={"user": {"topic": "x"}})
     request = view.request(composed)
     assert (request["function_name"], request["variant_name"]) == ("draft", "long")
@@ -78,7 +83,7 @@ def test_a_template_takes_its_arguments_from_the_form() -> None:
 @pytest.mark.parametrize("composed", [Composed(turns=(Turn("user", "x"),)), ask("  ")])
 def test_a_form_that_does_not_fit_is_refused_with_the_reason(composed: Composed) -> None:
     session = ScriptedSession()
-    view = ComposerView(session)
+    view = composer(session)
     assert view.run(composed) is None
     assert view.problem
     assert session.client.requests == []
@@ -91,7 +96,7 @@ def test_a_page_may_send_anything() -> None:
 
 def test_an_answer_is_streamed_judged_and_remembered() -> None:
     session = ScriptedSession()
-    view = ComposerView(session)
+    view = composer(session)
     answer = view.run(ask())
     assert answer is not None
     wait_end(answer)
@@ -103,7 +108,7 @@ def test_an_answer_is_streamed_judged_and_remembered() -> None:
 
 def test_stop_keeps_the_partial_text_which_can_be_judged() -> None:
     session = ScriptedSession(words(10_000), 0.01)
-    view = ComposerView(session)
+    view = composer(session)
     begun = threading.Event()
     answer = view.run(ask())
     assert answer is not None
@@ -115,19 +120,46 @@ def test_stop_keeps_the_partial_text_which_can_be_judged() -> None:
     assert answer.state == "stopped"
     assert 0 < len(answer.text) < 50_000
     assert answer.can_judge()
+    assert session.client.streams[0].stopped
     assert session.remembered[0].content[0].text == answer.text
 
 
 def test_a_refused_call_is_told_in_the_answer() -> None:
     session = ScriptedSession()
 
-    def refuse(**request: Any) -> Any:
+    async def refuse(**request: Any) -> Any:
         raise RuntimeError("no key")
 
-    session.client.inference = refuse
-    view = ComposerView(session)
+    view = ComposerView(session, refuse)
     answer = view.run(ask())
     assert answer is not None
     wait_end(answer)
     assert (answer.state, answer.error) == ("failed", "no key")
     assert session.remembered == []
+
+
+def test_stop_ends_a_model_that_says_nothing() -> None:
+    asked = threading.Event()
+
+    async def silent(**request: Any) -> Any:
+        asked.set()
+        await asyncio.sleep(60)
+
+    view = ComposerView(ScriptedSession(), silent)
+    answer = view.run(ask())
+    assert answer is not None
+    assert asked.wait(10)
+    view.stop()
+    wait_end(answer)
+    assert (answer.state, answer.can_judge()) == ("stopped", False)
+
+
+def test_stop_ends_a_stream_that_never_waits() -> None:
+    session = ScriptedSession(words(1_000_000))
+    view = composer(session)
+    answer = view.run(ask())
+    assert answer is not None
+    view.stop()
+    wait_end(answer)
+    assert answer.state == "stopped"
+    assert answer.length < 5_000_000

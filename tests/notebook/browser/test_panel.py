@@ -16,7 +16,7 @@ from tensorzero_notebook.views.composer import ComposerView
 from tensorzero_notebook.widgets.composer import ComposerWidget
 session = ScriptedSession({pieces}, {pause})
 {more}
-widget = ComposerWidget(ComposerView(session))
+widget = ComposerWidget(ComposerView(session, session.client.open_stream))
 widget.display()
 """
 
@@ -194,3 +194,56 @@ def test_without_metrics_the_panel_shows_what_to_add(open_notebook: OpenNotebook
     notebook.page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
     expect(notebook.page.locator("body[data-jp-theme-light='false']")).to_be_attached()
     notebook.screenshot("composer-dark")
+
+
+ANSWER_CELL = """
+import time, uuid
+from doubles import words
+from tensorzero.types import ChatChunk, TextChunk
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.metrics import Metric
+from tensorzero_notebook.widgets.answer import AnswerWidget
+stored = []
+answer = AnswerView(
+    send_feedback=lambda **feedback: stored.append(feedback), metrics=[Metric("thumbs_up", "boolean")], source="draft"
+)
+AnswerWidget(answer).display()
+ids = {"inference_id": uuid.uuid4(), "episode_id": uuid.uuid4(), "variant_name": "v"}
+for word in words(100):
+    answer.feed_chunk(ChatChunk(content=[TextChunk(id="0", text=word)], **ids))
+    time.sleep(0.02)
+answer.finish()
+"""
+
+
+def test_an_answer_of_a_blocking_cell_streams_and_is_judged_after_it(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([ANSWER_CELL, "stored"])
+    notebook.run_cell(0)
+    answer = notebook.page.get_by_role("region", name="Answer")
+    expect(answer).to_contain_text("0003")
+    expect(answer).not_to_contain_text("0099")
+    expect(answer).to_contain_text("0099")
+    up = notebook.page.get_by_role("button", name="Thumbs up")
+    up.click()
+    expect(up).to_have_attribute("aria-pressed", "true")
+    notebook.screenshot("answer-judged")
+    assert "widget-view" not in str(notebook.save()["cells"][0]["outputs"])
+    notebook.run_cell(1)
+    expect(notebook.output(1)).to_contain_text("'value': True")
+
+
+def test_keys_typed_in_the_panel_are_no_commands(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([setup("words(3)"), "1", "2"])
+    notebook.run_all()
+    root = composer(notebook)
+    root.get_by_role("button", name="Run").focus()
+    for key in ("d", "d", "b", "x"):
+        notebook.page.keyboard.press(key)
+    root.get_by_label("Prompt").fill("hi")
+    root.get_by_label("Prompt").press("Control+Enter")
+    expect(root.get_by_role("region", name="Answer")).to_contain_text("0002")
+    expect(root.get_by_role("button", name="Thumbs up")).to_be_visible()
+    root.get_by_role("button", name="Thumbs up").focus()
+    notebook.page.keyboard.press("d")
+    notebook.page.keyboard.press("d")
+    expect(notebook.page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(3)
