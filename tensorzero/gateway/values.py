@@ -104,7 +104,6 @@ class ProviderResponse:
     raw_response: str
     raw_usage: Any = None
     latency_ms: int | None = None
-    usage_id: str | None = None
 
 
 class ProviderChunk(NamedTuple):

@@ -10,6 +10,7 @@ from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConf
 from tensorzero.gateway.endpoints.inference_request import Asked
 from tensorzero.gateway.errors import AllVariantsFailed, GatewayError, NotYet
 from tensorzero.gateway.experimentation.sampling import choose_variant
+from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models.infer import Failed, limit
 from tensorzero.gateway.recording import chat_output, inference_rows
 from tensorzero.gateway.values import InferenceCall, ModelInference, Usage, VariantResult
@@ -86,13 +87,20 @@ def total_usage(inferences: list[ModelInference]) -> Usage:
     return total
 
 
+def reported_id(inference: ModelInference) -> str:
+    """The id in raw entries: made for the response, and not the one of the row (observed 2026.6.0)."""
+    if inference.usage_id is None:
+        inference.usage_id = new_id()
+    return inference.usage_id
+
+
 def raw_usage_entries(inferences: list[ModelInference]) -> list[dict[str, Any]]:
     return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached]
 
 
 def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "model_inference_id": inference.usage_id or inference.id,
+        "model_inference_id": reported_id(inference),
         "provider_type": inference.provider_type,
         "api_type": inference.api_type,
     }
@@ -104,7 +112,7 @@ def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
 def raw_response_entries(inferences: list[ModelInference]) -> list[dict[str, Any]]:
     return [
         {
-            "model_inference_id": one.id,
+            "model_inference_id": reported_id(one),
             "provider_type": one.provider_type,
             "api_type": one.api_type,
             "data": one.raw_response,

@@ -95,7 +95,6 @@ class Models:
             elapsed,
             answer.raw_usage,
             provider.api_type,
-            usage_id=answer.usage_id,
         )
 
     def _call(

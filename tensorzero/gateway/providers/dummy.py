@@ -17,7 +17,6 @@ import orjson
 
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError
-from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import dummy_answers as answers
@@ -100,7 +99,7 @@ class DummyProvider:
     def _response(self, content: list[Block], raw: str) -> ProviderResponse:
         finish = "tool_call" if "tool" in self._model else "stop"
         usage = _usage(self._model, len(content))
-        return ProviderResponse(content, usage, finish, answers.RAW_REQUEST, raw, None, 100, new_id())
+        return ProviderResponse(content, usage, finish, answers.RAW_REQUEST, raw, None, 100)
 
     async def _infer_script(self, call: ProviderCall, scripted: Scripted) -> ProviderResponse:
         if scripted.error is not None:
