@@ -85,7 +85,7 @@ def _union(members: tuple[Any, ...], value: Any) -> Any:
     for member in members:
         try:
             return _value(member, value)
-        except _MismatchError as error:  # noqa: PERF203 - trying one member after another is what a union means
+        except _MismatchError as error:
             reasons.append(str(error))
     raise _MismatchError("; ".join(reasons))
 

@@ -48,9 +48,10 @@ class Loopback(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Loopback
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         pass
 
     def _answer(self) -> None:
@@ -167,7 +168,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer_crlf(self, body: Any) -> None:
         self.start_events()
-        data = b"".join(b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\r\n\r\n" for chunk in CHUNKS) + b"data: [DONE]\r\n\r\n"
+        data = (
+            b"".join(b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\r\n\r\n" for chunk in CHUNKS)
+            + b"data: [DONE]\r\n\r\n"
+        )
         for at in range(0, len(data), 7):
             self.piece(data[at : at + 7])
         self.piece(b"")

@@ -1,0 +1,145 @@
+"""The shape of the package: who imports whom, where SQL may be, what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted([*(ROOT / "tensorzero").rglob("*.py"), *(ROOT / "tensorzero_notebook").rglob("*.py")])
+
+HEAVY = (
+    "pandas",
+    "pyarrow",
+    "ipywidgets",
+    "anywidget",
+    "chdb",
+    "clickhouse_connect",
+    "httpx",
+    "pyreqwest",
+    "pycurl",
+    "minijinja",
+    "jsonschema_rs",
+    "asyncio",
+    "tensorzero.gateway",
+    "tensorzero.clickhouse",
+    "tensorzero.generated_types",
+)
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every import of ours in a file, lazy ones included, but not those for type checkers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module, node.lineno
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def offences(room: str, *forbidden: str) -> list[str]:
+    return [
+        f"{module_name(path)}:{line} imports {name}"
+        for path in SOURCES
+        if (module_name(path) + ".").startswith(f"{room}.")
+        for name, line in imports(path)
+        if any(name == other or name.startswith(f"{other}.") for other in forbidden)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("tensorzero", ("tensorzero_notebook",)),
+        ("tensorzero.faces", ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse")),
+        ("tensorzero.clickhouse", ("tensorzero.clients", "tensorzero.gateway")),
+        ("tensorzero.gateway", ("tensorzero.clients", "tensorzero.client", "tensorzero.tensorzero")),
+        ("tensorzero.gateway.config", ("tensorzero.gateway.endpoints", "tensorzero.gateway.variants", "tensorzero.clickhouse")),
+        ("tensorzero.gateway.functions", ("tensorzero.gateway.endpoints", "tensorzero.gateway.variants")),
+        (
+            "tensorzero.gateway.providers",
+            (
+                "tensorzero.gateway.endpoints",
+                "tensorzero.gateway.variants",
+                "tensorzero.gateway.gateway",
+                "tensorzero.clickhouse",
+            ),
+        ),
+        ("tensorzero.gateway.models", ("tensorzero.gateway.endpoints", "tensorzero.gateway.variants")),
+        ("tensorzero.gateway.variants", ("tensorzero.gateway.endpoints",)),
+        ("tensorzero.types", ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_imports_point_one_way(room: str, forbidden: tuple[str, ...]) -> None:
+    assert offences(room, *forbidden) == []
+
+
+def test_asyncio_is_imported_only_where_loops_are_dealt_with() -> None:
+    allowed = (
+        "tensorzero.faces",
+        "tensorzero.clients.async_gateway",
+        "tensorzero.clients.async_streams",
+        "tensorzero_notebook",
+    )
+    found = [offence for offence in offences("tensorzero", "asyncio") if not offence.startswith(allowed)]
+    assert found == []
+
+
+def test_sql_is_only_in_the_clickhouse_room() -> None:
+    statement = re.compile(
+        r"\b(SELECT\s.+?\sFROM\b|INSERT\s+INTO\b|CREATE\s+(TABLE|DATABASE|MATERIALIZED)\b|ALTER\s+TABLE\b)", re.S
+    )
+    strays = [
+        f"{module_name(path)}: {node.value[:60]!r}"
+        for path in SOURCES
+        if not module_name(path).startswith("tensorzero.clickhouse")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.search(node.value)
+    ]
+    assert strays == []
+
+
+def test_no_grab_bag_modules() -> None:
+    forbidden = {"utils", "helpers", "helper", "common", "base", "manager", "misc"}
+    assert [module_name(path) for path in SOURCES if path.stem in forbidden] == []
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, tensorzero\n"
+        f"print([name for name in sys.modules if any(name == h or name.startswith(h + '.') for h in {HEAVY!r})])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_blocking_client_loads_no_gateway_until_one_is_built() -> None:
+    program = (
+        "import sys\nfrom tensorzero import TensorZeroGateway\n"
+        "heavy = ('asyncio', 'httpx', 'tensorzero.gateway', 'tensorzero.clickhouse', 'pandas', 'minijinja')\n"
+        "print([name for name in sys.modules if any(name == h or name.startswith(h + '.') for h in heavy)])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

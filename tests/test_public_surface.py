@@ -1,0 +1,149 @@
+"""Names, fields, defaults and signatures are those of the facts in tools/client_surface.json."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tensorzero
+from tensorzero import generated_types, internal, types
+from tensorzero import tensorzero as native
+
+ROOT = Path(__file__).resolve().parent.parent
+FACTS: dict[str, Any] = json.loads((ROOT / "tools" / "client_surface.json").read_text(encoding="utf-8"))
+NATIVE: dict[str, Any] = FACTS["native"]
+CLIENTS = (tensorzero.TensorZeroGateway, tensorzero.AsyncTensorZeroGateway)
+LIFETIME = {"build_http", "build_embedded", "close"}
+
+
+def shown(parameters: Any) -> list[str]:
+    """`name` or `name=default`, in order, without self and cls."""
+    found = []
+    for parameter in parameters:
+        if parameter.name not in {"self", "cls"}:
+            default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+            found.append(f"{parameter.name}{default}")
+    return found
+
+
+def listed(signature: str) -> list[str]:
+    """The same of a signature of the facts."""
+    signature = signature.removeprefix("*, ")
+    tree = ast.parse(f"def f(*, {signature}): ..." if signature else "def f(): ...").body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    pairs = zip(tree.args.kwonlyargs, tree.args.kw_defaults, strict=True)
+    return [arg.arg if default is None else f"{arg.arg}={ast.literal_eval(default)!r}" for arg, default in pairs]
+
+
+def described(cls: type) -> dict[str, str | None]:
+    """Field name to the facts' text of its default."""
+    found: dict[str, str | None] = {}
+    for field in dataclasses.fields(cls):
+        if field.default_factory is not dataclasses.MISSING:
+            found[field.name] = f"factory:{field.default_factory()!r}"
+        else:
+            found[field.name] = None if field.default is dataclasses.MISSING else repr(field.default)
+    return found
+
+
+def test_all_holds_the_138_public_names() -> None:
+    assert sorted(tensorzero.__all__) == FACTS["in_all"]
+    assert len(tensorzero.__all__) == 138
+    names: dict[str, Any] = {}
+    exec("from tensorzero import *", names)
+    assert set(FACTS["in_all"]) <= set(names)
+
+
+@pytest.mark.parametrize("name", FACTS["importable"])
+def test_the_other_names_are_importable(name: str) -> None:
+    assert getattr(tensorzero, name) is not None
+    assert name not in tensorzero.__all__
+
+
+def test_names_of_two_modules_are_the_right_ones_at_the_top() -> None:
+    assert tensorzero.JsonInferenceOutput is generated_types.JsonInferenceOutput
+    for name in ("Text", "Thought", "Template", "RawText", "ToolCall", "ToolResult", "FileBase64", "Tool", "OrderBy", "System"):
+        assert getattr(tensorzero, name) is getattr(types, name)
+    assert tensorzero.RenderedStoredInference is tensorzero.RenderedSample
+
+
+@pytest.mark.parametrize("name", FACTS["generated"])
+def test_generated_class(name: str) -> None:
+    cls = getattr(generated_types, name)
+    facts = FACTS["generated"][name]
+    assert described(cls) == {field: (fact[1:] or [None])[0] for field, fact in facts.items()}
+    assert [field.type for field in dataclasses.fields(cls)] == [fact[0] for fact in facts.values()]
+    with pytest.raises(TypeError):
+        cls(*("x" for _ in facts))
+    assert cls.__hash__ is None
+
+
+def test_generated_file_is_what_the_generator_writes() -> None:
+    command = [sys.executable, str(ROOT / "tools" / "generate_types.py"), "--check"]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", FACTS["types"])
+def test_written_class(name: str) -> None:
+    cls = getattr(types, name, None) or getattr(internal, name)
+    assert described(cls) == {field: (fact[1:] or [None])[0] for field, fact in FACTS["types"][name].items()}
+    assert cls.__hash__ is None
+    assert not any(field.kw_only for field in dataclasses.fields(cls))
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_native_class(name: str) -> None:
+    cls = getattr(native, name)
+    for method, signature in NATIVE[name]["methods"].items():
+        assert shown(inspect.signature(getattr(cls, method)).parameters.values()) == listed(signature), method
+    for attribute in NATIVE[name]["properties"]:
+        assert hasattr(cls, attribute)
+    if NATIVE[name]["constructible"]:
+        assert shown(inspect.signature(cls).parameters.values()) == listed(NATIVE[name]["signature"])
+    else:
+        with pytest.raises(TypeError, match=rf"cannot create 'builtins\.{name}' instances"):
+            cls()
+
+
+def test_every_argument_of_a_client_is_keyword_only() -> None:
+    for client in CLIENTS:
+        for name in NATIVE[client.__name__]["methods"]:
+            parameters = list(inspect.signature(getattr(client, name)).parameters.values())
+            kinds = {parameter.kind for parameter in parameters if parameter.name != "self"}
+            assert kinds <= {inspect.Parameter.KEYWORD_ONLY}, name
+
+
+def test_both_clients_have_the_same_methods_parameters_and_docstrings() -> None:
+    blocking, asynchronous = CLIENTS
+    for name in NATIVE["TensorZeroGateway"]["methods"].keys() - LIFETIME:
+        one, other = getattr(blocking, name), getattr(asynchronous, name)
+        assert inspect.signature(one).parameters == inspect.signature(other).parameters, name
+        assert one.__doc__.replace("an iterator", "an async iterator") == other.__doc__, name
+
+
+def test_classes_that_callers_only_receive_look_as_the_originals_do() -> None:
+    client = tensorzero.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1")
+    assert repr(client) == f"<builtins.TensorZeroGateway object at {id(client):#x}>"
+    for cls in CLIENTS:
+        with pytest.raises(TypeError, match=f"type 'builtins.{cls.__name__}' is not an acceptable base type"):
+            type("Own", (cls,), {})
+    own = type("Own", (tensorzero.BaseTensorZeroGateway,), {"__module__": "mine"})
+    with pytest.raises(TypeError, match=r"^cannot create 'Own' instances$"):
+        own()
+
+
+def test_former_names_are_there_and_warn() -> None:
+    with pytest.warns(DeprecationWarning, match="`tensorzero.DiclConfig` is now `tensorzero.DICLConfig`"):
+        assert tensorzero.DiclConfig is tensorzero.DICLConfig
+    with pytest.warns(DeprecationWarning, match="generated_types.DatapointChat"):
+        assert tensorzero.ChatDatapoint is generated_types.DatapointChat
+    with pytest.raises(AttributeError, match="module 'tensorzero' has no attribute 'LocalHttpGateway'"):
+        _ = tensorzero.LocalHttpGateway
