@@ -140,18 +140,26 @@ def browser() -> Iterator[Browser]:
 def open_notebook(lab: Lab, browser: Browser, tmp_path: Path) -> Iterator[Callable[..., NotebookPage]]:
     """`open_notebook(cells, name="notebook.ipynb", files={...})`: a notebook with these cells, open in a page of its own.
 
+    With `saved`, the notebook that is to be opened instead; Lab does not trust it.
+
     All notebooks of one test share a folder. Screenshots go to `TENSORZERO_SCREENSHOTS` when that is set.
     """
     folder = lab.folder / tmp_path.name
     folder.mkdir()
     pages: list[NotebookPage] = []
 
-    def open_it(cells: list[str], name: str = "notebook.ipynb", files: dict[str, str] | None = None) -> NotebookPage:
+    def open_it(
+        cells: list[str], name: str = "notebook.ipynb", files: dict[str, str] | None = None, saved: Any = None
+    ) -> NotebookPage:
         for file, text in (files or {}).items():
             (folder / file).write_text(text)
-        notebook: Any = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        notebook: Any = (
+            nbformat.from_dict(saved)
+            if saved
+            else nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+                metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            )
         )
         nbformat.write(notebook, folder / name)
         page = browser.new_page(viewport={"width": 1100, "height": 1000})

@@ -155,9 +155,14 @@ def test_hostile_text_shows_itself_and_nothing_runs(open_notebook: OpenNotebook)
     notebook.restart_kernel()
     notebook.reload()
     expect(notebook.output(0)).to_contain_text("END")
-    notebook.screenshot("hostile-record")
     record = notebook.output(0).locator(".jp-RenderedHTMLCommon")
     assert record.locator("script, img, iframe, svg, b:has-text('last')").count() == 0
+    saved["cells"][0]["source"] = "# not the cell that made the output, so the notebook is not trusted"
+    untrusted = open_notebook([], name="untrusted.ipynb", saved=saved)
+    expect(untrusted.output(0)).to_contain_text("END")
+    expect(untrusted.output(0)).to_contain_text("<script>window.hacked = 1</script>")
+    untrusted.screenshot("hostile-record-untrusted")
+    assert untrusted.page.evaluate("window.hacked") is None
     assert notebook.page.evaluate("window.hacked") is None
 
 
