@@ -4,6 +4,8 @@ Statements that start-up, delivery and look-ups need go round clickhouse-connect
 loaded by the first query that a user makes.
 """
 
+# pyright: reportUnknownParameterType=false - pyarrow has no types
+
 from __future__ import annotations
 
 import logging
@@ -29,7 +31,7 @@ INSERT_SETTINGS = {"input_format_skip_unknown_fields": "0", "input_format_null_a
 SERVER_INSERT_SETTINGS = {**INSERT_SETTINGS, "async_insert": "1", "wait_for_async_insert": "1"}
 JSON_SETTINGS = {"output_format_json_quote_64bit_integers": "1"}
 
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 3
 ANSWER_SECONDS = 300
 
 # With no handler anywhere, Python would print the driver's own warning at every attempt of an outage; ours says it once.

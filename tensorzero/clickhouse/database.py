@@ -8,6 +8,8 @@
 What is promised about rows stands in docs/durability.md.
 """
 
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false - pyarrow has no types
+
 from __future__ import annotations
 
 import atexit
@@ -124,13 +126,13 @@ class Database:
         weakref.finalize(self, parts.writer.abandon).atexit = False
         return parts
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
         """A database in memory gets a directory where forked children can leave rows for it."""
         parts = self._parts
         if parts is not None and parts.writer.directory is None:
             parts.writer.directory = Path(tempfile.mkdtemp(prefix="tensorzero-"))
 
-    def _after_fork(self) -> list[Any]:
+    def after_fork(self) -> list[Any]:
         """In a forked child: a spool and connections of its own; returns what must never be freed here."""
         self._lock = threading.Lock()
         old = self._parts
@@ -148,8 +150,10 @@ class Database:
         They reach the database within about 0.3 s, or when it is there again. Raises SpoolError (a full disk, a value that is
         not JSON): then nothing is kept.
         """
+        record = encode_record([table.encode() + b"\t" + encode_row(row) + b"\n" for table, row in rows])
         parts = self._parts or self._opened()
-        parts.writer.write(encode_record([table.encode() + b"\t" + encode_row(row) + b"\n" for table, row in rows]), rows)
+        while not parts.writer.write(record, rows):
+            parts = self._opened()  # another thread closed it meanwhile
 
     def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first.
@@ -226,7 +230,7 @@ class Database:
             "spool": str(parts.writer.directory) if parts.writer.directory else None,
             "pending_rows": parts.writer.waiting_rows,
             "refused_rows": parts.writer.refused_rows,
-            "last_error": parts.writer.last_error,
+            "last_error": parts.writer.last_error or parts.writer.last_refusal,
             "open": True,
         }
 
@@ -261,13 +265,13 @@ def _close_at_exit() -> None:
 
 def _before_fork() -> None:
     for database in list(_open_databases):
-        database._before_fork()
+        database.before_fork()
 
 
 def _after_fork() -> None:
     kept = forget_after_fork()
     for database in list(_open_databases):
-        kept += database._after_fork()
+        kept += database.after_fork()
     leave_to_the_parent(kept)
 
 

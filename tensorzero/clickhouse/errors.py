@@ -13,8 +13,6 @@
 No message and no repr carries a password.
 """
 
-
-
 from __future__ import annotations
 
 

@@ -81,11 +81,16 @@ class Link:
         if not self._holder.check(self._elsewhere):
             self._drop()
 
-    def lost(self, connection: Connection) -> None:
-        """`connection` failed: the next call looks for the database again. The engine in this process is kept."""
+    def lost(self, connection: Connection) -> bool:
+        """`connection` failed: the next call looks for the database again. The engine in this process is kept.
+
+        True when the database was at another process: its successor may serve at once.
+        """
         with self._lock:
+            moved = isinstance(self.address, EngineAddress) and not isinstance(connection, EngineConnection)
             if connection is self._connection and not isinstance(connection, EngineConnection):
                 self._drop()
+            return moved
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -105,9 +110,7 @@ class Link:
             try:
                 return ask(connection)
             except DatabaseUnavailable:
-                moved = self._elsewhere is not None
-                self.lost(connection)
-                if last or not moved:
+                if not self.lost(connection) or last:
                     raise
         raise AssertionError("unreachable")
 

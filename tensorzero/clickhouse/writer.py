@@ -45,6 +45,7 @@ class Writer:
         self.orphans = PendingTargets()
         self.directory = directory
         self.last_error: str | None = None
+        self.last_refusal: str | None = None
         self.refused_rows = 0
         self._store = store
         self._link = link
@@ -64,9 +65,11 @@ class Writer:
 
     # What callers use
 
-    def write(self, record: bytes, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Keep one record. Raises SpoolError: then nothing of it is kept."""
+    def write(self, record: bytes, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> bool:
+        """Keep one record; False when this writer was stopped. Raises SpoolError: then nothing of it is kept."""
         with self._lock:
+            if self._stopping:
+                return False
             self._store.append(record)
             self._written += len(rows)
             self.pending.add(self._written, rows)
@@ -75,6 +78,7 @@ class Writer:
             self._wake.set()
         if self._thread is None:
             self.start()
+        return True
 
     def start(self) -> None:
         """Start the thread, once; in a process that may not deliver, do nothing."""
@@ -305,7 +309,7 @@ class Writer:
             self._pause(1.0)
             return False
         self.refused_rows += 1
-        self.last_error = error.message
+        self.last_refusal = error.message
         logger.error("ClickHouse refused a row of %s; it is kept in %s: %s", table, place, error.message)
         return True
 
@@ -323,7 +327,7 @@ class Writer:
             self._changed.notify_all()
 
     def _note_success(self) -> None:
-        if self.last_error is not None and not self.refused_rows:
+        if self.last_error is not None:
             logger.warning("%s takes rows again", self._link.where)
             self.last_error = None
 

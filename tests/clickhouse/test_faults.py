@@ -43,7 +43,7 @@ def writing_process(url: str, count: int = 500, **options: object) -> subprocess
 
 
 def kill_after(process: subprocess.Popen[str], acknowledgements: int, seconds: float) -> tuple[set[str], set[str]]:
-    """Read that many acknowledgements, wait a moment, `kill -9`; returns every inference and feedback acknowledged till then."""
+    """Read that many acknowledgements, wait, `kill -9`; returns every inference and feedback acknowledged till then."""
     assert process.stdout
     assert process.stderr
     lines = [process.stdout.readline() for _ in range(acknowledgements)]
@@ -140,11 +140,66 @@ def test_an_outage_during_five_hundred_inferences_loses_nothing(server: ClickHou
 def test_a_process_killed_in_an_outage_is_finished_by_the_next(server: ClickHouseServer, open_database: OpenDatabase) -> None:
     process = writing_process(server.url, 5000)
     assert process.stdout
-    process.stdout.readline()
+    first = process.stdout.readline().split()[1]
     server.kill()
     inferences, thumbs = kill_after(process, 400, 0)
     server.start()
-    assert_acknowledged_once(open_database(server.url), inferences, thumbs)
+    assert_acknowledged_once(open_database(server.url), {first, *inferences}, thumbs)
+
+
+KILLED_INSIDE = """
+import os, signal, sys, threading
+sys.path.insert(0, sys.argv[2])
+from sample_rows import inference, thumbs_up
+from tensorzero.clickhouse import connection
+from tensorzero.clickhouse.database import Database
+
+table, seconds = sys.argv[3], float(sys.argv[4])
+real = connection.EngineConnection.insert
+
+
+def insert(self, into, lines):
+    if into == table:
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    real(self, into, lines)
+
+
+connection.EngineConnection.insert = insert
+database = Database.open(sys.argv[1])
+for _ in range(300):
+    inference_id, rows = inference(tags={"a": "b"})
+    database.write(rows)
+    print("i", inference_id)
+    feedback_id, rows = thumbs_up(inference_id, tags={"a": "b"})
+    database.write(rows)
+    print("f", feedback_id)
+sys.stdout.flush()
+database.flush()
+threading.Event().wait()
+"""
+
+
+def test_a_process_killed_inside_an_insert_is_completed(tmp_path: Path, open_database: OpenDatabase) -> None:
+    """Killed some milliseconds into the insert of a batch, at a point that differs from round to round."""
+    url = f"chdb://{tmp_path}/db"
+    inferences: set[str] = set()
+    thumbs: set[str] = set()
+    for table, milliseconds in [
+        ("ChatInference", 4),
+        ("ChatInference", 12),
+        ("BooleanMetricFeedback", 4),
+        ("BooleanMetricFeedback", 9),
+    ]:
+        command = [sys.executable, "-c", KILLED_INSIDE, url, str(Path(__file__).parent), table, str(milliseconds / 1000)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert done.returncode == -9, done.stderr
+        pairs = [line.split() for line in done.stdout.splitlines()]
+        assert len(pairs) == 600
+        inferences |= {found for kind, found in pairs if kind == "i"}
+        thumbs |= {found for kind, found in pairs if kind == "f"}
+    database = open_database(url)
+    assert_inferences_once(database, inferences, tagged=True)
+    assert_thumbs_once(database, thumbs, tagged=True)
 
 
 def limit_files() -> None:
@@ -153,9 +208,6 @@ def limit_files() -> None:
 
 def test_a_disk_that_refuses_is_said_and_acknowledges_nothing(server: ClickHouseServer, open_database: OpenDatabase) -> None:
     """The database is down, so the spool fills up; the write that does not fit raises, and all before it are kept."""
-    open_database(server.url).close()
-    starter = open_database(server.url)
-    starter.close()
     process = writing_process(server.url, 5000, preexec_fn=limit_files)
     assert process.stdout
     assert process.stderr
