@@ -49,13 +49,13 @@ class EmbeddedTransport:
     async def send(self, call: Call, face: Face) -> Any:
         try:
             return await route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from None
 
     async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
         try:
             batches = await STREAMS[call.method, call.path](self.gateway, call.body or {}, face, self._deadline())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from None
         return EmbeddedStream(batches)
 
@@ -77,7 +77,7 @@ class EmbeddedStream:
             batch = await self._batches.__anext__()
         except StopAsyncIteration:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from None
         return [_public(item) if isinstance(item, Exception) else item for item in batch]
 

@@ -37,7 +37,8 @@ class BlockingFace:
         if len(coroutines) < 2:
             return [_result(coroutine) for coroutine in coroutines]
         with ThreadPoolExecutor(len(coroutines), "tensorzero-gather") as pool:
-            return list(pool.map(_result, coroutines))
+            futures = [pool.submit(_result, coroutine) for coroutine in coroutines]
+            return [future.result() for future in futures]
 
 
 def _result(coroutine: Coroutine[Any, Any, T]) -> T | Exception:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import HeaderLines, Transfer, new_handle
+from tensorzero.faces.curl_transfer import Handle, HeaderLines, Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
 
@@ -22,7 +22,7 @@ class LoopPool:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.idle: deque[pycurl.Curl] = deque()
+        self.idle: deque[Handle] = deque()
         self._multi = pycurl.CurlMulti()
         self._watched: dict[int, int] = {}
         self._timer: asyncio.Handle | None = None
@@ -32,23 +32,23 @@ class LoopPool:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
     def begin(self, request: HttpRequest, timeout_s: float) -> AsyncTransfer:
-        curl = self.idle.pop() if self.idle else new_handle()
-        transfer = AsyncTransfer(self, curl, request, timeout_s)
-        self._running[curl] = transfer
-        self._multi.add_handle(curl)
+        handle = self.idle.pop() if self.idle else Handle()
+        transfer = AsyncTransfer(self, handle, request, timeout_s)
+        self._running[handle.curl] = transfer
+        self._multi.add_handle(handle.curl)
         return transfer
 
-    def finish(self, curl: pycurl.Curl) -> None:
+    def finish(self, transfer: AsyncTransfer) -> None:
         """Take a transfer out; before its end this drops its connection."""
-        if self._running.pop(curl, None) is not None:
-            self._multi.remove_handle(curl)
-            self.idle.append(curl)
+        if self._running.pop(transfer.handle.curl, None) is not None:
+            self._multi.remove_handle(transfer.handle.curl)
+        self.idle.append(transfer.handle)
 
     def retire(self) -> None:
         """Close everything without touching the loop, which is closed."""
         self._retired = True
-        for curl in list(self._running):
-            self.finish(curl)
+        for transfer in list(self._running.values()):
+            self.finish(transfer)
         self._multi.close()
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
@@ -105,8 +105,8 @@ class AsyncTransfer(Transfer):
 
     __slots__ = ("_paused", "_pool", "_size", "_waiter")
 
-    def __init__(self, pool: LoopPool, curl: pycurl.Curl, request: HttpRequest, timeout_s: float) -> None:
-        super().__init__(curl, request, timeout_s)
+    def __init__(self, pool: LoopPool, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
+        super().__init__(handle, request, timeout_s)
         self._pool = pool
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
@@ -114,8 +114,7 @@ class AsyncTransfer(Transfer):
 
     def stream(self) -> None:
         """Wake the reader as data arrives."""
-        self.watch_headers()
-        self.curl.setopt(pycurl.WRITEFUNCTION, self._on_data)
+        self.handle.call_back(self._on_data, self._on_header, streams=True)
 
     def _on_header(self, line: bytes) -> None:
         super()._on_header(line)
@@ -138,7 +137,7 @@ class AsyncTransfer(Transfer):
     def resume(self) -> None:
         if self._paused:
             self._paused = False
-            self.curl.pause(pycurl.PAUSE_CONT)
+            self.handle.curl.pause(pycurl.PAUSE_CONT)
 
     def wake(self) -> None:
         waiter = self._waiter
@@ -160,10 +159,7 @@ class AsyncTransfer(Transfer):
                 timer.cancel()
 
     def release(self) -> None:
-        if self.done:
-            self._pool.idle.append(self.curl)
-        else:
-            self._pool.finish(self.curl)
+        self._pool.finish(self)
 
 
 def _expire(waiter: asyncio.Future[None], deadline: Deadline) -> None:
@@ -243,7 +239,7 @@ class AsyncStream:
     def __init__(self, transfer: AsyncTransfer) -> None:
         self._transfer: AsyncTransfer | None = transfer
         self.status = transfer.status
-        self.headers = HeaderLines(transfer.lines)
+        self.headers = HeaderLines(transfer.lines.copy())
 
     async def read(self, deadline: Deadline | None = None) -> bytes:
         transfer = self._transfer

@@ -9,10 +9,11 @@ import os
 import select
 import sys
 from collections import deque
+from typing import Any
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import HeaderLines, Transfer, new_handle
+from tensorzero.faces.curl_transfer import Handle, HeaderLines, Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpReply, HttpRequest
 
@@ -23,23 +24,31 @@ class Waiter:
     """Readiness of a few sockets; `select` where there is no `poll` (Windows)."""
 
     def __init__(self) -> None:
-        self.sockets: dict[int, int] = {}
+        self._sockets: dict[int, int] = {}
+        self._poll: Any = None if sys.platform == "win32" else select.poll()
+
+    def watch(self, fd: int, mask: int) -> None:
+        if self._sockets.get(fd) != mask:
+            self._sockets[fd] = mask
+            if self._poll is not None:
+                self._poll.register(fd, (select.POLLIN if mask & _IN else 0) | (select.POLLOUT if mask & _OUT else 0))
+
+    def forget(self, fd: int) -> None:
+        if self._sockets.pop(fd, None) is not None and self._poll is not None:
+            self._poll.unregister(fd)
 
     def wait(self, timeout_ms: int) -> list[tuple[int, int]]:
         """(socket, mask) of those that are ready; empty at the time-out. A negative time-out waits for ever."""
-        if sys.platform == "win32":
+        if self._poll is None:
             return self._select(timeout_ms)
-        poll = select.poll()
-        for fd, mask in self.sockets.items():
-            poll.register(fd, (select.POLLIN if mask & _IN else 0) | (select.POLLOUT if mask & _OUT else 0))
         return [
             (fd, (_IN if event & ~select.POLLOUT else 0) | (_OUT if event & select.POLLOUT else 0))
-            for fd, event in poll.poll(None if timeout_ms < 0 else timeout_ms)
+            for fd, event in self._poll.poll(None if timeout_ms < 0 else timeout_ms)
         ]
 
     def _select(self, timeout_ms: int) -> list[tuple[int, int]]:
-        readers = [fd for fd, mask in self.sockets.items() if mask & _IN]
-        writers = [fd for fd, mask in self.sockets.items() if mask & _OUT]
+        readers = [fd for fd, mask in self._sockets.items() if mask & _IN]
+        writers = [fd for fd, mask in self._sockets.items() if mask & _OUT]
         # A short slice at a time: Ctrl-C does not interrupt select on Windows.
         seconds = 0.1 if timeout_ms < 0 else min(timeout_ms / 1000, 0.1)
         ready_in, ready_out, _ = select.select(readers, writers, [], seconds)
@@ -51,7 +60,7 @@ class Line:
 
     def __init__(self) -> None:
         self._multi = pycurl.CurlMulti()
-        self._curl = new_handle()
+        self._handle = Handle()
         self._waiter = Waiter()
         self._timer_ms = -1
         self._transfer: Transfer | None = None
@@ -60,16 +69,16 @@ class Line:
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:
-            self._waiter.sockets.pop(fd, None)
+            self._waiter.forget(fd)
         else:
-            self._waiter.sockets[fd] = what
+            self._waiter.watch(fd, what)
 
     def _on_timer(self, timeout_ms: int) -> None:
         self._timer_ms = timeout_ms
 
     def begin(self, request: HttpRequest, timeout_s: float) -> Transfer:
-        transfer = self._transfer = Transfer(self._curl, request, timeout_s)
-        self._multi.add_handle(self._curl)
+        transfer = self._transfer = Transfer(self._handle, request, timeout_s)
+        self._multi.add_handle(self._handle.curl)
         return transfer
 
     def step(self, transfer: Transfer, deadline: Deadline | None) -> None:
@@ -101,7 +110,7 @@ class Line:
         """Make the line ready for the next transfer. Before the end of a transfer this drops its connection."""
         if self._transfer is not None:
             self._transfer = None
-            self._multi.remove_handle(self._curl)
+            self._multi.remove_handle(self._handle.curl)
 
 
 class BlockingHttp:
@@ -145,7 +154,7 @@ class BlockingHttp:
         except BaseException:
             stream.drop()
             raise
-        stream.status = transfer.status
+        stream.status, stream.headers = transfer.status, HeaderLines(transfer.lines.copy())
         return stream
 
     def close(self) -> None:
@@ -160,7 +169,7 @@ class BlockingStream:
         self._transfer = transfer
         self._idle = idle
         self.status = 0
-        self.headers = HeaderLines(transfer.lines)
+        self.headers: HeaderLines = HeaderLines([])
 
     async def read(self, deadline: Deadline | None = None) -> bytes:
         transfer, line = self._transfer, self._line

@@ -8,7 +8,7 @@ the event loop. Chosen by measurement over a loopback mock (p50 blocking / async
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pycurl
 
@@ -48,36 +48,73 @@ class HeaderLines(Mapping[str, str]):
         return len(self._headers())
 
 
-class Transfer:
-    """An easy handle set up for one request, what has arrived so far, and whether it has ended."""
+class Handle:
+    """A libcurl handle and what is set on it: setting an option costs more than remembering it."""
 
-    __slots__ = ("curl", "done", "error", "has_headers", "lines", "parts", "url")
+    __slots__ = ("_headers", "_options", "_streams", "_url", "curl", "lines", "parts")
 
-    def __init__(self, curl: pycurl.Curl, request: HttpRequest, timeout_s: float) -> None:
-        self.curl = curl
-        self.url = request.url
+    def __init__(self) -> None:
+        self.curl = new_curl()
         self.parts: list[bytes] = []
         self.lines: list[bytes] = []
+        self._url = ""
+        self._headers: Mapping[str, str] = {}
+        self._options: tuple[str, float] = ("", 0.0)
+        self._streams = True
+
+    def set_up(self, request: HttpRequest, timeout_s: float) -> None:
+        setopt = self.curl.setopt
+        if request.url != self._url:
+            setopt(pycurl.URL, request.url)
+            if request.url.startswith("https"):
+                setopt(pycurl.CAINFO, _certificates())
+            self._url = request.url
+        if request.headers != self._headers:
+            setopt(pycurl.HTTPHEADER, ["expect:", *[f"{name}: {value}" for name, value in request.headers.items()]])
+            self._headers = dict(request.headers)
+        if (request.method, timeout_s) != self._options:
+            self._set_method(request.method)
+            setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
+            self._options = (request.method, timeout_s)
+        if request.method == "POST" or request.body:
+            setopt(pycurl.POSTFIELDS, request.body)
+        self.parts.clear()
+        self.lines.clear()
+        self.call_back(self.parts.append, self.lines.append, streams=False)
+
+    def _set_method(self, method: str) -> None:
+        if method == "POST":
+            self.curl.unsetopt(pycurl.CUSTOMREQUEST)
+        else:
+            self.curl.setopt(pycurl.HTTPGET, 1)
+            self.curl.setopt(pycurl.CUSTOMREQUEST, method)
+
+    def call_back(self, on_data: Callable[[bytes], int | None], on_header: Callable[[bytes], None], *, streams: bool) -> None:
+        """Where data and header lines go. A plain transfer's two lists stay set from one to the next."""
+        if streams or self._streams:
+            self.curl.setopt(pycurl.WRITEFUNCTION, on_data)
+            self.curl.setopt(pycurl.HEADERFUNCTION, on_header)
+        self._streams = streams
+
+
+class Transfer:
+    """One exchange on a handle, and whether it has ended."""
+
+    __slots__ = ("done", "error", "handle", "has_headers", "lines", "parts", "url")
+
+    def __init__(self, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
+        handle.set_up(request, timeout_s)
+        self.handle = handle
+        self.url = request.url
+        self.parts = handle.parts
+        self.lines = handle.lines
         self.has_headers = False
         self.done = False
         self.error: tuple[int, str] | None = None
-        setopt = curl.setopt
-        setopt(pycurl.URL, request.url)
-        setopt(pycurl.HTTPHEADER, ["expect:", *[f"{name}: {value}" for name, value in request.headers.items()]])
-        if request.method == "POST":
-            curl.unsetopt(pycurl.CUSTOMREQUEST)
-            setopt(pycurl.POSTFIELDS, request.body)
-        else:
-            _set_method(curl, request)
-        setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
-        setopt(pycurl.WRITEFUNCTION, self.parts.append)
-        setopt(pycurl.HEADERFUNCTION, self.lines.append)
-        if request.url.startswith("https"):
-            setopt(pycurl.CAINFO, _certificates())
 
     def watch_headers(self) -> None:
         """Note when the headers are complete; a plain call does not need to know."""
-        self.curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
+        self.handle.call_back(self.parts.append, self._on_header, streams=True)
 
     def _on_header(self, line: bytes) -> None:
         self.lines.append(line)
@@ -94,7 +131,7 @@ class Transfer:
 
     @property
     def status(self) -> int:
-        return self.curl.getinfo(pycurl.RESPONSE_CODE)
+        return self.handle.curl.getinfo(pycurl.RESPONSE_CODE)
 
     def end(self, error: tuple[int, str] | None) -> None:
         self.done = self.has_headers = True
@@ -119,11 +156,11 @@ class Transfer:
 
     def reply(self) -> HttpReply:
         self.check()
-        return HttpReply(self.status, HeaderLines(self.lines), self.take())
+        return HttpReply(self.status, HeaderLines(self.lines.copy()), self.take())
 
 
-def new_handle() -> pycurl.Curl:
-    """An easy handle with what is the same for every request."""
+def new_curl() -> pycurl.Curl:
+    """A libcurl handle with what is the same for every request."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.NOSIGNAL, 1)
     curl.setopt(pycurl.TCP_NODELAY, 1)
@@ -132,14 +169,6 @@ def new_handle() -> pycurl.Curl:
     curl.setopt(pycurl.MAXREDIRS, 10)
     curl.setopt(pycurl.ACCEPT_ENCODING, "")
     return curl
-
-
-def _set_method(curl: pycurl.Curl, request: HttpRequest) -> None:
-    if request.body:
-        curl.setopt(pycurl.POSTFIELDS, request.body)
-    else:
-        curl.setopt(pycurl.HTTPGET, 1)
-    curl.setopt(pycurl.CUSTOMREQUEST, request.method)
 
 
 def _certificates() -> str:

@@ -11,9 +11,9 @@ from tensorzero.faces.deadline import Deadline
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpRequest:
-    """One request: absolute URL, header names in lower case, body already encoded."""
+    """One request: absolute URL, header names in lower case, body already encoded. Nobody changes it."""
 
     method: str
     url: str
@@ -21,7 +21,7 @@ class HttpRequest:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpReply:
     """A whole answer. Header names are lower case."""
 
@@ -41,8 +41,11 @@ class HttpError(Exception):
 class HttpStream(Protocol):
     """An answer whose body is still arriving."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     def read(self, deadline: Deadline | None = None) -> Awaitable[bytes]:
         """What arrived since the last read, at least one byte; b"" at the end.

@@ -29,8 +29,8 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
         return Gateway(config)
     if url is None:
         raise GatewayError(
-            "Observability is enabled but no backend is available. Set `TENSORZERO_CLICKHOUSE_URL` or `TENSORZERO_POSTGRES_URL`, "
-            "or configure `gateway.observability.backend` explicitly.",
+            "Observability is enabled but no backend is available. Set `TENSORZERO_CLICKHOUSE_URL` or "
+            "`TENSORZERO_POSTGRES_URL`, or configure `gateway.observability.backend` explicitly.",
             hint='`clickhouse_url="chdb://./.tensorzero/db"` stores in this folder, with no server.',
         )
     try:

@@ -15,6 +15,21 @@ from tensorzero.gateway.templates import Templates
 
 JsonMode = Literal["off", "on", "strict", "tool"]
 
+PARAMETERS = (  # of a chat completion, in the order in which they are stored
+    "temperature",
+    "max_tokens",
+    "seed",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "json_mode",
+    "stop_sequences",
+    "reasoning_effort",
+    "service_tier",
+    "thinking_budget_tokens",
+    "verbosity",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -143,6 +158,12 @@ class ChatCompletionConfig(VariantConfig):
     retries: Retries = Retries()
     extra_body: tuple[ExtraBody, ...] = ()
     extra_headers: tuple[ExtraHeader, ...] = ()
+    params: Mapping[str, Any] = field(init=False, repr=False, compare=False)  # those of PARAMETERS that are set
+
+    def __post_init__(self) -> None:
+        found = {name: getattr(self, name) for name in PARAMETERS}
+        params = {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
+        object.__setattr__(self, "params", params)
 
 
 @dataclass(frozen=True, slots=True)

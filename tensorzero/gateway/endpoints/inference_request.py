@@ -44,7 +44,7 @@ class Asked:
 def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
     """Raises `InputShapeError` for a body that is not of the form, `GatewayError` for everything else."""
     started = time.monotonic()
-    given = parse_input(body["input"])
+    given = parse_input(body["input"], decoded=True)
     tags = checked_tags(body)
     inference_id = new_id()
     episode_id = _episode_id(body.get("episode_id"))

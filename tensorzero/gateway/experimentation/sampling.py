@@ -13,7 +13,7 @@ from tensorzero.gateway.errors import GatewayError
 V = TypeVar("V")
 
 
-class NoFallbackLeft(GatewayError):  # noqa: N818 - errors here are named for what happened
+class NoFallbackLeft(GatewayError):
     status = 502
 
 

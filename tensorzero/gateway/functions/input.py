@@ -20,10 +20,14 @@ __all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
 _ROLES = ("user", "assistant")
 
 
-def parse_input(raw: Any) -> Input:
-    """`{"system"?, "messages"?}` as messages of blocks. Raises InputShapeError with the original's path and reason."""
+def parse_input(raw: Any, *, decoded: bool = False) -> Input:
+    """`{"system"?, "messages"?}` as messages of blocks. `decoded`: it comes from a JSON reader.
+
+    Raises InputShapeError with the original's path and reason.
+    """
     try:
-        check_soundness(raw)
+        if not decoded:
+            check_soundness(raw)
         return _input(raw)
     except InputShapeError as error:
         error.locate(raw)

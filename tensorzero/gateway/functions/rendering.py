@@ -22,6 +22,8 @@ from tensorzero.gateway.functions.blocks import (
 )
 from tensorzero.gateway.templates import Templates
 
+_SYSTEM_ONLY = {"system"}
+
 __all__ = ["render_messages", "stored_messages_json"]
 
 
@@ -32,6 +34,10 @@ def render_messages(
     templates: Templates,
 ) -> tuple[str | None, tuple[RequestMessage, ...]]:
     """The system text and the messages for a model. Raises GatewayError where a template fails."""
+    if not variant.templates or set(variant.templates) == _SYSTEM_ONLY:
+        messages = _as_they_are(input)
+        if messages is not None:
+            return _system(variant, function, input.system, templates), messages
     messages = tuple(
         RequestMessage(message.role, tuple([_rendered(variant, function, message.role, b, templates) for b in message.content]))
         if variant.templates or not _all_text(message.content)
@@ -39,6 +45,15 @@ def render_messages(
         for message in input.messages
     )
     return _system(variant, function, input.system, templates), messages
+
+
+def _as_they_are(input: Input) -> tuple[RequestMessage, ...] | None:  # noqa: A002
+    """The input's own messages, if they hold nothing but text, which is what nearly every call has."""
+    for message in input.messages:
+        for block in message.content:
+            if type(block) is not Text:
+                return None
+    return cast("tuple[RequestMessage, ...]", input.messages)
 
 
 def _all_text(content: tuple[InputBlock, ...]) -> bool:

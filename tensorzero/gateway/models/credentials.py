@@ -41,7 +41,8 @@ def _from_environment(name: str, provider: str) -> str:
     if not key:
         raise MissingKey(
             f"API key missing for provider {provider}: Environment variable `{name}` is missing",
-            hint=f"Set the environment variable `{name}`, or point `api_key_location` at `dynamic::NAME` and pass `credentials={{'NAME': …}}`.",
+            hint=f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
+            "`credentials={'NAME': …}`.",
         )
     return key
 

@@ -10,7 +10,7 @@ from typing import Any
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
-from tensorzero.gateway.functions.blocks import RequestBlock, RequestMessage, Text, Thought, Unknown
+from tensorzero.gateway.functions.blocks import RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.providers import make_provider
@@ -201,7 +201,7 @@ def _is_fatal(batch: list[ProviderChunk | GatewayError]) -> bool:
 
 
 def limit(name: str, key: str, limit_ms: int | None) -> Deadline | None:
-    """A deadline whose error reads as the original's, e.g. ``Model m timed out due to configured `streaming.ttft_ms` timeout (200ms)``."""
+    """A deadline whose error reads like ``Model m timed out due to configured `streaming.ttft_ms` timeout (2s)``."""
     if limit_ms is None:
         return None
     return Deadline.after(
@@ -224,7 +224,7 @@ def note_raw_response(error: GatewayError, failed: Failed) -> None:
 
 def for_provider(request: ModelRequest, model_name: str, config: ProviderConfig) -> ModelRequest:
     """Without blocks that are meant for another provider. Nearly always the request itself."""
-    if all(_fits(block, model_name, config) for message in request.messages for block in message.content):
+    if _nothing_to_drop(request.messages):
         return request
     kept = [
         RequestMessage(message.role, tuple(block for block in message.content if _fits(block, model_name, config)))
@@ -233,9 +233,15 @@ def for_provider(request: ModelRequest, model_name: str, config: ProviderConfig)
     return replace(request, messages=tuple(kept))
 
 
+def _nothing_to_drop(messages: tuple[RequestMessage, ...]) -> bool:
+    for message in messages:
+        for block in message.content:
+            if isinstance(block, (Thought, Unknown)):
+                return False
+    return True
+
+
 def _fits(block: RequestBlock, model_name: str, config: ProviderConfig) -> bool:
-    if type(block) is Text:
-        return True
     if isinstance(block, Thought):
         return block.provider_type is None or block.provider_type == config.type
     if isinstance(block, Unknown):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
@@ -95,6 +95,14 @@ class OpenAIProvider:
         raise http_failures.stream_refused(stream.status, body, self.type, raw_request)
 
 
+def _slices(count: int) -> Iterator[tuple[int, int]]:
+    """1, 16, 64, 64 … of `count`."""
+    start, size = 0, 1
+    while start < count:
+        yield start, start + size
+        start, size = start + size, min(size * 16, 64)
+
+
 async def _whole_body(stream: HttpStream, call: ProviderCall) -> str:
     parts: list[bytes] = []
     try:
@@ -129,8 +137,9 @@ class OpenAIStream:
                 ended = b"[DONE]" in events
                 if ended:
                     events = events[: events.index(b"[DONE]")]
-                if events:
-                    yield [read(event) for event in events]
+                # A slice at a time: the first chunk of a burst must not wait until the last one is parsed.
+                for start, end in _slices(len(events)):
+                    yield [read(event) for event in events[start:end]]
                 if ended:
                     await self._drain()
                     return

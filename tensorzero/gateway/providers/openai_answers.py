@@ -53,8 +53,7 @@ def _content(message: dict[str, Any], provider_type: str) -> list[Block]:
         if not isinstance(text, str):
             raise TypeError("content is not a string")
         content.append({"type": "text", "text": text})
-    for call in message.get("tool_calls") or ():
-        content.append(_tool_call(call))
+    content.extend(_tool_call(call) for call in message.get("tool_calls") or ())
     return content
 
 
@@ -128,8 +127,7 @@ class ChunkReader:
             if not isinstance(text, str):
                 raise TypeError("content is not a string")
             content.append({"type": "text", "text": text, "id": "0"})
-        for call in delta.get("tool_calls") or ():
-            content.append(self._tool_call(call))
+        content.extend(self._tool_call(call) for call in delta.get("tool_calls") or ())
         return content
 
     def _tool_call(self, call: dict[str, Any]) -> Block:
