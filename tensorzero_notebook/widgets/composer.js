@@ -75,7 +75,7 @@ class ComposerForm {
     this.template = element("select", "tz-input");
     this.system = element("textarea", "tz-input tz-area");
     this.system.rows = 1;
-    this.prompt = element("textarea", "tz-input tz-area");
+    this.prompt = element("textarea", "tz-input tz-area tz-prompt");
     this.prompt.rows = 3;
     this.top = element("div", "tz-grid");
     this.top.append(labelled("Function", this.function), labelled("Variant", this.variant), labelled("Model", this.model), this.models);

@@ -198,6 +198,7 @@ def test_without_metrics_the_panel_shows_what_to_add(open_notebook: OpenNotebook
     expect(root).to_contain_text("[metrics.thumbs_up]")
     notebook.page.evaluate("() => { window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'}); }")
     expect(notebook.page.locator("body[data-jp-theme-light='false']")).to_be_attached()
+    expect(notebook.page.locator("#jupyterlab-splash")).to_have_count(0)
     notebook.screenshot("composer-dark")
 
 
