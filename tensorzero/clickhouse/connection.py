@@ -4,7 +4,8 @@ Statements that start-up, delivery and look-ups need go round clickhouse-connect
 loaded by the first query that a user makes.
 """
 
-# pyright: reportUnknownParameterType=false - pyarrow has no types
+# pyarrow has no types.
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
 
@@ -185,7 +186,7 @@ class ServerConnection:
 
         address = self._address
         with driver_errors():
-            client = clickhouse_connect.get_client(
+            client: Any = clickhouse_connect.get_client(
                 host=address.host,
                 port=address.port,
                 username=address.user or "default",
@@ -209,7 +210,8 @@ class ServerConnection:
         if self._pool is None:
             address = self._address
             proxy = None if address.on_loopback else check_env_proxy(address.scheme, address.host, address.port)
-            self._pool = get_pool_manager(maxsize=16, **({f"{address.scheme}_proxy": proxy} if proxy else {}))
+            options: dict[str, Any] = {f"{address.scheme}_proxy": proxy} if proxy else {}
+            self._pool = get_pool_manager(maxsize=16, **options)
         return self._pool
 
     def ping(self) -> None:

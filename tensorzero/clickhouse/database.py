@@ -8,7 +8,8 @@
 What is promised about rows stands in docs/durability.md.
 """
 
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false - pyarrow has no types
+# pyarrow has no types.
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
 
 from __future__ import annotations
 
