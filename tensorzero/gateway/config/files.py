@@ -70,6 +70,8 @@ def find_files(pattern: str) -> list[str]:
         names.sort()
         base = "" if folder == "." and not pattern.startswith(".") else folder.rstrip("/") + "/"
         found += [base + name for name in files if expression.fullmatch(base + name)]
+        if "**" not in pattern and base.count("/") >= pattern.count("/"):
+            names.clear()  # nothing deeper can match
     return sorted(found)
 
 

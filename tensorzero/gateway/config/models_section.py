@@ -22,16 +22,14 @@ from tensorzero.gateway.config.shared_shapes import (
     build_timeouts,
     timeouts_over,
 )  # fmt: skip
+from tensorzero.gateway.models.shorthand import LOCAL, PREFIXES
 
 PROVIDER_NAMES = (
     "anthropic", "aws_bedrock", "aws_sagemaker", "azure", "gcp_vertex_anthropic", "gcp_vertex_gemini",
     "google_ai_studio_gemini", "groq", "hyperbolic", "fireworks", "mistral", "openai", "openrouter", "together", "vllm", "xai",
     "tgi", "sglang", "deepseek",
 )  # fmt: skip
-SHORTHANDS = (
-    "anthropic::", "deepseek::", "fireworks::", "google_ai_studio_gemini::", "gcp_vertex_gemini::", "gcp_vertex_anthropic::",
-    "hyperbolic::", "groq::", "mistral::", "openai::", "openrouter::", "together::", "xai::", "dummy::",
-)  # fmt: skip
+SHORTHANDS = tuple(f"{prefix}::" for prefix in (*PREFIXES, LOCAL))
 EMBEDDING_SHORTHANDS = ("openai::", "openrouter::", "dummy::")
 _RESERVED = ("tensorzero::", *(f"{name}::" for name in PROVIDER_NAMES))
 _EMBEDDING_PROVIDERS = ("openai", "azure", "openrouter", "dummy")

@@ -20,7 +20,7 @@ from tensorzero.gateway.config.sections import (
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound, NotYet
 from tensorzero.gateway.functions.input import parse_input, validate_input
 from tensorzero.gateway.identifiers import check_episode_id, new_id
-from tensorzero.gateway.models.shorthand import find_model
+from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.values import InferenceCall
 
 if TYPE_CHECKING:
@@ -153,6 +153,9 @@ def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tup
 
 
 def _model_hint(gateway: Gateway, name: str) -> str:
+    local = missing_hint(name)
+    if local is not None:
+        return local
     return nearest_hint(name, gateway.config.models, "Configured models") + " Or use a shorthand such as `openai::gpt-4o-mini`."
 
 

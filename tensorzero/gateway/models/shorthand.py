@@ -19,6 +19,8 @@ DEFAULT_KEYS = {
 }
 PREFIXES = (*DEFAULT_KEYS, "gcp_vertex_gemini", "gcp_vertex_anthropic", "dummy")
 
+LOCAL = "local"  # models that this process serves itself: known by name before they run
+
 _registered: dict[str, ModelConfig] = {}
 
 
@@ -36,9 +38,11 @@ def find_model(config: Config, name: str) -> ModelConfig | None:
     return config.models.get(name) or _registered.get(name) or _shorthand(config, name)
 
 
-def is_model_name(name: str) -> bool:
-    """Whether `name` is known without a configuration."""
-    return name in _registered or (name.partition("::")[0] in PREFIXES and "::" in name)
+def missing_hint(name: str) -> str | None:
+    """What makes an unknown model of this process known."""
+    if name.startswith(f"{LOCAL}::"):
+        return "`tensorzero_notebook.local_model()` starts the local model and returns its name."
+    return None
 
 
 def _shorthand(config: Config, name: str) -> ModelConfig | None:

@@ -12,7 +12,7 @@ from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.models.extra import for_variant
 from tensorzero.gateway.models.infer import Failed, ModelStream
-from tensorzero.gateway.models.shorthand import find_model
+from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.values import InferenceCall, ModelRequest, VariantResult
 from tensorzero.gateway.variants.params import merge
 
@@ -35,7 +35,7 @@ def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall
     """Render and merge. Raises `GatewayError` for templates that fail and models that do not exist."""
     model = find_model(gateway.config, variant.model)
     if model is None:
-        raise GatewayError(f"Model name '{variant.model}' not found in model table")
+        raise GatewayError(f"Model name '{variant.model}' not found in model table", hint=missing_hint(variant.model))
     system, messages = render_messages(variant, call.function, call.input, gateway.config.templates)
     params = merge(variant, call.params)
     request = ModelRequest(
