@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.shown import figures
 from tensorzero_notebook.views.text import visible
@@ -24,8 +25,11 @@ _QUOTE = _TEXT + "; border-left: 3px solid rgba(127, 127, 127, 0.35); padding-le
 
 
 def record_bundle(answers: Sequence[AnswerView], live: str = "") -> dict[str, str]:
-    """Mime bundle of finished answers. `live` names the widget that may draw itself over the HTML while it lives."""
-    return {"text/html": record_html(answers, live), "text/plain": record_text(answers)}
+    """Mime bundle of finished answers, without any known key.
+
+    `live` names the widget that may draw itself over the HTML while it lives.
+    """
+    return {"text/html": hide_keys(record_html(answers, live)), "text/plain": hide_keys(record_text(answers))}
 
 
 def record_html(answers: Sequence[AnswerView], live: str = "") -> str:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from tensorzero_notebook.errors import message_of
+from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.metrics import COMMENT, DEMONSTRATION, Metric, level_of
 from tensorzero_notebook.views.text import TextIntake, visible
 
@@ -64,7 +66,7 @@ class AnswerView:
     ) -> None:
         """`source`: the function or model asked. `prompt`: what was asked, for the record. `clock` counts seconds."""
         self.source = source
-        self.prompt = prompt
+        self.prompt = hide_keys(prompt)
         self.metrics = tuple(metrics)
         self.state: AnswerState = "waiting"
         self.error = ""
@@ -167,7 +169,7 @@ class AnswerView:
         """It broke: what came is kept, with the reason in words."""
         with self.lock:
             if not self.ended:
-                self.error = visible(error_text(error))
+                self.error = visible(_told(error))
         self._end("failed")
 
     def can_judge(self) -> bool:
@@ -182,7 +184,7 @@ class AnswerView:
             try:
                 self._send(metric_name, value)
             except Exception as error:  # noqa: BLE001 - whatever went wrong is told beside the button
-                return self._set_judgement(Judgement(metric_name, stored, "failed", visible(error_text(error))))
+                return self._set_judgement(Judgement(metric_name, stored, "failed", visible(_told(error))))
             return self._set_judgement(Judgement(metric_name, value, "stored"))
 
     def comment(self, text: str) -> Judgement:
@@ -250,20 +252,9 @@ class AnswerView:
             callback(event)
 
 
+def _told(error: BaseException | str) -> str:
+    return hide_keys(error) if isinstance(error, str) else message_of(error)
+
+
 def _word(reason: Any) -> str:
     return "" if reason is None else str(getattr(reason, "value", reason))
-
-
-def error_text(error: BaseException | str) -> str:
-    """One or two lines for a person: the gateway's own words and its hint, without JSON around them."""
-    if isinstance(error, str):
-        return error
-    text = getattr(error, "text", None) or str(error) or type(error).__name__
-    try:
-        told = json.loads(text)
-    except (ValueError, TypeError):
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("error"), str):
-        text = told["error"]
-    hint = getattr(error, "hint", None)
-    return f"{text}\n{hint}" if hint else str(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE
 from tensorzero_notebook.views.text import visible
@@ -52,7 +53,7 @@ def figures(answer: AnswerView) -> list[str]:
 
 
 def _shown(value: Any) -> Any:
-    return visible(value) if isinstance(value, str) else value
+    return visible(hide_keys(value)) if isinstance(value, str) else value
 
 
 def duration(ms: float) -> str:

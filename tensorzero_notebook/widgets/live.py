@@ -13,6 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.stream import StreamFeed
 
@@ -93,7 +94,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _ended(self, answer: AnswerView, run: int) -> None:
         marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
-        self.snapshot = {"run": run, "text": answer.text, "marks": marks}
+        self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
         self._has_record = True
         self.place_record()
 

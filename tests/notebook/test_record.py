@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 from uuid import uuid4
+
+import pytest
 
 from tensorzero.types import ChatChunk, TextChunk
 from tensorzero_notebook.record import record_bundle, record_html, record_text
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
+from tensorzero_notebook.widgets.answer import AnswerWidget
 
 from .doubles import HOSTILE
 
@@ -74,3 +78,18 @@ def test_a_stopped_answer_says_so() -> None:
     answer.feed("part")
     answer.stop()
     assert record_text([answer]).startswith("draft · stopped\npart")
+
+
+def test_no_known_key_reaches_the_record_or_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-0123456789abcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    answer = recorded(f"your key is {key}", prompt=f"use {key}")
+    answer.comment(f"leaked {key}")
+    bundle = record_bundle([answer])
+    assert not any(key in text for text in bundle.values())
+    widget = AnswerWidget(answer)
+    widget._ended(answer, 0)
+    assert key not in json.dumps(widget.get_state(), default=str)
+    failed = AnswerView()
+    failed.fail(RuntimeError(f"refused {key}"))
+    assert key not in failed.error

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tensorzero.types import ChatChunk, FinishReason, TextChunk, ThoughtChunk, ToolCallChunk, Usage
-from tensorzero_notebook.views.answer import AnswerView, error_text
+from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
 from tensorzero_notebook.views.text import TextIntake, visible
 
@@ -147,4 +147,6 @@ def test_an_answer_without_an_inference_cannot_be_judged() -> None:
 def test_a_failed_answer_says_the_gateways_words_and_the_hint() -> None:
     error = RuntimeError('{"error":"Unknown function: nofn"}')
     error.hint = "did you mean `no_fn`?"  # pyright: ignore[reportAttributeAccessIssue]
-    assert error_text(error) == "Unknown function: nofn\ndid you mean `no_fn`?"
+    answer = AnswerView()
+    answer.fail(error)
+    assert answer.error == "Unknown function: nofn\ndid you mean `no_fn`?"
