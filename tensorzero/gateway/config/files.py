@@ -63,6 +63,8 @@ def find_files(pattern: str) -> list[str]:
     if not re.search(r"[*?\[{]", pattern):
         return [pattern] if Path(pattern).is_file() else []
     expression = re.compile(_translate(pattern))
+    if re.fullmatch(r"\{[^{}]*\}", pattern):  # only alternatives: each is looked for where it is, not below a common root
+        return sorted({file for part in pattern[1:-1].split(",") for file in find_files(part)})
     root = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
     start = Path(root) if root.endswith(("/", os.sep)) else Path(root).parent
     found: list[str] = []

@@ -1,0 +1,192 @@
+"""A cell's text as a prompt: its options, what is filled in, and the request it becomes. Pure functions."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import builtins
+import json
+import shlex
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from tensorzero_notebook.errors import UserError
+
+LONGEST_EXPRESSION = 500
+OUT_NAME = "_tz"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptOptions:
+    """`%%tensorzero`'s line. `continues` goes on with the last conversation."""
+
+    function: str | None = None
+    variant: str | None = None
+    model: str | None = None
+    episode: str | None = None
+    system: str | None = None
+    out: str = OUT_NAME
+    continues: bool = False
+    raw: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{self.prog}: {message}", hint=self.format_usage().strip())
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise UserError(message or self.format_usage().strip())
+
+
+def prompt_parser() -> argparse.ArgumentParser:
+    parser = _Parser("%%tensorzero", add_help=False, allow_abbrev=False)
+    parser.add_argument("--function", "-f")
+    parser.add_argument("--variant", "-v")
+    parser.add_argument("--model", "-m")
+    parser.add_argument("--episode", "-e")
+    parser.add_argument("--system", "-s")
+    parser.add_argument("--out", "-o", default=OUT_NAME)
+    parser.add_argument("--tag", "-t", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--continue", "-c", dest="continues", action="store_true")
+    parser.add_argument("--raw", action="store_true")
+    return parser
+
+
+def parse_prompt_line(line: str) -> PromptOptions:
+    """Raises `UserError`."""
+    given = prompt_parser().parse_args(split_line(line))
+    if given.function and given.model:
+        raise UserError("Name a function or a model, not both.")
+    if given.variant and given.model:
+        raise UserError("A variant belongs to a function: name --function, not --model.")
+    if not given.out.isidentifier():
+        raise UserError(f"--out {given.out}: not a Python name.")
+    return PromptOptions(
+        function=given.function,
+        variant=given.variant,
+        model=given.model,
+        episode=given.episode,
+        system=given.system,
+        out=given.out,
+        continues=given.continues,
+        raw=given.raw,
+        tags=dict(_tag(text) for text in given.tag),
+    )
+
+
+def split_line(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UserError(f"{line.strip()}: {error}") from None
+
+
+def _tag(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"--tag {text}: write it as key=value.")
+    return key, value
+
+
+def fill_in(text: str, namespace: Mapping[str, Any]) -> str:
+    """`{expression}` replaced by its value, where it parses and all its names exist (one of them the user's own).
+
+    Every other brace stays, so JSON, LaTeX and `{{ templates }}` pass through. Raises `UserError` when an expression fails.
+    """
+    pieces: list[str] = []
+    at = 0
+    while (start := text.find("{", at)) >= 0:
+        if text.startswith("{{", start):
+            end = start + 2
+            pieces.append(text[at:end])
+            at = end
+            continue
+        found = _expression(text, start, namespace)
+        if found is None:
+            pieces.append(text[at : start + 1])
+            at = start + 1
+        else:
+            expression, end = found
+            pieces += (text[at:start], _value(expression, namespace))
+            at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _expression(text: str, start: int, namespace: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The shortest expression that begins behind the brace at `start`, and where the text goes on."""
+    end = start
+    while (end := text.find("}", end + 1, start + LONGEST_EXPRESSION)) >= 0:
+        source = text[start + 1 : end].strip()
+        tree = _parsed(source)
+        if tree is not None:
+            return (source, end + 1) if _known(tree, namespace) else None
+    return None
+
+
+def _parsed(source: str) -> ast.Expression | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source, mode="eval")
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _known(tree: ast.Expression, namespace: Mapping[str, Any]) -> bool:
+    named = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    bound = {node.id for node in named if not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    free = {node.id for node in named} - bound
+    own = {name for name in free if name in namespace}
+    return bool(own) and all(name in own or hasattr(builtins, name) for name in free)
+
+
+def _value(source: str, namespace: Mapping[str, Any]) -> str:
+    try:
+        return str(eval(source, dict(namespace)))  # noqa: S307 - the user's own code, in the user's own namespace
+    except Exception as error:
+        raise UserError(f"{{{source}}} could not be filled in: {type(error).__name__}: {error}") from error
+
+
+def user_message(text: str, schema: Any | None) -> dict[str, Any]:
+    """The cell as a message: words, or, where the function's user template has a schema and the cell is a JSON object, its
+    arguments."""
+    if schema is not None:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = None
+        if isinstance(value, dict):
+            return {"role": "user", "content": [{"type": "template", "name": "user", "arguments": value}]}
+    return {"role": "user", "content": [{"type": "text", "text": text}]}
+
+
+def system_of(text: str | None, schema: Any | None) -> Any:
+    """`--system` as words, or as arguments where the system template has a schema."""
+    if text is not None and schema is not None:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            return text
+        return value if isinstance(value, dict) else text
+    return text
+
+
+def parse_use(line: str, functions: Sequence[str], models: Sequence[str]) -> dict[str, str | None]:
+    """`%tensorzero use`: `function=… variant=… model=… episode=…`, or a bare function's or model's name; `none` clears."""
+    chosen: dict[str, str | None] = {}
+    for word in split_line(line):
+        key, equals, value = word.partition("=")
+        if not equals:
+            key, value = ("function", word) if word in functions else ("model", word)
+            if key == "model" and word not in models and "::" not in word:
+                raise UserError(f"There is no function or model {word}.", hint="Name one: function=…, model=…, episode=…")
+        if key not in ("function", "variant", "model", "episode"):
+            raise UserError(f"{key} cannot be used.", hint="Name one: function=…, variant=…, model=…, episode=…")
+        chosen[key] = None if value in ("", "none") else value
+    if not chosen:
+        raise UserError("Say what to use.", hint="%tensorzero use function=… variant=… model=… episode=…; none clears.")
+    return chosen

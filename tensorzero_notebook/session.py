@@ -1,0 +1,380 @@
+"""What a notebook holds: its gateway, its database, what is asked by default, and the last conversation.
+
+Plain Python: no IPython here, so that a test or a script can have a session too.
+
+    session = start_session()              # what `%load_ext tensorzero_notebook` does
+    session.client.inference(...)          # a TensorZeroGateway
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
+from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.composer import FunctionChoice
+from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
+from tensorzero_notebook.views.response import ResponseBuilder
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.database import Database
+    from tensorzero.gateway.config.sections import Config
+
+DEFAULT_FUNCTION = "tensorzero::default"
+_current: Session | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a prompt asks where its own line says nothing."""
+
+    function: str | None = None
+    variant: str | None = None
+    model: str | None = None
+    episode: str | None = None
+
+    def used(self, chosen: Mapping[str, str | None]) -> Defaults:
+        """With these changed. A model puts the function away, and the other way round; another function its variant too."""
+        changed = replace(self, **chosen)
+        if chosen.get("model"):
+            changed = replace(changed, function=None, variant=None)
+        elif chosen.get("function"):
+            variant = chosen.get("variant") if "variant" in chosen or chosen["function"] != self.function else self.variant
+            changed = replace(changed, model=None, variant=variant)
+        return changed
+
+
+@dataclass(slots=True)
+class Conversation:
+    """What `--continue` goes on with."""
+
+    system: Any = None
+    messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    episode_id: str | None = None
+
+
+class Session:
+    """One embedded gateway and its database. `client` stays the same object when the configuration is loaded anew."""
+
+    def __init__(
+        self, client: Any, settings: Settings | None = None, namespace: MutableMapping[str, Any] | None = None
+    ) -> None:
+        """`client`: a `TensorZeroGateway`. `namespace`: where the user's code finds the last response."""
+        self.client = client
+        self.settings = settings
+        self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
+        self.defaults = Defaults()
+        if settings is not None:
+            self.defaults = Defaults(settings.function, settings.variant, settings.model)
+        self.conversation = Conversation()
+        self.last: Any = None
+        self.say: Callable[[str], None] = print
+        self._lock = threading.RLock()
+        self._watch: Any = None
+
+    @property
+    def database(self) -> Database | None:
+        """The gateway's own; None where nothing is stored, or where the client talks to a server."""
+        from tensorzero.clients.embedded_transport import database_of
+
+        try:
+            return database_of(self.client)
+        except TypeError:
+            return None
+
+    @property
+    def config(self) -> Config | None:
+        """None where the client talks to a server."""
+        from tensorzero.clients.embedded_transport import config_of
+
+        try:
+            return config_of(self.client)
+        except TypeError:
+            return None
+
+    def watch(self, pattern: str) -> None:
+        """From now on `refresh` looks at the files behind this configuration."""
+        from tensorzero_notebook.reload import ConfigWatch
+
+        if self.config is not None:
+            self._watch = ConfigWatch(pattern, self.config)
+
+    def refresh(self) -> None:
+        """Load the configuration anew if a file of it changed, and say so. Calls in flight keep the old one."""
+        with self._lock:
+            if self._watch is None:
+                return
+            reloaded = self._watch.reload()
+            if reloaded is None:
+                return
+            if reloaded.config is not None:
+                self._take(reloaded.config)
+        self.say(f"tensorzero: {reloaded.message}")
+
+    def _take(self, config: Config) -> None:
+        """Put a new gateway behind the same client, on the same database."""
+        from tensorzero.clients.embedded_transport import gateway_of
+        from tensorzero.gateway.gateway import Gateway
+        from tensorzero.gateway.opening import note_configuration
+
+        before = gateway_of(self.client)
+        if before.database is not None:
+            note_configuration(before.database, config)
+        self.client._transport.gateway = Gateway(config, before.database)
+
+    def load_variants(self) -> None:
+        """Load the configuration with the variants made in cells. Raises `ConfigError`; the old one stays then."""
+        from tensorzero.gateway.config.loading import load_config
+
+        if self.settings is None:
+            return
+        pattern = config_pattern(self.settings)
+        self._take(load_config(pattern))
+        self.watch(pattern)
+
+    # What there is
+
+    def functions(self) -> list[str]:
+        return [name for name in (self.config.functions if self.config else ()) if not name.startswith("tensorzero::")]
+
+    def variants(self, function: str | None = None) -> list[str]:
+        """Of one function, or of all."""
+        config = self.config
+        if config is None:
+            return []
+        names = [function] if function else self.functions()
+        return sorted({variant for name in names if name in config.functions for variant in config.functions[name].variants})
+
+    def models(self) -> list[str]:
+        """Configured ones, running local ones, and those the session has used."""
+        from tensorzero_notebook.local import running_models
+
+        configured = [name for name in (self.config.models if self.config else ()) if not name.startswith("tensorzero::")]
+        used = [self.defaults.model] if self.defaults.model else []
+        return list(dict.fromkeys([*configured, *running_models(), *used, "dummy::good"]))
+
+    def metrics(self) -> list[Metric]:
+        configured = self.config.metrics if self.config else {}
+        return [
+            Metric(name, metric.type, metric.level, metric.optimize, metric.description) for name, metric in configured.items()
+        ]
+
+    def function_choices(self) -> list[FunctionChoice]:
+        """What the composer offers; looks for a changed configuration first, as a composer's run is a run too."""
+        self.refresh()
+        config = self.config
+        if config is None:
+            return []
+        return [
+            FunctionChoice(
+                name,
+                tuple(config.functions[name].variants),
+                {key: schema.value for key, schema in config.functions[name].schemas.items()},
+            )
+            for name in self.functions()
+        ]
+
+    # What is asked
+
+    def use(self, chosen: Mapping[str, str | None]) -> None:
+        """Change the defaults. Raises `UserError` for a function or variant that is not there."""
+        changed = self.defaults.used(chosen)
+        self._check_function(changed.function, changed.variant)
+        self.defaults = changed
+
+    def _check_function(self, function: str | None, variant: str | None) -> None:
+        if function is not None and self.config is not None and function not in self.config.functions:
+            raise UserError(f"There is no function {function}.", hint=_there_are("functions", self.functions()))
+        if variant is not None and function is not None and self.config is not None and variant not in self.variants(function):
+            raise UserError(f"{function} has no variant {variant}.", hint=_there_are("variants", self.variants(function)))
+
+    def remember(self, response: Any, name: str = OUT_NAME) -> None:
+        """Keep the last response, also under `name` in the user's namespace."""
+        self.last = response
+        self.namespace[OUT_NAME] = response
+        self.namespace[name] = response
+
+    def request(self, options: PromptOptions, cell: str) -> dict[str, Any]:
+        """The arguments of `client.inference` for a prompt cell. Raises `UserError`."""
+        self.refresh()
+        chosen = {name: value for name in ("function", "variant", "model") if (value := getattr(options, name))}
+        target = self.defaults.used(chosen)
+        if target.function is None and target.model is None:
+            raise UserError(
+                "Which function or model?", hint="%%tensorzero --model dummy::good, or once for all: %tensorzero use model=…"
+            )
+        self._check_function(target.function, target.variant)
+        text = fill_in(cell, self.namespace).strip("\n")
+        if not text.strip():
+            raise UserError("The prompt is empty.")
+        config = self.config
+        schemas = config.functions[target.function].schemas if config and target.function in config.functions else {}
+        system = system_of(options.system, schemas.get("system"))
+        messages = [user_message(text, schemas.get("user"))]
+        episode = options.episode or target.episode
+        if options.continues:
+            system = self.conversation.system if system is None else system
+            messages = [*self.conversation.messages, *messages]
+            episode = episode or self.conversation.episode_id
+        request: dict[str, Any] = {"input": {"messages": messages} | ({} if system is None else {"system": system})}
+        named = {
+            "function_name": target.function,
+            "variant_name": target.variant,
+            "model_name": target.model,
+            "episode_id": episode,
+        }
+        request |= {name: value for name, value in named.items() if value is not None}
+        if options.tags:
+            request["tags"] = dict(options.tags)
+        return request
+
+    def answer_view(self, request: Mapping[str, Any]) -> AnswerView:
+        """An empty answer for the request, which can be judged once it is there."""
+        shown = [block.get("text", block.get("arguments")) for block in request["input"]["messages"][-1]["content"]]
+        return AnswerView(
+            send_feedback=self.client.feedback,
+            metrics=self.metrics(),
+            source=request.get("function_name") or request.get("model_name") or "",
+            prompt="\n".join(str(part) for part in shown),
+        )
+
+    def run(
+        self,
+        request: Mapping[str, Any],
+        answer: AnswerView,
+        *,
+        stopped: threading.Event | None = None,
+        out: str = OUT_NAME,
+    ) -> Any:
+        """Stream the answer into `answer` and keep the response. Blocking.
+
+        An interrupt, or `stopped`, ends it early: what came is kept, stored with the tag `stopped=true`, and returned.
+        None when it was stopped before anything came. Errors are raised as the client raises them, once `answer` shows them.
+        """
+        builder = ResponseBuilder()
+        stream: Any = None
+        try:
+            stream = self.client.inference(**request, stream=True)
+            for chunk in stream:
+                builder.add(chunk)
+                answer.feed_chunk(chunk)
+                if stopped is not None and stopped.is_set():
+                    self._stop(stream, answer)
+                    break
+        except KeyboardInterrupt:
+            self._stop(stream, answer)
+        except Exception as error:
+            answer.fail(error)
+            if stream is not None:
+                stream.close()
+            raise
+        answer.finish()
+        response = builder.response()
+        if response is not None:
+            self.remember(response, out)
+            self._note(request, response)
+        return response
+
+    def _stop(self, stream: Any, answer: AnswerView) -> None:
+        if stream is not None:
+            stream.stop()
+        answer.stop()
+
+    def _note(self, request: Mapping[str, Any], response: Any) -> None:
+        """The conversation as far as it went."""
+        blocks: list[dict[str, Any]] = [
+            {"type": "text", "text": block.text}
+            for block in getattr(response, "content", ())
+            if block.type == "text" and block.text
+        ]
+        output = getattr(response, "output", None)
+        if output is not None and output.raw:
+            blocks = [{"type": "text", "text": output.raw}]
+        messages = list(request["input"]["messages"])
+        if blocks:
+            messages.append({"role": "assistant", "content": blocks})
+        self.conversation = Conversation(request["input"].get("system"), messages, str(response.episode_id))
+
+    # What is said
+
+    def status(self) -> list[tuple[str, str]]:
+        """(name, value) of what is in use. No key, no password."""
+        settings, database = self.settings, self.database
+        config_file = settings.config_file if settings is not None else None
+        lines = [
+            ("configuration", str(config_file) if config_file else "none: metrics thumbs_up and rating, models by short name"),
+            ("database", str(database) if database is not None else "none: nothing is stored"),
+        ]
+        if database is not None:
+            state = database.status()
+            lines += [
+                (f"database {name}".replace("_", " "), str(value)) for name, value in state.items() if value not in (None, "")
+            ]
+        lines += [(name, str(getattr(self.defaults, name) or "-")) for name in ("function", "variant", "model", "episode")]
+        from tensorzero_notebook.keys import known_variables
+
+        lines.append(("keys", ", ".join(known_variables()) or "none"))
+        return lines
+
+    def metric_help(self) -> str:
+        """What to add where the configuration has no metrics."""
+        return f"The configuration has no metrics. Add for example:\n\n{METRIC_EXAMPLE}"
+
+    def close(self) -> None:
+        """Write what waits. The session stays usable."""
+        self.client.close()
+
+
+def start_session(directory: Path | None = None, namespace: MutableMapping[str, Any] | None = None) -> Session:
+    """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
+
+    The session becomes the current one; one that was there is closed.
+    """
+    global _current
+    settings = find_settings(Path.cwd() if directory is None else directory)
+    make_folder(settings.folder)
+    pattern = config_pattern(settings)
+    if _current is not None:
+        _current.close()
+        _current = None
+    from tensorzero import TensorZeroGateway
+
+    client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
+    session = Session(client, settings, namespace)
+    session.watch(pattern)
+    _current = session
+    return session
+
+
+def config_pattern(settings: Settings) -> str:
+    """The configuration as `config_file`: the user's own or ours, and the variants made in cells."""
+    if settings.config_file is None:
+        if not settings.default_config.exists() or settings.default_config.read_text("utf-8") != DEFAULT_CONFIG:
+            settings.default_config.write_text(DEFAULT_CONFIG, encoding="utf-8")
+    base = settings.config_file or settings.default_config
+    if settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml")):
+        return f"{{{base.as_posix()},{settings.variants_folder.as_posix()}/*.toml}}"
+    return base.as_posix()
+
+
+def current_session() -> Session:
+    """Raises `UserError` where there is none."""
+    if _current is None:
+        raise UserError("There is no session.", hint="%load_ext tensorzero_notebook")
+    return _current
+
+
+def set_session(session: Session | None) -> None:
+    """Make a session the current one, as `start_session` does."""
+    global _current
+    _current = session
+
+
+def _there_are(what: str, names: Sequence[str]) -> str:
+    return f"There are the {what} {', '.join(names)}." if names else f"The configuration has no {what}."

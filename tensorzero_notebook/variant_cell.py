@@ -1,0 +1,98 @@
+"""`%%tensorzero_variant`: a cell becomes a variant of a function, in files of the session's own folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.prompt_cell import _Parser, split_line  # pyright: ignore[reportPrivateUsage] - the cells share a parser
+
+if TYPE_CHECKING:
+    from tensorzero_notebook.session import Session
+
+SETTINGS = {"temperature": float, "max_tokens": int, "top_p": float, "seed": int, "weight": float}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantOptions:
+    """`%%tensorzero_variant`'s line: the function, the variant, its model and numbers."""
+
+    function: str
+    variant: str
+    model: str
+    numbers: dict[str, float] = field(default_factory=dict[str, float])
+
+
+def parse_variant_line(line: str, model: str | None) -> VariantOptions:
+    """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. Raises `UserError`."""
+    parser: argparse.ArgumentParser = _Parser("%%tensorzero_variant", add_help=False, allow_abbrev=False)
+    parser.add_argument("function")
+    parser.add_argument("variant")
+    parser.add_argument("--model", "-m", default=model)
+    for name, kind in SETTINGS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    given = parser.parse_args(split_line(line))
+    if given.model is None:
+        raise UserError("Which model?", hint="%%tensorzero_variant FUNCTION VARIANT --model dummy::good")
+    numbers = {name: getattr(given, name) for name in SETTINGS if getattr(given, name) is not None}
+    for name in (given.function, given.variant):
+        if not name or name.startswith("tensorzero::"):
+            raise UserError(f"{name!r} cannot be a name here.")
+    return VariantOptions(given.function, given.variant, given.model, numbers)
+
+
+def make_variant(session: Session, options: VariantOptions, cell: str) -> Path:
+    """Write the variant, whose system template is the cell, and load it; returns its TOML file.
+
+    A new function takes free messages. The user's own configuration is not touched; a variant that stands there cannot be
+    made here. A mistake takes the files away again.
+    """
+    settings, config = session.settings, session.config
+    if settings is None or config is None:
+        raise UserError("A variant needs a session of its own folder.", hint="%load_ext tensorzero_notebook")
+    folder = settings.variants_folder
+    stem = _file_name(f"{options.function}.{options.variant}")
+    toml, template = folder / f"{stem}.toml", folder / f"{stem}.minijinja"
+    configured = config.functions.get(options.function)
+    if configured is not None and options.variant in configured.variants and not toml.exists():
+        raise UserError(
+            f"{options.function} has a variant {options.variant} in its configuration.", hint="Choose another name."
+        )
+    function_file = folder / f"{_file_name(options.function)}.function.toml"
+    before = {file: file.read_text("utf-8") if file.exists() else None for file in (toml, template, function_file)}
+    folder.mkdir(exist_ok=True)
+    if configured is None:
+        function_file.write_text(f'[functions.{_quoted(options.function)}]\ntype = "chat"\n', "utf-8")
+    template.write_text(cell, "utf-8")
+    toml.write_text(_variant_toml(options, template.name), "utf-8")
+    try:
+        session.load_variants()
+    except Exception:
+        for file, text in before.items():
+            file.unlink(missing_ok=True) if text is None else file.write_text(text, "utf-8")
+        raise
+    return toml
+
+
+def _variant_toml(options: VariantOptions, template: str) -> str:
+    lines = [
+        f"[functions.{_quoted(options.function)}.variants.{_quoted(options.variant)}]",
+        'type = "chat_completion"',
+        f"model = {_quoted(options.model)}",
+        f"templates.system.path = {_quoted(template)}",
+    ]
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in options.numbers.items())]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; JSON's are."""
+    return json.dumps(text)
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)
