@@ -69,9 +69,12 @@ class _Parts:
         fsync = os.environ.get("TENSORZERO_SPOOL_FSYNC") == "1"
         self.store = Spool(directory, fsync=fsync) if directory else MemorySpool()
         self.writer = Writer(self.store, link, directory, delivers=delivers)
+        self.dropped: weakref.finalize[..., Any] | None = None
 
     def close(self, timeout: float) -> None:
         """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool."""
+        if self.dropped is not None:
+            self.dropped.detach()
         if self.writer.stop(timeout):
             self.link.close()
         if isinstance(self.store, MemorySpool) and self.writer.directory is not None:
@@ -124,7 +127,8 @@ class Database:
             raise
         parts.writer.claim()
         parts.writer.start()
-        weakref.finalize(self, parts.writer.abandon).atexit = False
+        parts.dropped = weakref.finalize(self, parts.writer.abandon)
+        parts.dropped.atexit = False
         return parts
 
     def before_fork(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorzero.clickhouse.engine import Engine
-from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing
+from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, StorageError
 from tensorzero.clickhouse.file_lock import try_lock
 from tensorzero.clickhouse.url import ServerAddress
 
@@ -101,8 +101,14 @@ class Holder:
             time.sleep(0.05)
 
     def _try_hold(self, directory: Path) -> bool:
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(
+                f"The chdb directory `{directory}` cannot be used: {error.strerror} ({self.lock_path})",
+                hint="Use a directory that you can write to.",
+            ) from error
         if not try_lock(descriptor):
             os.close(descriptor)
             return False

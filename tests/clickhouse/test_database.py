@@ -201,6 +201,13 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     assert "hunter2" not in repr(parse_url("http://someone:hunter2@127.0.0.1:9/db"))
 
 
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be used") as raised:
+        Database.open(f"chdb://{tmp_path}/file/db")
+    assert raised.value.hint
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
