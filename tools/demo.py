@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from tensorzero import TensorZeroGateway
+from tensorzero.clickhouse.database import Database
 from tensorzero_notebook import frames
 from tensorzero_notebook.local import local_model
 
@@ -65,9 +66,13 @@ def main() -> None:
             inference_id = stream_answer(client)
             client.feedback(metric_name="thumbs_up", inference_id=inference_id, value=True)
             print("👍 stored\n")
-            frame = frames.inferences("tell", client=client)
-            print(frame[["inference_id", "output_text", "tag.from", "feedback.thumbs_up"]].T.to_string(max_colwidth=80))
-            liked = frame["feedback.thumbs_up"].tolist()
+        database = Database.open(clickhouse_url)
+        frame = frames.inferences("tell", database=database)
+        database.close()
+        print(
+            frame[["inference_id", "model_name", "output_text", "tag.from", "feedback.thumbs_up"]].T.to_string(max_colwidth=80)
+        )
+        liked = frame["feedback.thumbs_up"].tolist()
     if liked != [True]:
         sys.exit(f"expected one inference with 👍, found {liked}")
 
