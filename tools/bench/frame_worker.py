@@ -7,6 +7,7 @@ largest memory in bytes.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import statistics
 import sys
@@ -59,6 +60,7 @@ def times(directory: str, repeats: int) -> dict[str, float]:
             taken = seconds(read, rows)
             if number:
                 found[name].append(taken)
+    session.close()
     database.close()
     return {name: statistics.median(each) for name, each in found.items()}
 
@@ -98,7 +100,8 @@ def read(directory: str, what: str, argument: str) -> dict[str, Any]:
 def main() -> None:
     found = read(*sys.argv[1:4])
     found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # chdb's own threads may hold up an ordinary exit
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ LIGHT_ROWS, FULL_ROWS = 1_000_000, 100_000
 def run(module: str, *arguments: object) -> str:
     command = [sys.executable, "-W", "ignore", "-m", f"tools.bench.{module}", *map(str, arguments)]
     environment = environment_of(sys.executable)
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=180)
+    return done.stdout
 
 
 def read(folder: Path, what: str, argument: object = "") -> Any:
