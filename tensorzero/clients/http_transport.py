@@ -51,11 +51,8 @@ class HttpTransport:
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
-            causes = ": ".join(error.chain)
-            raise TensorZeroInternalError(
-                "Internal TensorZero Error: Error in streaming response: "
-                f"error sending request for url ({request.url}): {causes}"
-            ) from error
+            causes = _causes(request.url, error)
+            raise TensorZeroInternalError(f"Internal TensorZero Error: Error in streaming response: {causes}") from error
         batches = EventBatches(stream, deadline)
         try:
             await batches.begin()
@@ -88,10 +85,14 @@ class HttpTransport:
         return HttpRequest(call.method, self._url + call.path, headers, _encoded(call.body))
 
     def _unreachable(self, url: str, error: HttpError) -> TensorZeroInternalError:
-        causes = f": {': '.join(error.chain)}" if self._verbose_errors else ""
-        return TensorZeroInternalError(
-            f"Internal TensorZero Error: Error from server: error sending request for url ({url}){causes}"
-        )
+        told = _causes(url, error) if self._verbose_errors else _causes(url, None)
+        return TensorZeroInternalError(f"Internal TensorZero Error: Error from server: {told}")
+
+
+def _causes(url: str, error: HttpError | None) -> str:
+    """What could not be done and, for an error, every cause of it."""
+    what = f"error sending request for url ({url})"
+    return ": ".join([what, *(cause for cause in (error.chain if error else ()) if cause != what)])
 
 
 def _encoded(body: Any) -> bytes:

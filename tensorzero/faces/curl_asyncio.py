@@ -221,9 +221,10 @@ class AsyncHttp:
         transfer = self._pool().begin(request, self._timeout_s)
         transfer.stream()
         try:
-            while not transfer.has_headers:
+            while not (transfer.has_headers or transfer.done):
                 await transfer.wait(deadline)
-            transfer.check()
+            if not transfer.has_headers:  # what came before a break is still to be read
+                transfer.check()
         except BaseException:
             transfer.release()
             raise

@@ -148,9 +148,10 @@ class BlockingHttp:
         transfer.watch_headers()
         stream = BlockingStream(line, transfer, self._idle)
         try:
-            while not transfer.has_headers:
+            while not (transfer.has_headers or transfer.done):
                 line.step(transfer, deadline)
-            transfer.check()
+            if not transfer.has_headers:  # what came before a break is still to be read
+                transfer.check()
         except BaseException:
             stream.drop()
             raise

@@ -59,24 +59,25 @@ class Handle:
         self.lines: list[bytes] = []
         self._url = ""
         self._headers: Mapping[str, str] = {}
-        self._options: tuple[str, float] = ("", 0.0)
+        self._options: tuple[str, bool, float] = ("", False, 0.0)
         self._streams = True
 
     def set_up(self, request: HttpRequest, timeout_s: float) -> None:
         setopt = self.curl.setopt
         if request.url != self._url:
-            setopt(pycurl.URL, request.url)
-            if request.url.startswith("https"):
+            setopt(pycurl.URL, request.url.encode("utf-8", "replace"))
+            if request.url[:5].lower() == "https":
                 setopt(pycurl.CAINFO, _certificates())
             self._url = request.url
         if request.headers != self._headers:
-            setopt(pycurl.HTTPHEADER, ["expect:", *[f"{name}: {value}" for name, value in request.headers.items()]])
+            setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
             self._headers = dict(request.headers)
-        if (request.method, timeout_s) != self._options:
+        carries = request.method == "POST" or bool(request.body)
+        if (request.method, carries, timeout_s) != self._options:
             self._set_method(request.method)
             setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
-            self._options = (request.method, timeout_s)
-        if request.method == "POST" or request.body:
+            self._options = (request.method, carries, timeout_s)
+        if carries:
             setopt(pycurl.POSTFIELDS, request.body)
         self.parts.clear()
         self.lines.clear()
@@ -95,6 +96,13 @@ class Handle:
             self.curl.setopt(pycurl.WRITEFUNCTION, on_data)
             self.curl.setopt(pycurl.HEADERFUNCTION, on_header)
         self._streams = streams
+
+
+def _header_line(name: str, value: str) -> str:
+    """As libcurl wants it. Raises `HttpError`, which does not show the value: it may be a key."""
+    if not (name.isascii() and value.isascii() and value.isprintable() and name.isprintable()):
+        raise HttpError("builder error", ("builder error", f"failed to parse header value of `{name}`"))
+    return f"{name}: {value}" if value.strip() else f"{name};"
 
 
 class Transfer:
@@ -134,7 +142,7 @@ class Transfer:
         return self.handle.curl.getinfo(pycurl.RESPONSE_CODE)
 
     def end(self, error: tuple[int, str] | None) -> None:
-        self.done = self.has_headers = True
+        self.done = True
         self.error = error
 
     def take(self) -> bytes:
