@@ -40,6 +40,8 @@ _LITERAL_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS | orjson.OPT_P
 _LITERAL_DEPTH = 30
 _MIN_INT, _MAX_INT, _MAX_UNSIGNED = -(1 << 63), (1 << 63) - 1, (1 << 64) - 1
 
+_REMEMBERED, _REMEMBERED_LENGTH = 256, 32_768  # texts; characters and bytes of one
+
 _MISSING_CALL = "__tensorzero_missing_template__"
 _MISSING_SOURCE = "{{ " + _MISSING_CALL + "() }}"
 _MISSING_AT_LOAD = re.compile(
@@ -71,13 +73,14 @@ def _add(environment: minijinja.Environment, name: str, source: str) -> str | No
 class Templates:
     """Templates by name. Built once for a configuration; rendering is thread-safe."""
 
-    __slots__ = ("_environment", "_filesystem_access", "_sources")
+    __slots__ = ("_environment", "_filesystem_access", "_rendered", "_sources")
 
     def __init__(self, sources: Mapping[str, str], *, filesystem_access: bool = False) -> None:
         """`filesystem_access` only chooses the wording of the error for a missing include. Raises TemplateLoadError."""
         self._sources = dict(sources)
         self._filesystem_access = filesystem_access
         self._environment = _environment(self._sources)
+        self._rendered: dict[tuple[str, bytes], str] = {}
         for name, source in self._sources.items():
             fault = _add(self._environment, name, source)
             if fault is not None:
@@ -89,8 +92,23 @@ class Templates:
     def render(self, name: str, context: Any) -> str:
         """The text of template `name`, whose variables are the keys of `context`; any other JSON value has none.
 
-        Raises GatewayError with the original's text.
+        The same arguments give the same text, so the latest few hundred are remembered: a system prompt is usually the same
+        from call to call. Raises GatewayError with the original's text.
         """
+        try:
+            key = (name, orjson.dumps(context))
+        except TypeError:  # what JSON text cannot hold
+            return self._render(name, context)
+        text = self._rendered.get(key)
+        if text is None:
+            text = self._render(name, context)
+            if len(self._rendered) >= _REMEMBERED:
+                self._rendered.clear()
+            if len(text) + len(key[1]) <= _REMEMBERED_LENGTH:
+                self._rendered[key] = text
+        return text
+
+    def _render(self, name: str, context: Any) -> str:
         plain: dict[str, Any] = {}
         nested: dict[str, Any] = {}
         if isinstance(context, dict):

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 DEFAULT_FUNCTION = "tensorzero::default"
 RESERVED = "tensorzero::"
+_NO_OBJECT_STORAGE = (
+    "Object storage is not configured. You must configure `[object_storage]` before making requests containing a `file` content "
+    'block. If you don\'t want to use object storage, you can explicitly set `object_storage.type = "disabled"` in your '
+    "configuration."
+)
 _TOOL_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls", "provider_tools")
 
 
@@ -49,7 +54,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     inference_id = new_id()
     episode_id = _episode_id(body.get("episode_id"))
     function, variants = _function(gateway, body)
-    validate_input(function, given)
+    has_files = validate_input(function, given)
     extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
     extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
     if extra_body or extra_headers:
@@ -65,6 +70,8 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     stream = bool(body.get("stream"))
     if body.get("include_aggregated_response") and not stream:
         raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
+    if has_files and "object_storage" not in gateway.config.other:
+        raise GatewayError(_NO_OBJECT_STORAGE)
     params = body.get("params") or {}
     call = InferenceCall(
         face,

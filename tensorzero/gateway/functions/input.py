@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.functions.blocks import Input, InputBlock, InputMessage, Role, Template, Text
+from tensorzero.gateway.functions.blocks import File, Input, InputBlock, InputMessage, Role, Template, Text
 from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
 from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
 from tensorzero.gateway.functions.input_soundness import check_soundness
@@ -34,8 +34,12 @@ def parse_input(raw: Any, *, decoded: bool = False) -> Input:
         raise
 
 
-def validate_input(function: FunctionConfig, input: Input) -> None:  # noqa: A002
-    """Check text and template arguments against the function's schemas, the system first. Raises BadRequest."""
+def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A002
+    """Check text and template arguments against the function's schemas, the system first; says whether there are files.
+
+    Raises BadRequest.
+    """
+    has_files = False
     schemas = function.schemas
     system = input.system
     if "system" in schemas:
@@ -57,6 +61,9 @@ def validate_input(function: FunctionConfig, input: Input) -> None:  # noqa: A00
                     _check(function, template.name, template.arguments)
                 elif not _has_template(function, template.name):
                     raise BadRequest(_no_template(f"Message at index {index}", template.name))
+            elif kind is File:
+                has_files = True
+    return has_files
 
 
 def _no_template(where: str, name: str) -> str:
@@ -108,11 +115,30 @@ def _messages(raw: Any) -> tuple[InputMessage, ...]:
     for index, message in enumerate(cast("list[Any]", raw)):
         if type(message) is dict and len(message) == 2:
             role, content = message.get("role"), message.get("content")
-            if type(content) is str and (role == "user" or role == "assistant"):
-                messages.append(InputMessage(role, (Text(content),)))
-                continue
+            if role == "user" or role == "assistant":
+                if type(content) is str:
+                    messages.append(InputMessage(role, (Text(content),)))
+                    continue
+                block = _only_block(role, content)
+                if block is not None:
+                    messages.append(InputMessage(role, (block,)))
+                    continue
         messages.append(_message(message, index))
     return tuple(messages)
+
+
+def _only_block(role: Role, content: Any) -> InputBlock | None:
+    """The usual content, one text block; None for all else, which is looked at closely."""
+    if type(content) is not list or len(content) != 1:
+        return None
+    block = content[0]
+    if type(block) is not dict or len(block) != 2 or block.get("type") != "text":
+        return None
+    text = block.get("text")
+    if type(text) is str:
+        return Text(text)
+    arguments = block.get("arguments")
+    return Template(role, arguments) if type(arguments) is dict else None
 
 
 def _message(raw: Any, index: int) -> InputMessage:
