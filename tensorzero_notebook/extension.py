@@ -39,8 +39,11 @@ class Hooks:
         self._session.refresh()
 
     def complete(self, _shell: Any, event: Any) -> list[str]:
-        line = event.line[: getattr(event, "text_until_cursor", event.line).__len__()]
-        return completions(self._session, line, event.symbol)
+        """IPython's word starts behind signs such as `=` and `:`, ours behind a space: give it the ends of ours."""
+        line = getattr(event, "text_until_cursor", event.line)
+        word = line.rpartition(" ")[2]
+        behind = max(0, len(word) - len(event.symbol))
+        return [name[behind:] for name in completions(self._session, line, word)]
 
 
 _loaded: dict[int, Loaded] = {}

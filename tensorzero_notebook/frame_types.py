@@ -12,32 +12,62 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-ID_LENGTH = 36
+ID_BYTES = 16
+GROUPS = ((0, "u8", 0), (9, "u4", 8), (14, "u4", 12), (19, "u4", 16), (24, "u8", 20), (32, "u4", 28))
+"""Where a UUID's hexadecimal digits go between its dashes: (in the text, in steps of, in the digits)."""
+DASHES = (8, 13, 18, 23)
+LENGTH = 36
 
 
 def named_table(table: pyarrow.Table, columns: Sequence[str]) -> pyarrow.Table:
-    """The table under the frame's names. Fixed-length ids become text without touching their bytes."""
+    """The table under the frame's names, ids as text."""
     import pyarrow
 
-    arrays = [text_ids(column) if pyarrow.types.is_fixed_size_binary(column.type) else column for column in table.columns]
+    arrays = [text_ids(column) if is_id(column.type) else column for column in table.columns]
     fields = [pyarrow.field(name, array.type) for name, array in zip(columns, arrays, strict=True)]
     return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields))
 
 
+def is_id(kind: pyarrow.DataType) -> bool:
+    """A UUID column: Arrow's extension type, or its 16 bytes."""
+    import pyarrow
+
+    stored = getattr(kind, "storage_type", kind)
+    return pyarrow.types.is_fixed_size_binary(stored) and stored.byte_width == ID_BYTES
+
+
 def text_ids(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
-    """36-byte values as strings over the same buffer."""
+    """UUIDs as their 36 characters: about 30 ms a million."""
     import pyarrow
 
     return pyarrow.chunked_array([_text(chunk) for chunk in column.chunks], type=pyarrow.large_string())
 
 
-def _text(chunk: pyarrow.Array) -> pyarrow.Array:
+def _text(chunk: Any) -> pyarrow.Array:
+    import binascii
+
     import numpy
     import pyarrow
 
-    offsets = numpy.arange(chunk.offset, chunk.offset + len(chunk) + 1, dtype=numpy.int64) * ID_LENGTH
-    buffers = [None, pyarrow.py_buffer(offsets), chunk.buffers()[1]]
-    return cast("Any", pyarrow.Array).from_buffers(pyarrow.large_string(), len(chunk), buffers)
+    stored = getattr(chunk, "storage", chunk)
+    rows = len(stored)
+    start = stored.offset * ID_BYTES
+    digits = binascii.hexlify(memoryview(stored.buffers()[1])[start : start + rows * ID_BYTES]) if rows else b""
+    text = numpy.empty(rows * LENGTH, dtype=numpy.uint8)
+    for place, kind, origin in GROUPS:
+        _every(text, rows, place, kind, LENGTH)[:] = _every(numpy.frombuffer(digits, numpy.uint8), rows, origin, kind, 32)
+    for place in DASHES:
+        text[place::LENGTH] = ord("-")
+    offsets = numpy.arange(rows + 1, dtype=numpy.int64) * LENGTH
+    buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(text)]
+    return cast("Any", pyarrow.Array).from_buffers(pyarrow.large_string(), rows, buffers)
+
+
+def _every(data: Any, rows: int, place: int, kind: str, step: int) -> Any:
+    """The `kind` at `place` of each of `rows` records of `step` bytes."""
+    import numpy
+
+    return numpy.ndarray(shape=(rows,), dtype=kind, buffer=data, offset=place if rows else 0, strides=(step,))
 
 
 def pandas_frame(table: pyarrow.Table) -> pandas.DataFrame:

@@ -38,9 +38,8 @@ class ConfigWatch:
             config = load_config(self.pattern)
         except ConfigError as error:
             mistakes = "\n".join(f"  {mistake}" for mistake in error.message.splitlines())
-            return Reloaded(
-                None, f"{_listed(changed)} changed, with mistakes; the configuration from before stays:\n{mistakes}"
-            )
+            kept = "changed, with mistakes; the configuration from before stays"
+            return Reloaded(None, f"{_listed(changed)} {kept}:\n{mistakes}")
         self._stamps = take_stamps(self.pattern, config.files)
         return Reloaded(config, f"{_listed(changed)} changed: loaded.")
 

@@ -309,13 +309,13 @@ class Session:
         config_file = settings.config_file if settings is not None else None
         lines = [
             ("configuration", str(config_file) if config_file else "none: metrics thumbs_up and rating, models by short name"),
-            ("database", str(database) if database is not None else "none: nothing is stored"),
+            ("database", "none: nothing is stored"),
         ]
         if database is not None:
             state = database.status()
-            lines += [
-                (f"database {name}".replace("_", " "), str(value)) for name, value in state.items() if value not in (None, "")
-            ]
+            lines[1] = ("database", str(state.get("database", "")))
+            told = {"pending_rows": "waiting rows", "refused_rows": "refused rows", "last_error": "last error"}
+            lines += [(told[name], str(value)) for name, value in state.items() if name in told and value]
         lines += [(name, str(getattr(self.defaults, name) or "-")) for name in ("function", "variant", "model", "episode")]
         from tensorzero_notebook.keys import known_variables
 
@@ -354,10 +354,10 @@ def start_session(directory: Path | None = None, namespace: MutableMapping[str, 
 
 def config_pattern(settings: Settings) -> str:
     """The configuration as `config_file`: the user's own or ours, and the variants made in cells."""
-    if settings.config_file is None:
-        if not settings.default_config.exists() or settings.default_config.read_text("utf-8") != DEFAULT_CONFIG:
-            settings.default_config.write_text(DEFAULT_CONFIG, encoding="utf-8")
-    base = settings.config_file or settings.default_config
+    default = settings.default_config
+    if settings.config_file is None and (not default.exists() or default.read_text("utf-8") != DEFAULT_CONFIG):
+        default.write_text(DEFAULT_CONFIG, encoding="utf-8")
+    base = settings.config_file or default
     if settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml")):
         return f"{{{base.as_posix()},{settings.variants_folder.as_posix()}/*.toml}}"
     return base.as_posix()

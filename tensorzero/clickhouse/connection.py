@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from tensorzero.clickhouse.engine import Engine, refusal, run_on
+from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, refusal, run_on
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.tables import is_table_name
@@ -104,7 +104,9 @@ class EngineConnection:
             import clickhouse_connect
 
             with driver_errors():
-                client = clickhouse_connect.get_client(interface="chdb", path=self._engine.path, database=self._database)
+                client = clickhouse_connect.get_client(
+                    interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
+                )
         try:
             yield client
         finally:

@@ -25,6 +25,9 @@ _abandoned = False
 ABANDONED_SECONDS = 3.0
 """How long a database that was dropped without `close` may take to let go of its directory."""
 
+ENGINE_SETTINGS = {"max_threads": 1}
+"""For every statement. With more threads chdb 26.5 stops for ever in about one of fifty large sorted reads."""
+
 
 class Engine:
     """Handles to the engine on `directory` (None: in memory). The engine itself ends with its last handle."""
@@ -96,6 +99,8 @@ def open_handle(path: str) -> Any:
             )
         try:
             handle = chdb.connect(path)
+            for name, value in ENGINE_SETTINGS.items():
+                handle.query(f"SET {name} = {value}", "Null")
         except RuntimeError as error:
             raise _opening_error(path, str(error)) from error
         _directory = path

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tensorzero.clickhouse.queries.expressions import id_text, newest_first, time_of
+from tensorzero.clickhouse.queries.expressions import newest_first, time_of
 from tensorzero.clickhouse.queries.frame_query import FrameQuery, Output, check_columns
 from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_feedback
 from tensorzero.clickhouse.queries.parameters import Parameters
@@ -14,7 +14,7 @@ from tensorzero.clickhouse.queries.selection import TABLES, Selection, inference
 from tensorzero.clickhouse.query import Query
 
 COLUMNS: dict[str, str] = {
-    "episode_id": id_text("found.episode_id"),
+    "episode_id": "found.episode_id",
     "inferences": "toInt64(found.inferences)",
     "start_time": "found.start_time",
     "end_time": "found.end_time",

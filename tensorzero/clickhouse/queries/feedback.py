@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tensorzero.clickhouse.queries.expressions import id_text, newest_first, time_of
+from tensorzero.clickhouse.queries.expressions import newest_first, time_of
 from tensorzero.clickhouse.queries.frame_query import FrameQuery, Output, check_columns, tag_value
 from tensorzero.clickhouse.queries.parameters import Parameters
 from tensorzero.clickhouse.queries.selection import (
@@ -20,12 +20,12 @@ from tensorzero.clickhouse.queries.selection import (
 from tensorzero.clickhouse.query import Query
 
 COLUMNS: dict[str, str] = {
-    "feedback_id": id_text("id"),
+    "feedback_id": "id",
     "timestamp": time_of("id"),
     "metric_name": "metric",
     "type": "type",
     "level": "level",
-    "target_id": id_text("target"),
+    "target_id": "target",
     "value": "value_json",
     "boolean_value": "boolean_value",
     "float_value": "float_value",

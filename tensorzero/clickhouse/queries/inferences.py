@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tensorzero.clickhouse.queries.expressions import (
-    id_text,
     input_text,
     newest_first,
     output_text,
@@ -33,10 +32,10 @@ class Column:
 
 NO_TEXT = "CAST(NULL AS Nullable(String))"
 LIGHT = {
-    "inference_id": Column(id_text("id")),
+    "inference_id": Column("id"),
     "function_name": Column("toString(function_name)"),
     "variant_name": Column("toString(variant_name)"),
-    "episode_id": Column(id_text("episode_id")),
+    "episode_id": Column("episode_id"),
     "timestamp": Column(time_of("id")),
     "processing_time_ms": Column(whole_number("processing_time_ms")),
     "ttft_ms": Column(whole_number("ttft_ms")),

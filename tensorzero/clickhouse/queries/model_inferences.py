@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorzero.clickhouse.queries.expressions import (
-    id_text,
     messages_text,
     newest_first,
     output_text,
@@ -20,8 +19,8 @@ from tensorzero.clickhouse.queries.selection import TABLES, Selection, inference
 from tensorzero.clickhouse.query import Query
 
 LIGHT = {
-    "model_inference_id": id_text("id"),
-    "inference_id": id_text("inference_id"),
+    "model_inference_id": "id",
+    "inference_id": "inference_id",
     "function_name": "toString(function_name)",
     "variant_name": "toString(variant_name)",
     "model_name": "toString(model_name)",
