@@ -46,9 +46,9 @@ def process_exists(pid: int) -> bool:
         return False
 
 
-def test_its_name_is_usable_at_once_plain_and_streamed(smollm2: str) -> None:
+def test_its_name_is_usable_at_once_plain_and_streamed(smollm2: str, config_dir: Callable[..., Path]) -> None:
     assert smollm2 == "local::smollm2"
-    with TensorZeroGateway.build_embedded() as client:
+    with TensorZeroGateway.build_embedded(config_file=str(config_dir(""))) as client:
         answer = client.inference(model_name=smollm2, input=QUESTION, params={"chat_completion": {"max_tokens": 24}})
         assert answer.content[0].text
         assert answer.usage.output_tokens > 0

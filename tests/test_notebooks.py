@@ -32,11 +32,14 @@ def test_the_quick_start_runs_offline_and_ends_with_the_judged_row(tmp_path: Pat
     assert (tmp_path / ".tensorzero").is_dir()
 
 
-def test_a_finished_notebook_converts_to_a_page_without_scripts_of_ours(tmp_path: Path) -> None:
+def test_a_finished_notebook_converts_to_a_page_that_shows_the_answer(tmp_path: Path) -> None:
     pytest.importorskip("nbconvert")
     from nbconvert import HTMLExporter
 
     cells = ["%load_ext tensorzero_notebook", "%%tensorzero --model dummy::good\nTell me about explosions."]
-    page, _ = HTMLExporter(template_name="basic").from_notebook_node(run_cells.run_cells(cells, tmp_path))
-    assert "Megumin gleefully chanted her spell" in page
-    assert "<script" not in page
+    finished = run_cells.run_cells(cells, tmp_path)
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(finished)
+    assert "Wally, the golden retriever, wagged his tail" in page
+    records = [output["data"]["text/html"] for output in finished.cells[1].outputs if "text/html" in output.get("data", {})]
+    assert records
+    assert not any("<script" in record or "<style" in record for record in records)
