@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.drive import drive
@@ -31,14 +30,13 @@ class BlockingFace:
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
         if threading.current_thread() is not threading.main_thread():
             return function(*args)
-        return _elsewhere(function, *args)
+        return _Elsewhere(function, *args).result()
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         if len(coroutines) < 2:
             return [_result(coroutine) for coroutine in coroutines]
-        with ThreadPoolExecutor(len(coroutines), "tensorzero-gather") as pool:
-            futures = [pool.submit(_result, coroutine) for coroutine in coroutines]
-            return [future.result() for future in futures]
+        pending = [_Elsewhere(_result, coroutine) for coroutine in coroutines]
+        return [one.result() for one in pending]
 
 
 def _result(coroutine: Coroutine[Any, Any, T]) -> T | Exception:
@@ -48,22 +46,25 @@ def _result(coroutine: Coroutine[Any, Any, T]) -> T | Exception:
         return error
 
 
-def _elsewhere(function: Callable[..., T], *args: Any) -> T:
-    """Run on a thread of its own while this one waits on a lock, which a signal can interrupt; native code it could not."""
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-    ended = threading.Event()
+class _Elsewhere(Generic[T]):
+    """A call on a daemon thread. Its result is waited for on a lock, which a signal can interrupt; native code it could not."""
 
-    def run() -> None:
+    def __init__(self, function: Callable[..., T], *args: Any) -> None:
+        self._outcome: list[T] = []
+        self._failure: list[BaseException] = []
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, args=(function, args), name="tensorzero-blocking", daemon=True).start()
+
+    def _run(self, function: Callable[..., T], args: tuple[Any, ...]) -> None:
         try:
-            outcome.append(function(*args))
+            self._outcome.append(function(*args))
         except BaseException as error:  # noqa: BLE001 - raised again on the calling thread
-            failure.append(error)
+            self._failure.append(error)
         finally:
-            ended.set()
+            self._ended.set()
 
-    threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
-    ended.wait()
-    if failure:
-        raise failure[0]
-    return outcome[0]
+    def result(self) -> T:
+        self._ended.wait()
+        if self._failure:
+            raise self._failure[0]
+        return self._outcome[0]

@@ -21,6 +21,19 @@ def _failure(error: Exception, url: str) -> HttpError:
     return HttpError(text, (text, str(error) or type(error).__name__))
 
 
+def _built(client: httpx.Client | httpx.AsyncClient, request: HttpRequest, timeout_s: float) -> httpx.Request:
+    """Raises `HttpError` for a URL or a header that HTTP cannot carry, without showing a header's value."""
+    import httpx
+
+    try:
+        return client.build_request(
+            request.method, request.url, content=request.body, headers=dict(request.headers), timeout=timeout_s
+        )
+    except (UnicodeError, httpx.InvalidURL) as error:
+        reason = str(error) if isinstance(error, httpx.InvalidURL) else "failed to parse a header's name or value"
+        raise HttpError("builder error", ("builder error", reason)) from None
+
+
 def _timeout(timeout_s: float, deadline: Deadline | None) -> float:
     return timeout_s if deadline is None else max(0.001, min(timeout_s, deadline.remaining()))
 
@@ -43,15 +56,6 @@ class BlockingHttpx:
             self._made, self._pid = httpx.Client(follow_redirects=True), os.getpid()
         return self._made
 
-    def _build(self, request: HttpRequest, deadline: Deadline | None) -> httpx.Request:
-        return self._client().build_request(
-            request.method,
-            request.url,
-            content=request.body,
-            headers=dict(request.headers),
-            timeout=_timeout(self._timeout_s, deadline),
-        )
-
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         stream = await self.open_stream(request, deadline)
         parts: list[bytes] = []
@@ -65,8 +69,10 @@ class BlockingHttpx:
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingHttpxStream:
         import httpx
 
+        client = self._client()
+        built = _built(client, request, _timeout(self._timeout_s, deadline))
         try:
-            response = self._client().send(self._build(request, deadline), stream=True)
+            response = client.send(built, stream=True)
         except httpx.TimeoutException as error:
             raise _expired(error, request.url, deadline) from error
         except httpx.HTTPError as error:
@@ -150,9 +156,7 @@ class AsyncHttpx:
         import httpx
 
         client = self._client()
-        built = client.build_request(
-            request.method, request.url, content=request.body, headers=dict(request.headers), timeout=self._timeout_s
-        )
+        built = _built(client, request, self._timeout_s)
         try:
             response = await _before(client.send(built, stream=True), deadline)
         except httpx.HTTPError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -26,7 +28,20 @@ class AsyncFace:
         await asyncio.sleep(seconds)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[T] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result = function(*args)
+            except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+                _tell(loop, outcome, outcome.set_exception, error)
+            else:
+                _tell(loop, outcome, outcome.set_result, result)
+
+        # No executor: a loop that ends waits for its executor's threads, and so would Ctrl-C.
+        threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
+        return await outcome
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         results = await asyncio.gather(*coroutines, return_exceptions=True)
@@ -34,3 +49,9 @@ class AsyncFace:
             if isinstance(result, BaseException) and not isinstance(result, Exception):
                 raise result
         return [result for result in results if not isinstance(result, BaseException) or isinstance(result, Exception)]
+
+
+def _tell(loop: asyncio.AbstractEventLoop, outcome: asyncio.Future[Any], settle: Callable[[Any], None], value: Any) -> None:
+    """Settle the future on its loop, if anybody is still there."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(lambda: None if outcome.done() else settle(value))

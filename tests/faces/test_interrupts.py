@@ -1,0 +1,72 @@
+"""Ctrl-C ends a call at once, whatever it is waiting for."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from socket_server import SocketServer
+
+PROGRAM = """
+import asyncio, sys, time
+from tensorzero.faces.blocking import BlockingFace
+from tensorzero.faces.drive import drive
+from tensorzero.faces.face import HttpRequest
+from tensorzero.faces.nonblocking import AsyncFace
+how, what, url = sys.argv[1:]
+
+def say(word):
+    print(word, time.monotonic(), flush=True)
+
+async def wait(face):
+    if what == "send":
+        await face.http.send(HttpRequest("POST", url + "/hang", {}, b"{}"))
+    elif what == "stream":
+        stream = await face.http.open_stream(HttpRequest("POST", url + "/stall", {}, b"{}"))
+        while True:
+            await stream.read()
+    elif what == "sleep":
+        say("waiting")
+        await face.sleep(30)
+    elif what == "database":
+        def read():
+            say("waiting")
+            time.sleep(30)
+        await face.blocking(read)
+    else:
+        async def one():
+            await face.http.send(HttpRequest("POST", url + "/hang", {}, b"{}"))
+        await face.gather(one(), one())
+
+try:
+    drive(wait(BlockingFace())) if how == "blocking" else asyncio.run(wait(AsyncFace()))
+except KeyboardInterrupt:
+    say("interrupted")
+"""
+
+
+@pytest.mark.parametrize("what", ["send", "stream", "sleep", "database", "gather"])
+@pytest.mark.parametrize("how", ["blocking", "asyncio"])
+def test_ctrl_c_ends_a_call_at_once(how: str, what: str, server: SocketServer) -> None:
+    command = [sys.executable, "-c", PROGRAM, how, what, server.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        try:
+            if what in {"sleep", "database"}:
+                assert process.stdout.readline().startswith("waiting")
+            expected = {"send": 1, "stream": 1, "gather": 2}.get(what, 0)
+            server.wait(lambda: len(server.requests) == expected, 10)
+            time.sleep(0.05)  # the request is read; now the process waits for the answer
+            begin = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            word, at = process.stdout.readline().split()
+            assert word == "interrupted"
+            assert float(at) - begin < 0.5
+            assert process.wait(5) == 0, process.stderr.read()
+            assert time.monotonic() - begin < 3.0, "the interpreter waited for something"
+        finally:
+            process.kill()

@@ -1,0 +1,231 @@
+"""One client in many threads, inside a running loop, and on one loop after another."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from socket_server import FLOOD, SocketServer
+from ways import get, post, within
+
+from tensorzero.faces.blocking import BlockingFace
+from tensorzero.faces.curl_asyncio import AsyncHttp
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.drive import drive
+from tensorzero.faces.nonblocking import AsyncFace
+
+
+def test_sixty_four_threads_share_one_blocking_face(server: SocketServer) -> None:
+    face = BlockingFace()
+    together = threading.Barrier(64)
+
+    def work(number: int) -> list[bytes]:
+        together.wait()
+        return [drive(face.http.send(post(server.url + "/echo", b"%d" % (number * 100 + i)))).body for i in range(5)]
+
+    with ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(work, range(64)))
+    for number, bodies in enumerate(answers):
+        for i, body in enumerate(bodies):
+            assert f'"body": "{number * 100 + i}"'.encode() in body
+    assert server.connections <= 64
+
+
+def test_the_blocking_face_works_inside_a_running_loop(server: SocketServer) -> None:
+    async def cell() -> bytes:
+        return drive(BlockingFace().http.send(get(server.url + "/hello"))).body
+
+    assert asyncio.run(cell()) == b"hello"
+
+
+def test_one_asyncio_face_serves_several_loops_one_after_another(server: SocketServer) -> None:
+    face = AsyncFace()
+
+    async def use() -> bytes:
+        replies = await asyncio.gather(*(face.http.send(get(server.url + "/hello")) for _ in range(5)))
+        stream = await face.http.open_stream(get(server.url + "/stall"))
+        await stream.read()  # left open when its loop ends
+        return replies[0].body
+
+    for _ in range(4):
+        assert asyncio.run(use()) == b"hello"
+    gc.collect()
+    server.wait(lambda: server.hung_up >= 15)  # what the first three loops left is closed when the next one comes
+
+
+def test_one_asyncio_face_serves_several_loops_at_the_same_time(server: SocketServer) -> None:
+    face = AsyncFace()
+
+    async def use() -> set[bytes]:
+        replies = await asyncio.gather(*(face.http.send(get(server.url + "/hello")) for _ in range(20)))
+        return {reply.body for reply in replies}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: asyncio.run(use()), range(8))) == [{b"hello"}] * 8
+
+
+def test_a_stream_left_over_from_a_closed_loop_can_still_be_closed(server: SocketServer) -> None:
+    face = AsyncFace()
+
+    async def leave() -> object:
+        stream = await face.http.open_stream(get(server.url + "/stall"))
+        await stream.read()
+        return stream
+
+    left = asyncio.run(leave())
+    asyncio.run(left.close())  # type: ignore[attr-defined]
+
+    async def again() -> bytes:
+        return (await face.http.send(get(server.url + "/hello"))).body
+
+    assert asyncio.run(again()) == b"hello"
+    server.wait(lambda: server.hung_up >= 1)
+
+
+def test_a_cancelled_task_closes_its_connection(server: SocketServer) -> None:
+    face = AsyncFace()
+
+    async def cancel() -> None:
+        for path in ("/hang", "/head", "/stall"):
+
+            async def wait(path: str = path) -> None:
+                stream = await face.http.open_stream(post(server.url + path))
+                try:
+                    while True:
+                        await stream.read()
+                finally:
+                    await stream.close()
+
+            task = asyncio.create_task(wait())
+            while not any(asked["path"] == path for asked in server.requests):
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        for _ in range(500):
+            if server.hung_up == 3:
+                return
+            await asyncio.sleep(0.01)
+
+    asyncio.run(cancel())
+    assert server.hung_up == 3
+
+
+def test_a_slow_reader_stops_the_sender_and_not_the_memory(server: SocketServer) -> None:
+    """The kernel's socket buffers hold a few megabytes; ours one."""
+    http = AsyncHttp()
+
+    async def read_slowly() -> None:
+        stream = await http.open_stream(get(server.url + "/flood"))
+        await stream.read()
+        sent = -1
+        while sent != server.sent:
+            sent = server.sent
+            await asyncio.sleep(0.2)
+        waiting = await stream.read()
+        assert len(waiting) <= (1 << 20) + 2 * len(FLOOD)
+        received = 0
+        while received < sent + 8_000_000:
+            received += len(await stream.read(within(5)))
+        await stream.close()
+
+    asyncio.run(read_slowly())
+    assert server.sent > 8_000_000
+
+
+def test_a_blocking_reader_takes_no_more_than_it_asked_for(server: SocketServer) -> None:
+    face = BlockingFace()
+    stream = drive(face.http.open_stream(get(server.url + "/flood")))
+    assert 0 < len(drive(stream.read())) < 4_000_000
+    sent = -1
+    while sent != server.sent:
+        sent = server.sent
+        time.sleep(0.1)
+    assert sent < 50_000_000
+    drive(stream.close())
+    server.wait(lambda: server.hung_up == 1)
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_sleep_ends_at_its_deadline(name: str) -> None:
+    async def nap() -> None:
+        face = BlockingFace() if name == "blocking" else AsyncFace()
+        await face.sleep(0.01, within(5))
+        await face.sleep(30, within(0.05))
+
+    begin = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        drive(nap()) if name == "blocking" else asyncio.run(nap())
+    assert 0.05 < time.monotonic() - begin < 1.0
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_gather_runs_all_at_the_same_time_and_keeps_their_order(name: str) -> None:
+    face = BlockingFace() if name == "blocking" else AsyncFace()
+
+    async def one(number: int) -> int:
+        await face.sleep(0.3)
+        if number == 1:
+            raise ValueError("number one")
+        return number
+
+    async def all_of_them() -> list[object]:
+        return await face.gather(*(one(number) for number in range(4)))  # type: ignore[return-value]
+
+    begin = time.monotonic()
+    found = drive(all_of_them()) if name == "blocking" else asyncio.run(all_of_them())
+    assert time.monotonic() - begin < 0.9
+    assert [repr(one) for one in found] == ["0", "ValueError('number one')", "2", "3"]
+
+
+@pytest.mark.parametrize("name", ["blocking", "asyncio"])
+def test_blocking_functions_return_and_raise_as_they_are(name: str) -> None:
+    face = BlockingFace() if name == "blocking" else AsyncFace()
+
+    def read(value: int) -> int:
+        if value < 0:
+            raise LookupError("no such row")
+        return value * 2
+
+    async def use() -> int:
+        with pytest.raises(LookupError, match="no such row"):
+            await face.blocking(read, -1)
+        return await face.blocking(read, 21)
+
+    assert (drive(use()) if name == "blocking" else asyncio.run(use())) == 42
+
+
+def test_a_blocking_function_holds_up_no_loop() -> None:
+    face = AsyncFace()
+
+    async def use() -> int:
+        slow = asyncio.create_task(face.blocking(time.sleep, 0.3))
+        turns = 0
+        while not slow.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns
+
+    assert asyncio.run(use()) > 10
+
+
+def test_a_coroutine_that_would_suspend_is_refused() -> None:
+    async def suspends() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="suspended under the blocking face"):
+        drive(suspends())
+
+
+def test_the_earliest_deadline_counts() -> None:
+    from tensorzero.faces.deadline import earliest
+
+    near, far = Deadline.after(1, TimeoutError), Deadline.after(2, TimeoutError)
+    assert earliest(far, None, near) is near
+    assert earliest(None, None) is None
+    assert Deadline.after(-1, TimeoutError).remaining() == 0
