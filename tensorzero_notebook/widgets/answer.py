@@ -25,11 +25,14 @@ class AnswerWidget(LiveWidget):
     def display(self) -> None:
         """Display it in the running cell and follow the answer to its end."""
         self.show(lambda live: record_bundle([self._answer], live))
-        self._answer_feed = self.follow(self._answer, 0)
+        self.follow(self._answer, 0)
 
-    def wait_sent(self, timeout: float = 2.0) -> None:
-        """Wait until the page has all of an ended answer, or `timeout` seconds."""
-        self._answer_feed.join(timeout)
+    def wait_sent(self, timeout: float = 10.0) -> None:
+        """Wait until an ended answer is sent and its record is in the notebook, or `timeout` seconds.
+
+        A cell that ends before that has no record when the kernel ends with it, as in nbconvert.
+        """
+        self._recorded.wait(timeout)
 
     def shown(self) -> dict[str, Any]:
         return {"answer": shown_answer(self._answer), "can_stop": self._stop is not None and not self._answer.ended}

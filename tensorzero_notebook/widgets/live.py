@@ -44,6 +44,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._adopts = False
         self._has_record = False
         self._placed = threading.Lock()
+        self._recorded = threading.Event()
         self._context = quiet_context()
         self.on_msg(self._receive)
 
@@ -69,6 +70,7 @@ class LiveWidget(anywidget.AnyWidget):
         answer.subscribe(lambda event: None if event == "text" else self._in_context(self._changed, event))
         feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._ended(answer, run), context=self._context.copy())
         self._feed = feed
+        self._recorded.clear()
         feed.start()
         return feed
 
@@ -97,6 +99,7 @@ class LiveWidget(anywidget.AnyWidget):
         self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
         self._has_record = True
         self.place_record()
+        self._recorded.set()
 
     def place_record(self) -> None:
         """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""

@@ -6,8 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-
-from conftest import MockProvider
+from typing import Any
 
 PROGRAM = """
 import json, sys, threading, warnings
@@ -73,7 +72,7 @@ optimize = "max"
 """
 
 
-def test_stopped_and_whole_answers_are_stored_and_judged(tmp_path: Path, mock_provider: MockProvider) -> None:
+def test_stopped_and_whole_answers_are_stored_and_judged(tmp_path: Path, mock_provider: Any) -> None:
     models = {"stall": "stall", "drip": "drip-5-10"}
     text = METRICS + "".join(
         CONFIG.replace("NAME", name).replace("MODEL", model).replace("URL", mock_provider.url) for name, model in models.items()

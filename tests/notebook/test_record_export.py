@@ -14,11 +14,12 @@ from doubles import HOSTILE
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.widgets.answer import AnswerWidget
 answer = AnswerView(source="draft", prompt="why?")
-AnswerWidget(answer).display()
+widget = AnswerWidget(answer)
+widget.display()
 answer.feed("because " + HOSTILE)
 answer.finish()
+widget.wait_sent()
 """
-WAIT = "import time; time.sleep(0.5)"
 
 
 @pytest.mark.filterwarnings("default")
@@ -26,7 +27,7 @@ def test_an_executed_notebook_holds_the_record_and_its_html_shows_it(tmp_path: P
     here = Path(__file__).parent
     monkeypatch.setenv("PYTHONPATH", f"{here}:{here.parents[1]}")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL), nbformat.v4.new_code_cell(WAIT)])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
     ExecutePreprocessor(timeout=60, kernel_name="python3").preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
     records = [output.data for output in notebook.cells[0].outputs if "tensorzero-record" in output.data.get("text/html", "")]
     assert len(records) == 1
