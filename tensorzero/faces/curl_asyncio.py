@@ -27,6 +27,7 @@ class LoopPool:
         self._watched: dict[int, int] = {}
         self._timer: asyncio.Handle | None = None
         self._retired = False
+        self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
@@ -51,8 +52,12 @@ class LoopPool:
             self.finish(transfer)
         self._multi.close()
 
+    def _left(self) -> bool:
+        """Whether the loop is not ours to touch any more; a forked child shares what its parent's loop watches."""
+        return self._retired or self._pid != os.getpid() or self.loop.is_closed()
+
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if self._retired:
+        if self._left():
             return
         before = self._watched.get(fd, 0)
         after = 0 if what == pycurl.POLL_REMOVE else what
@@ -70,7 +75,7 @@ class LoopPool:
             self._watched.pop(fd, None)
 
     def _on_timer(self, timeout_ms: int) -> None:
-        if self._retired:
+        if self._left():
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -198,8 +203,7 @@ class AsyncHttp:
             _FORGOTTEN.append(self._pools)
             self._pools, self._pid = {}, os.getpid()
         for key, pool in list(self._pools.items()):
-            if pool.loop.is_closed():
-                del self._pools[key]
+            if pool.loop.is_closed() and self._pools.pop(key, None) is not None:  # another thread may be here too
                 pool.retire()
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:

@@ -19,9 +19,8 @@ from tensorzero.faces.face import Http, HttpError, HttpRequest
 
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Iterator[Way]:
-    found = Way(request.param)
-    yield found
-    found.http.close()
+    with Way(request.param) as found:
+        yield found
 
 
 def test_an_answer_has_status_headers_and_body(way: Way, server: SocketServer) -> None:

@@ -55,6 +55,12 @@ class Way:
 
         return self._run(closing() if self.asyncio else exchange(self.http))
 
+    def __enter__(self) -> Way:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
     def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         async def exchange(http: Http) -> HttpReply:
             return await http.send(request, deadline)

@@ -1,0 +1,97 @@
+"""libcurl unless it is missing or the user brings an httpx client."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from ways import post, within
+
+from tensorzero.faces.blocking import BlockingFace
+from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.faces.drive import drive
+from tensorzero.faces.face import HttpError, HttpStream
+from tensorzero.faces.http_choice import use_httpx
+from tensorzero.faces.nonblocking import AsyncFace
+
+
+@pytest.fixture(autouse=True)
+def back_to_the_default() -> Iterator[None]:
+    yield
+    use_httpx()
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    match request.url.path:
+        case "/echo":
+            return httpx.Response(201, headers={"x-seen": request.headers["x-key"]}, content=request.content)
+        case "/events":
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=b"data: 1\n\n")
+        case "/refused":
+            raise httpx.ConnectError("nobody there")
+        case _:
+            raise httpx.ReadTimeout("too slow")
+
+
+async def whole(stream: HttpStream) -> bytes:
+    parts = []
+    while data := await stream.read(within(5)):
+        parts.append(data)
+    await stream.close()
+    return b"".join(parts)
+
+
+def test_the_default_is_libcurl() -> None:
+    assert type(BlockingFace().http).__name__ == "BlockingHttp"
+    assert type(AsyncFace().http).__name__ == "AsyncHttp"
+
+
+def test_a_users_own_client_carries_blocking_calls() -> None:
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        use_httpx(client)
+        http = BlockingFace().http
+        reply = drive(http.send(post("http://x/echo", b"sent", {"x-key": "1"})))
+        assert (reply.status, reply.headers["x-seen"], reply.body) == (201, "1", b"sent")
+        stream = drive(http.open_stream(post("http://x/events")))
+        assert drive(whole(stream)) == b"data: 1\n\n"
+        with pytest.raises(HttpError) as caught:
+            drive(http.send(post("http://x/refused")))
+        assert caught.value.chain == ("error sending request for url (http://x/refused)", "nobody there")
+        with pytest.raises(DeadlineExceeded):
+            drive(http.send(post("http://x/slow"), within(0)))
+        with pytest.raises(HttpError):
+            drive(http.send(post("http://x/slow")))
+        http.close()
+        assert not client.is_closed, "it is the user's"
+
+
+def test_a_users_own_client_carries_asyncio_calls() -> None:
+    async def use() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            use_httpx(async_client=client)
+            http = AsyncFace().http
+            reply = await http.send(post("http://x/echo", b"sent", {"x-key": "1"}))
+            assert (reply.status, reply.headers["x-seen"], reply.body) == (201, "1", b"sent")
+            assert await whole(await http.open_stream(post("http://x/events"))) == b"data: 1\n\n"
+            with pytest.raises(HttpError, match="error sending request"):
+                await http.send(post("http://x/refused"))
+            http.close()
+            assert not client.is_closed, "it is the user's"
+
+    asyncio.run(use())
+
+
+def test_without_libcurl_httpx_does_it() -> None:
+    program = """
+import sys
+sys.modules["pycurl"] = None
+from tensorzero.faces.blocking import BlockingFace
+from tensorzero.faces.nonblocking import AsyncFace
+print(type(BlockingFace().http).__name__, type(AsyncFace().http).__name__)
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert found.stdout.split() == ["BlockingHttpx", "AsyncHttpx"], found.stderr
