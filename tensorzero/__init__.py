@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         BaseTensorZeroGateway,
     )
     from tensorzero.clients.openai_patch import (
-        _start_http_gateway as _start_http_gateway,
+        _start_http_gateway as _start_http_gateway,  # pyright: ignore[reportPrivateUsage]  # its public name
     )
     from tensorzero.clients.openai_patch import (
         close_patched_openai_client_gateway as close_patched_openai_client_gateway,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tensorzero.client import AsyncTensorZeroGateway, BaseTensorZeroGateway, TensorZeroGateway
 from tensorzero.clients.evaluations import AsyncEvaluationJobHandler, EvaluationJobHandler
-from tensorzero.clients.openai_patch import LocalHttpGateway, _start_http_gateway
+from tensorzero.clients.openai_patch import (
+    LocalHttpGateway,
+    _start_http_gateway,  # pyright: ignore[reportPrivateUsage]  # its public name
+)
 from tensorzero.clients.optimization import (
     DICLOptimizationConfig,
     FireworksSFTConfig,

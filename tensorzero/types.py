@@ -209,7 +209,7 @@ class FinishReason(str, Enum):  # as a StrEnum, str() would give the value; user
     UNKNOWN = "unknown"
 
     __str__ = Enum.__str__  # the same on every Python version
-    __format__ = Enum.__format__
+    __format__ = Enum.__format__  # pyright: ignore[reportAssignmentType]  # a mixed-in parent's view of it
 
 
 @dataclass

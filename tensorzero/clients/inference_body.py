@@ -5,7 +5,7 @@ Nearly all arguments of nearly all calls are None, so each is looked at once and
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from tensorzero.clients import arguments, inference_shapes
 from tensorzero.clients.shapes import plain
@@ -164,7 +164,7 @@ def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
 
 def _tool_choice(given: Any) -> Any:
     if not isinstance(given, str):
-        return inference_shapes.tool_choice(cast("Any", given))
+        return inference_shapes.tool_choice(given)
     if given not in _TOOL_CHOICES:
         reason = f"unknown variant `{given}`, expected one of `none`, `auto`, `required`, `specific`"
         raise ValueError(f"Failed to parse tool_choice as valid JSON: Error({arguments.quoted(reason)}, line: 0, column: 0)")

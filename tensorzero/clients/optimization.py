@@ -312,6 +312,12 @@ class OptimizationJobStatus:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
         raise TypeError("cannot create 'builtins.OptimizationJobStatus' instances")
 
+    @classmethod
+    def of(cls, number: int, name: str) -> OptimizationJobStatus:
+        status = make(cls)
+        status._number, status._name = number, name
+        return status
+
     def __int__(self) -> int:
         return self._number
 
@@ -323,9 +329,7 @@ class OptimizationJobStatus:
 
 
 for _number, _name in enumerate(("Pending", "Completed", "Failed")):
-    _status = make(OptimizationJobStatus)
-    _status._number, _status._name = _number, _name
-    setattr(OptimizationJobStatus, _name, _status)
+    setattr(OptimizationJobStatus, _name, OptimizationJobStatus.of(_number, _name))
 
 
 class OptimizationJobInfo(Received):

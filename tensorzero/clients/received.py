@@ -185,7 +185,7 @@ class FunctionConfigType(Received):
     __slots__ = ("_name",)
 
     @classmethod
-    def _of(cls, name: str) -> FunctionConfigType:
+    def of(cls, name: str) -> FunctionConfigType:
         kind = make(cls)
         kind._name = name
         return kind
@@ -200,7 +200,7 @@ class FunctionConfigType(Received):
 class _FunctionConfig(_View):
     @property
     def type(self) -> FunctionConfigType:
-        return FunctionConfigType._of(str(self._value["type"]).capitalize())
+        return FunctionConfigType.of(str(self._value["type"]).capitalize())
 
     @property
     def variants(self) -> VariantsConfig:
@@ -244,7 +244,9 @@ class FunctionsConfig(_View):
 
     def __getitem__(self, key: str, /) -> FunctionConfigChat | FunctionConfigJson:
         function = self._value[key]
-        return (FunctionConfigJson if function["type"] == "json" else FunctionConfigChat)._of(function)
+        if function["type"] == "json":
+            return FunctionConfigJson._of(function)
+        return FunctionConfigChat._of(function)
 
 
 class Config(_View):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,6 +18,14 @@ from .loopback import Loopback
 
 INPUT: Any = {"messages": [{"role": "user", "content": "hi"}]}
 NOTICE = "WARN tensorzero: Stream was garbage-collected without being iterated to completion\n"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async def wait() -> None:
+        while not condition():
+            await asyncio.sleep(0.002)
+
+    await asyncio.wait_for(wait(), 5)
 
 
 def built(server: Loopback, **arguments: Any) -> t.AsyncTensorZeroGateway:
@@ -60,8 +69,7 @@ def test_a_call_runs_before_it_is_awaited(server: Loopback) -> None:
     async def main() -> None:
         task = built(server).inference(function_name="f", input=INPUT)
         assert isinstance(task, asyncio.Future)
-        while not server.requests:
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(server.requests))
         await task
 
     asyncio.run(main())
@@ -78,8 +86,7 @@ def test_many_calls_at_once(server: Loopback) -> None:
 def test_a_cancelled_call_ends_at_once(server: Loopback) -> None:
     async def main() -> None:
         task = built(server).inference(function_name="slow", input=INPUT)
-        while not server.requests:
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(server.requests))
         begin = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -126,21 +133,13 @@ def test_a_stream_goes_on_after_an_error_and_ends_again_and_again(server: Loopba
     asyncio.run(main())
 
 
-async def broken_pipe(server: Loopback) -> None:
-    async def wait() -> None:
-        while not server.broken_pipes:
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(wait(), 5)
-
-
 def test_a_dropped_stream_closes_its_connection_and_says_so(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         stream: Any = await built(server).inference(function_name="endless", input=INPUT, stream=True)
         await anext(stream)
         del stream
         gc.collect()
-        await broken_pipe(server)
+        await until(lambda: server.broken_pipes > 0)
 
     asyncio.run(main())
     assert capsys.readouterr().out.endswith(NOTICE)
@@ -153,7 +152,7 @@ def test_close_and_stop_drop_a_stream_in_silence(server: Loopback, capsys: pytes
             await anext(stream)
             await getattr(stream, end)()
             assert [chunk async for chunk in stream] == []
-        await broken_pipe(server)
+        await until(lambda: server.broken_pipes > 0)
 
     asyncio.run(main())
     gc.collect()
