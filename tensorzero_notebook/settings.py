@@ -26,7 +26,7 @@ else:
 FOLDER = ".tensorzero"
 CONFIG_NAMES = ("tensorzero.toml", "config/tensorzero.toml")
 KEYS = ("config", "clickhouse_url", "function", "variant", "model")
-DEFAULT_CONFIG = """# Used where there is no tensorzero.toml. Written by `%load_ext tensorzero_notebook`; yours goes beside the notebook.
+DEFAULT_CONFIG = """# Written by `%load_ext tensorzero_notebook` where there is no tensorzero.toml: yours goes beside the notebook.
 
 [metrics.thumbs_up]
 type = "boolean"

@@ -1,0 +1,296 @@
+"""The session with a real embedded gateway on chdb, and the magics in a real shell."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+
+from tensorzero_notebook import client, current_session, inferences
+from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.prompt_cell import PromptOptions
+from tensorzero_notebook.session import Session, set_session, start_session
+from tests.conftest import ROOT
+
+GOOD = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
+KEY = "sk-made-up-0123456789"
+CONFIG = """
+[functions.haiku]
+type = "chat"
+
+[functions.haiku.variants.plain]
+type = "chat_completion"
+model = "dummy::good"
+
+[metrics.liked]
+type = "boolean"
+optimize = "max"
+level = "episode"
+"""
+
+Run = Callable[[str], str]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    try:
+        session = current_session()
+    except UserError:
+        return
+    session.close()
+    set_session(None)
+
+
+@pytest.fixture
+def shell(folder: Path) -> Iterator[InteractiveShell]:
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(colors="nocolor")
+    made.history_manager.enabled = False
+    yield made
+    made.run_line_magic("unload_ext", "tensorzero_notebook")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def run(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a cell; what it printed, standard error too."""
+
+    def run_cell(text: str) -> str:
+        shell.run_cell(text)
+        captured = capsys.readouterr()
+        return captured.out + captured.err
+
+    return run_cell
+
+
+@pytest.fixture
+def loaded(run: Run) -> Run:
+    run("%load_ext tensorzero_notebook")
+    return run
+
+
+def test_loading_says_in_one_line_what_it_did(run: Run, folder: Path) -> None:
+    said = run("%load_ext tensorzero_notebook")
+    assert said == (
+        "tensorzero: embedded gateway; configuration: no tensorzero.toml (metrics thumbs_up and rating); "
+        f"database: {folder}/.tensorzero/db\n"
+    )
+    assert stat.S_IMODE((folder / ".tensorzero").stat().st_mode) == 0o700
+    assert [(m.name, m.type) for m in current_session().metrics()] == [("thumbs_up", "boolean"), ("rating", "float")]
+
+
+def test_a_cell_is_a_prompt_whose_response_is_a_python_object(loaded: Run, shell: InteractiveShell) -> None:
+    loaded("topic = 'the sea'")
+    said = loaded('%%tensorzero --model dummy::good --tag who=me --out answer\nTell me of {topic}, as {"json": {nobody}}')
+    assert said == GOOD + "\n"
+    answer = shell.user_ns["answer"]
+    assert answer is shell.user_ns["_tz"]
+    assert answer.content[0].text == GOOD
+    client().feedback(metric_name="thumbs_up", inference_id=answer.inference_id, value=True)
+    row = inferences().iloc[0]
+    assert row["inference_id"] == str(answer.inference_id)
+    assert row["input_text"] == 'Tell me of the sea, as {"json": {nobody}}'
+    assert (row["tag.who"], row["feedback.thumbs_up"]) == ("me", True)
+
+
+def test_a_conversation_goes_on_in_its_episode(loaded: Run) -> None:
+    loaded("%%tensorzero --model dummy::good --system 'be nice'\nfirst")
+    loaded("%%tensorzero --model dummy::good --continue\nsecond")
+    frame = inferences()
+    assert frame["episode_id"].nunique() == 1
+    stored = frame["input"].iloc[0]
+    assert stored.index("be nice") < stored.index("first") < stored.index("Wally") < stored.index("second")
+
+
+def test_expected_errors_are_one_message_and_others_keep_their_stack(loaded: Run) -> None:
+    assert loaded("%%tensorzero\nhello").splitlines()[0] == "Error: Which function or model?"
+    refused = loaded("%%tensorzero --model dummy::error\nhello")
+    assert refused.startswith("TensorZeroError: All variants failed")
+    assert "Traceback" not in refused
+    assert "Traceback (most recent call last)" in loaded("1/0")
+    assert "Traceback" not in loaded(
+        "from tensorzero_notebook import client\nclient().inference(model_name='dummy::error', input={'messages': []})"
+    )
+
+
+def test_use_changes_what_is_asked_and_checks_it(loaded: Run, folder: Path) -> None:
+    loaded("%tensorzero use model=dummy::good")
+    assert loaded("%%tensorzero\nhello") == GOOD + "\n"
+    assert "There is no function nowhere" in loaded("%tensorzero use function=nowhere")
+    assert current_session().defaults.model == "dummy::good"
+
+
+def test_the_listings_name_what_there_is(loaded: Run, folder: Path) -> None:
+    assert "thumbs_up  boolean, inference, max" in loaded("%tensorzero metrics")
+    assert str(folder) in loaded("%tensorzero status")
+    assert "dummy::good" in loaded("%tensorzero models")
+    assert "no such command" in loaded("%tensorzero nope")
+
+
+def test_a_changed_configuration_is_loaded_at_the_next_run(run: Run, folder: Path) -> None:
+    file = folder / "tensorzero.toml"
+    file.write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    same = client()
+    file.write_text(CONFIG + '\n[functions.haiku.variants.warm]\ntype = "chat_completion"\nmodel = "dummy::good"\n')
+    assert run("pass") == "tensorzero: tensorzero.toml changed: loaded.\n"
+    assert current_session().variants("haiku") == ["plain", "warm"]
+    assert run("%%tensorzero --function haiku --variant warm\nhello") == GOOD + "\n"
+    assert client() is same
+    assert inferences()["variant_name"].tolist() == ["warm"]
+
+
+def test_a_mistake_keeps_the_old_configuration_and_lists_every_one(run: Run, folder: Path) -> None:
+    file = folder / "tensorzero.toml"
+    file.write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    file.write_text(CONFIG.replace("optimize", "optimise").replace('model = "', 'modal = "'))
+    said = run("pass")
+    assert "tensorzero.toml changed, with mistakes; the configuration from before stays" in said
+    assert "optimise" in said
+    assert "modal" in said
+    assert run("pass") == ""
+    assert run("%%tensorzero --function haiku\nhello") == GOOD + "\n"
+    file.write_text(CONFIG)
+    assert run("pass") == "tensorzero: tensorzero.toml changed: loaded.\n"
+
+
+def test_a_cell_makes_a_variant_and_leaves_the_users_file_alone(run: Run, folder: Path) -> None:
+    (folder / "tensorzero.toml").write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    said = run("%%tensorzero_variant haiku terse --model dummy::good --temperature 0.2\nUse few words.")
+    assert said == f"tensorzero: haiku has the variant terse, kept in {folder}/.tensorzero/variants/haiku.terse.toml\n"
+    run("%%tensorzero_variant limerick first --model dummy::good\nRhyme.")
+    assert run("%tensorzero functions").splitlines()[-2:] == ["haiku     plain, terse", "limerick  first"]
+    assert run("%%tensorzero --function limerick\nhello") == GOOD + "\n"
+    assert (folder / "tensorzero.toml").read_text() == CONFIG
+    assert "haiku has a variant plain in its configuration" in run(
+        "%%tensorzero_variant haiku plain --model dummy::good\nOther."
+    )
+
+
+def test_a_variant_with_a_mistake_leaves_nothing_behind(loaded: Run, folder: Path) -> None:
+    assert "ConfigError" in loaded("%%tensorzero_variant f v --model nowhere\nx")
+    assert not list((folder / ".tensorzero/variants").iterdir())
+    assert "no functions" in loaded("%tensorzero functions")
+
+
+def test_a_key_in_a_cell_is_warned_of_without_showing_it(loaded: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    said = loaded(f"key = '{KEY}'")
+    assert "this cell contains the value of OPENAI_API_KEY" in said
+    assert KEY not in said
+    assert KEY not in loaded("%tensorzero status")
+
+
+def test_a_key_is_asked_for_unseen(loaded: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setattr("tensorzero_notebook.keys.ask_key.__defaults__", (lambda prompt: KEY,))
+    assert loaded("%tensorzero key openai") == "tensorzero: OPENAI_API_KEY is set for this kernel.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("%tensorzero st", "status"),
+        ("%tensorzero use function=ha", "haiku"),
+        ("%tensorzero key ope", "openai"),
+        ("%%tensorzero --func", "--function"),
+        ("%%tensorzero --function h", "haiku"),
+        ("%%tensorzero --function haiku --variant p", "plain"),
+        ("%%tensorzero --model dummy::g", "good"),
+    ],
+)
+def test_tab_offers_names(run: Run, shell: InteractiveShell, folder: Path, line: str, offered: str) -> None:
+    (folder / "tensorzero.toml").write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    with provisionalcompleter():
+        assert offered in [completion.text for completion in shell.Completer.completions(line, len(line))]
+
+
+def test_responses_show_as_escaped_html(loaded: Run, shell: InteractiveShell) -> None:
+    loaded("%%tensorzero --model dummy::good\nhello")
+    response = shell.user_ns["_tz"]
+    response.content[0].text = "<script>alert(1)</script>"
+    bundle, _ = shell.display_formatter.format(response)
+    assert "&lt;script&gt;" in bundle["text/html"]
+    assert "<script" not in bundle["text/html"]
+    assert bundle["text/plain"].startswith("ChatInferenceResponse(")
+
+
+class Interrupting:
+    """An answer's listener that does what a kernel's interrupt does, once some text is there."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def __call__(self, event: str) -> None:
+        if event == "text" and not self.done:
+            self.done = True
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_keeps_and_stores_what_came(folder: Path) -> None:
+    session = start_session()
+    request = session.request(PromptOptions(model="dummy::good"), "hello")
+    answer = session.answer_view(request)
+    answer.subscribe(Interrupting())
+    response = session.run(request, answer)
+    assert answer.state == "stopped"
+    partial = response.content[0].text
+    assert 0 < len(partial) < len(GOOD)
+    row = inferences(tags={"stopped": "true"}).iloc[0]
+    assert row["inference_id"] == str(response.inference_id)
+    assert GOOD.startswith(row["output_text"])
+    session.client.feedback(metric_name="thumbs_up", inference_id=response.inference_id, value=False)
+
+
+def test_the_stop_button_ends_a_running_answer(folder: Path) -> None:
+    session = start_session()
+    request = session.request(PromptOptions(model="dummy::good"), "hello")
+    stopped = threading.Event()
+    stopped.set()
+    answer = session.answer_view(request)
+    session.run(request, answer, stopped=stopped)
+    assert answer.state == "stopped"
+    assert inferences()["tag.stopped"].tolist() == ["true"]
+
+
+def test_without_a_session_the_next_step_is_named(folder: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        inferences()
+    assert caught.value.hint == "%load_ext tensorzero_notebook"
+
+
+def test_the_package_loads_neither_pandas_nor_a_gateway() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, tensorzero_notebook; print([m for m in ('pandas', 'IPython', 'chdb', 'tensorzero') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60)
+    assert done.stdout == "[]\n"
+
+
+def test_a_session_says_what_to_add_without_metrics(folder: Path) -> None:
+    (folder / "tensorzero.toml").write_text("")
+    assert "[metrics.thumbs_up]" in start_session().metric_help()
+
+
+def test_a_session_of_any_client_has_defaults() -> None:
+    session: Any = Session(object())
+    session.use({"model": "m"})
+    session.use({"function": "f", "variant": "v"})
+    assert (session.defaults.model, session.defaults.function, session.defaults.variant) == (None, "f", "v")
+    session.use({"function": "g"})
+    assert session.defaults.variant is None
