@@ -208,8 +208,11 @@ class FinishReason(str, Enum):  # as a StrEnum, str() would give the value; user
     CONTENT_FILTER = "content_filter"
     UNKNOWN = "unknown"
 
-    __str__ = Enum.__str__  # the same on every Python version
-    __format__ = Enum.__format__  # pyright: ignore[reportAssignmentType]  # a mixed-in parent's view of it
+    def __str__(self) -> str:
+        return f"FinishReason.{self.name}"
+
+    def __format__(self, format_spec: str) -> str:
+        return format(str(self), format_spec)  # the same on every Python version
 
 
 @dataclass
