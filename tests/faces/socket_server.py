@@ -49,7 +49,8 @@ class SocketServer:
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         for connection in list(self._open):
-            connection.close()
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # its thread wakes and closes it: nobody else may, while it reads
 
     def wait(self, condition: Any, seconds: float = 5.0) -> None:
         """Until the condition holds; AssertionError when it does not in time."""
