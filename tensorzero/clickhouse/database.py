@@ -33,6 +33,7 @@ from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
+from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
 from tensorzero.clickhouse.url import EngineAddress, parse_url
@@ -188,6 +189,19 @@ class Database:
         writer = parts.writer
         found = writer.pending.inference(inference_id) or writer.orphans.inference(inference_id)
         return found or self._find(parts, FIND_INFERENCE, inference_id)
+
+    def asked_of(self, inference_id: uuid.UUID, target: Target) -> Mapping[str, Any]:
+        """The columns of the inference's row that say which tools it had, or which schema its output has to fit.
+
+        Empty when there is no such row; columns at their default may be missing. Raises like `find_inference`.
+        """
+        parts = self._opened()
+        found = parts.writer.pending.row(inference_id) or parts.writer.orphans.row(inference_id)
+        if found is not None:
+            return found
+        query = asked_query(target.function_type, target.function_name, target.variant_name, target.episode_id, inference_id)
+        rows = parts.link.read(lambda connection: connection.query(query))
+        return rows[0] if rows else {}
 
     def find_episode(self, episode_id: uuid.UUID) -> Target | None:
         """The latest inference of the episode; like `find_inference` otherwise."""

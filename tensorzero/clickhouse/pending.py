@@ -51,6 +51,11 @@ class PendingTargets:
         found = self._inferences.get(str(inference_id))
         return _target(*found) if found else None
 
+    def row(self, inference_id: uuid.UUID) -> Mapping[str, Any] | None:
+        """The inference as it was written."""
+        found = self._inferences.get(str(inference_id))
+        return found[1] if found else None
+
     def episode(self, episode_id: uuid.UUID) -> Target | None:
         inference_id = self._episodes.get(str(episode_id))
         found = self._inferences.get(inference_id) if inference_id else None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tensorzero.gateway.config.sections import ExtraBody
 from tensorzero.gateway.functions.blocks import stored_messages_json
-from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.functions.tools import tool_columns
+from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.params import stored
 
 Row = tuple[str, dict[str, Any]]
 
 
 def inference_rows(call: InferenceCall, result: VariantResult, snapshot_hash: str, ttft_ms: int | None = None) -> list[Row]:
-    """One `ChatInference` row after one `ModelInference` row for each model inference."""
+    """One `ChatInference` or `JsonInference` row after one `ModelInference` row for each model inference."""
     rows: list[Row] = [
         ("ModelInference", _model_inference(inference, call, result.variant_name, snapshot_hash))
         for inference in result.model_inferences
@@ -28,7 +29,7 @@ def inference_rows(call: InferenceCall, result: VariantResult, snapshot_hash: st
         "variant_name": result.variant_name,
         "episode_id": call.episode_id,
         "input": call.input.stored_json(),
-        "output": _json(chat_output(result.content)),
+        "output": _json(result.output),
         "inference_params": _json(stored(result.params)),
         "processing_time_ms": round((time.monotonic() - call.started) * 1000),
         "tags": call.tags,
@@ -37,6 +38,13 @@ def inference_rows(call: InferenceCall, result: VariantResult, snapshot_hash: st
     }
     if ttft_ms is not None:
         row["ttft_ms"] = ttft_ms
+    if call.function.type == "json":
+        row["output_schema"] = "{}" if call.schema is None else call.schema.json
+        row["auxiliary_content"] = _json(result.auxiliary)
+        rows.append(("JsonInference", row))
+        return rows
+    if call.tools is not None:
+        row.update(tool_columns(call.tools))
     rows.append(("ChatInference", row))
     return rows
 
@@ -69,23 +77,6 @@ def _model_inference(inference: ModelInference, call: InferenceCall, variant_nam
     if usage.provider_cache_write_input_tokens is not None:
         row["provider_cache_write_input_tokens"] = usage.provider_cache_write_input_tokens
     return row
-
-
-def chat_output(content: Iterable[Block]) -> list[Block]:
-    """Blocks as callers get them: a tool call with its raw and its checked side."""
-    return [_public_tool_call(block) if block["type"] == "tool_call" else block for block in content]
-
-
-def _public_tool_call(block: Block) -> Block:
-    """No tool is configured in this version, so no name is a known one."""
-    return {
-        "type": "tool_call",
-        "id": block["id"],
-        "raw_name": block["name"],
-        "raw_arguments": block["arguments"],
-        "name": None,
-        "arguments": None,
-    }
 
 
 def _extra_body(entry: ExtraBody) -> dict[str, Any]:

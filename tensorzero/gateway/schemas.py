@@ -77,7 +77,8 @@ class Schema:
             message = _sorted_types(error.message)
         except (ValueError, TypeError) as error:
             message = str(error)
-        raise SchemaError(f"Failed to compile JSON Schema `{self.name}`: {message}")
+        which = f" `{self.name}`" if self.name else ""
+        raise SchemaError(f"Failed to compile JSON Schema{which}: {message}")
 
     def validate(self, instance: Any) -> str | None:
         """None if `instance` is valid, else the original's whole message, of the first error only.

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader, FunctionConfig
 from tensorzero.gateway.functions.blocks import Input, RequestMessage
+from tensorzero.gateway.functions.tools import ToolSettings
+from tensorzero.gateway.schemas import Schema
+
+if TYPE_CHECKING:
+    from tensorzero.clickhouse.database import Database
 
 Block = dict[str, Any]
 
@@ -45,9 +50,23 @@ class Usage:
                 setattr(self, name, theirs)
 
 
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """How one call uses the inference cache; it does one of the two at least. `max_age_s` None: entries never grow old."""
+
+    database: Database
+    reads: bool
+    writes: bool
+    max_age_s: int | None = None
+    fetches_files: bool = False
+
+
 @dataclass(slots=True)
 class InferenceCall:
-    """One checked call: everything about it that does not depend on the variant."""
+    """One checked call: everything about it that does not depend on the variant.
+
+    `schema` is what the output has to fit: the call's own `output_schema`, else the function's.
+    """
 
     face: Face
     inference_id: str
@@ -67,11 +86,17 @@ class InferenceCall:
     include_raw_usage: bool = False
     include_aggregated_response: bool = False
     deadline: Deadline | None = None
+    tools: ToolSettings | None = None
+    schema: Schema | None = None
+    cache: CacheOptions | None = None
 
 
 @dataclass(slots=True)
 class ModelRequest:
-    """What a provider is asked: rendered messages and merged parameters, unset ones absent from `params`."""
+    """What a provider is asked: rendered messages and merged parameters, unset ones absent from `params`.
+
+    `json_mode` is None for free text; `tool` is not among its values, as that mode is a tool like others by now.
+    """
 
     system: str | None
     messages: tuple[RequestMessage, ...]
@@ -81,6 +106,10 @@ class ModelRequest:
     variant_extra_headers: Sequence[ExtraHeader] = ()
     extra_body: Sequence[ExtraBody] = ()
     extra_headers: Sequence[ExtraHeader] = ()
+    tools: ToolSettings | None = None
+    json_mode: Literal["on", "strict"] | None = None
+    schema: Schema | None = None
+    extra_cache_key: str | None = None  # keeps equal requests of one call apart in the cache
 
 
 @dataclass(slots=True)
@@ -140,11 +169,16 @@ class ModelInference:
 
 @dataclass(slots=True)
 class VariantResult:
-    """What a variant made of a call. `failed` are the raw responses of attempts that did not count."""
+    """What a variant made of a call. `failed` are the raw responses of attempts that did not count.
+
+    `output` is a chat function's list of public blocks, or a JSON function's `{"raw", "parsed"}`; `auxiliary` are the blocks
+    of a JSON function's answer that are not its output.
+    """
 
     variant_name: str
-    content: list[Block]
+    output: Any
     model_inferences: list[ModelInference]
     finish_reason: str | None
     params: Mapping[str, Any]
     failed: list[dict[str, Any]] = field(default_factory=list)
+    auxiliary: list[Block] = field(default_factory=list)

@@ -158,10 +158,10 @@ class ChatCompletionConfig(VariantConfig):
     retries: Retries = Retries()
     extra_body: tuple[ExtraBody, ...] = ()
     extra_headers: tuple[ExtraHeader, ...] = ()
-    params: Mapping[str, Any] = field(init=False, repr=False, compare=False)  # those of PARAMETERS that are set
+    params: Mapping[str, Any] = field(init=False, repr=False, compare=False)  # PARAMETERS that are set, but json_mode
 
     def __post_init__(self) -> None:
-        found = {name: getattr(self, name) for name in PARAMETERS}
+        found = {name: getattr(self, name) for name in PARAMETERS if name != "json_mode"}
         params = {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
         object.__setattr__(self, "params", params)
 

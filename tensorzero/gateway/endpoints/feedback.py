@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import orjson
-
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
 from tensorzero.gateway.endpoints.inference_request import checked_tags, nearest_hint
-from tensorzero.gateway.errors import BadRequest, NotFound, NotYet
+from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
+from tensorzero.gateway.functions.demonstrations import demonstration
 from tensorzero.gateway.gateway import storage_failure
 from tensorzero.gateway.identifiers import WORKFLOW_EPISODE_OFFSET_S, check_v7, new_id, timestamp_s
 from tensorzero.gateway.recording import feedback_row
@@ -47,7 +46,10 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
     target = None
     if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
         target = await _existing(gateway, UUID(target_id), level, face, deadline)
-    value = _value(kind, name, body["value"], target)
+    if kind == "demonstration":
+        value = await _demonstration(gateway, UUID(target_id), target, body["value"], face)
+    else:
+        value = _value(kind, name, body["value"])
     feedback_id = new_id()
     if not body.get("dryrun"):
         gateway.write([_row(gateway, kind, name, level, target_id, feedback_id, value, tags)])
@@ -98,6 +100,19 @@ async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face) -> Ta
         raise storage_failure(error) from error
 
 
+async def _demonstration(gateway: Gateway, target_id: UUID, target: Target | None, value: Any, face: Face) -> str:
+    database = gateway.database
+    if database is None or target is None:
+        raise GatewayError("Failed to get output schema from demonstration result")
+    from tensorzero.clickhouse.errors import StorageError
+
+    try:
+        asked = await face.blocking(database.asked_of, target_id, target)
+    except StorageError as error:
+        raise storage_failure(error) from error
+    return demonstration(target.function_type, value, asked)
+
+
 def _age_s(identifier: UUID) -> float:
     seconds = timestamp_s(identifier)
     if seconds >= WORKFLOW_EPISODE_OFFSET_S:
@@ -105,7 +120,7 @@ def _age_s(identifier: UUID) -> float:
     return max(0.0, time.time() - seconds)
 
 
-def _value(kind: str, name: str, value: Any, target: Target | None) -> Any:
+def _value(kind: str, name: str, value: Any) -> Any:
     if kind == "boolean":
         if not isinstance(value, bool):
             raise BadRequest(f"Feedback value for metric `{name}` must be a boolean")
@@ -114,40 +129,9 @@ def _value(kind: str, name: str, value: Any, target: Target | None) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise BadRequest(f"Feedback value for metric `{name}` must be a number")
         return value
-    if kind == "comment":
-        if not isinstance(value, str):
-            raise BadRequest("Feedback value for a comment must be a string")
-        return value
-    if target is not None and target.function_type == "json":
-        raise NotYet("Demonstrations for JSON functions are not supported by this version yet.")
-    return orjson.dumps(_chat_demonstration(value)).decode()
-
-
-def _chat_demonstration(value: Any) -> list[dict[str, Any]]:
-    if isinstance(value, str):
-        return [{"type": "text", "text": value}]
-    if not isinstance(value, list):
-        raise BadRequest("Demonstration must be a string or an array of content blocks")
-    return [_demonstration_block(block) for block in value]
-
-
-def _demonstration_block(block: Any) -> dict[str, Any]:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if kind is None:
-        raise BadRequest("Invalid demonstration content block: missing field `type`")
-    if kind == "text":
-        _require(block, "text")
-        return {"type": "text", "text": block["text"]}
-    if kind == "tool_call":
-        for field in ("id", "name", "arguments"):
-            _require(block, field)
-        raise BadRequest("Demonstration contains invalid tool name")
-    raise BadRequest(f"Invalid demonstration content block: unknown variant `{kind}`, expected `text` or `tool_call`")
-
-
-def _require(block: Mapping[str, Any], field: str) -> None:
-    if field not in block:
-        raise BadRequest(f"Invalid demonstration content block: missing field `{field}`")
+    if kind == "comment" and not isinstance(value, str):
+        raise BadRequest("Feedback value for a comment must be a string")
+    return value
 
 
 def _row(

@@ -12,7 +12,7 @@ from tensorzero.gateway.errors import AllVariantsFailed, GatewayError, NotYet
 from tensorzero.gateway.experimentation.sampling import choose_variant
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models.infer import Failed, limit
-from tensorzero.gateway.recording import chat_output, inference_rows
+from tensorzero.gateway.recording import inference_rows
 from tensorzero.gateway.values import InferenceCall, ModelInference, Usage, VariantResult
 from tensorzero.gateway.variants import chat_completion
 
@@ -127,7 +127,7 @@ def _response(call: InferenceCall, result: VariantResult, failed: Failed) -> dic
         "inference_id": call.inference_id,
         "episode_id": call.episode_id,
         "variant_name": result.variant_name,
-        "content": chat_output(result.content),
+        "output" if call.function.type == "json" else "content": result.output,
         "usage": total_usage(result.model_inferences).public(),
     }
     if call.include_raw_usage:

@@ -19,8 +19,12 @@ from tensorzero.gateway.config.sections import (
 )
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound, NotYet
 from tensorzero.gateway.functions.input import parse_input, validate_input
+from tensorzero.gateway.functions.json_function import asked_mode
+from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
+from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
+from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import InferenceCall
 
 if TYPE_CHECKING:
@@ -29,11 +33,10 @@ if TYPE_CHECKING:
 DEFAULT_FUNCTION = "tensorzero::default"
 RESERVED = "tensorzero::"
 _NO_OBJECT_STORAGE = (
-    "Object storage is not configured. You must configure `[object_storage]` before making requests containing a `file` content "
-    'block. If you don\'t want to use object storage, you can explicitly set `object_storage.type = "disabled"` in your '
-    "configuration."
+    "Object storage is not configured. You must configure `[object_storage]` before making requests containing a `file` "
+    'content block. If you don\'t want to use object storage, you can explicitly set `object_storage.type = "disabled"` in '
+    "your configuration."
 )
-_TOOL_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls", "provider_tools")
 
 
 @dataclass(slots=True)
@@ -54,12 +57,16 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     inference_id = new_id()
     episode_id = _episode_id(body.get("episode_id"))
     function, variants = _function(gateway, body)
+    params = (body.get("params") or {}).get("chat_completion") or {}
+    if params and function.type == "chat" and asked_mode(params) == "tool":
+        refuse_with_json_tool_mode(function, body)
     has_files = validate_input(function, given)
     extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
     extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
     if extra_body or extra_headers:
         _check_filters(gateway, function, variants, [*extra_body, *extra_headers])
-    _refuse_what_comes_later(function, body)
+    tools = settle_tools(function, gateway.config.tools, body)
+    schema = function.output_schema if body.get("output_schema") is None else Schema(body["output_schema"])
     pinned = body.get("variant_name")
     namespace = body.get("namespace")
     if pinned is not None:
@@ -72,7 +79,6 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
     if has_files and "object_storage" not in gateway.config.other:
         raise GatewayError(_NO_OBJECT_STORAGE)
-    params = body.get("params") or {}
     call = InferenceCall(
         face,
         inference_id,
@@ -80,7 +86,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         function,
         given,
         started,
-        params.get("chat_completion") or {},
+        params,
         stream,
         bool(body.get("dryrun")),
         tags,
@@ -92,7 +98,11 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         bool(body.get("include_raw_usage")),
         bool(body.get("include_aggregated_response")),
         deadline,
+        tools,
+        schema,
     )
+    if body.get("cache_options") is not None:
+        call.cache = cache_options(gateway, body["cache_options"], dryrun=call.dryrun)
     return Asked(call, variants, pinned is not None, namespace)
 
 
@@ -239,13 +249,3 @@ def _check_filters(
             raise _target(
                 f"Invalid model provider filter: provider `{entry.provider_name}` not found in model `{entry.model_name}`."
             )
-
-
-def _refuse_what_comes_later(function: FunctionConfig, body: Mapping[str, Any]) -> None:
-    if function.type == "json":
-        raise NotYet(f"Function `{function.name}` is of type `json`, which this version loads and does not run yet.")
-    if function.tools:
-        raise NotYet(f"Function `{function.name}` uses tools, which this version loads and does not run yet.")
-    for name in _TOOL_FIELDS:
-        if body.get(name):
-            raise NotYet(f"`{name}` is not supported by this version yet.")

@@ -16,10 +16,11 @@ from tensorzero.gateway.endpoints.inference import first_success, raw_usage_entr
 from tensorzero.gateway.endpoints.inference_request import Asked
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.collecting import Collector
+from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.models.infer import Failed, ModelStream, limit
-from tensorzero.gateway.recording import chat_output, inference_rows, raw_chunks
-from tensorzero.gateway.values import InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
+from tensorzero.gateway.recording import inference_rows, raw_chunks
+from tensorzero.gateway.values import Block, InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
 from tensorzero.gateway.variants import chat_completion
 from tensorzero.gateway.variants.chat_completion import Prepared
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
 
 Batch = list[Any]
+NOTHING_SPENT = Usage(0, 0, cost=0.0)
 
 
 async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream:
@@ -64,6 +66,8 @@ class InferenceStream:
         self._ready = ready
         self._stream = stream
         self._failed = failed
+        self._json = call.function.type == "json"
+        self._as_text = ready.json_mode == "tool"
         self._collected = Collector()
         self._raw: list[str] = []
         self._usage = Usage()
@@ -91,9 +95,10 @@ class InferenceStream:
     async def _run(self) -> AsyncIterator[Batch]:
         if self._call.include_raw_response and self._failed:
             yield [self._chunk([], raw_response=self._failed)]
+        public = self._public_json if self._json else self._public
         try:
             async for batch in self._stream.batches():
-                out = self._public(batch)
+                out = public(batch)
                 if out:
                     yield out
         except DeadlineExceeded as passed:
@@ -106,10 +111,10 @@ class InferenceStream:
     def _public(self, batch: list[ProviderChunk | GatewayError]) -> Batch:
         """What of a batch goes out, and everything of it into the books."""
         call = self._call
-        raw_wanted = call.include_raw_response or call.include_original_response
+        raw_wanted = (call.include_raw_response or call.include_original_response) and not self._stream.cached
         head = {"inference_id": call.inference_id, "episode_id": call.episode_id, "variant_name": self._variant_name}
         out: Batch = []
-        add, keep_raw = self._collected.add, self._raw.append
+        add, keep_raw, as_text = self._collected.add, self._raw.append, self._as_text
         for chunk in batch:
             if not isinstance(chunk, tuple):
                 out.append(self._error(chunk))
@@ -118,15 +123,41 @@ class InferenceStream:
             keep_raw(raw)
             if content:
                 add(content)
+                if as_text:
+                    content = [_as_text(block) for block in content]
             if finish_reason is not None:
                 self._finish_reason = finish_reason
             if usage is not None:
                 self._usage.keep_largest(usage)
             if raw_wanted or (call.include_raw_usage and usage is not None and raw_usage is not None):
-                out.append(self._detailed(chunk))
+                out.append(self._detailed(chunk, content))
             elif content:
                 out.append({**head, "content": content})
         return out
+
+    def _public_json(self, batch: list[ProviderChunk | GatewayError]) -> Batch:
+        """The same for a JSON function: text in place of blocks, and chunks that add nothing are left out."""
+        call = self._call
+        raw_wanted = (call.include_raw_response or call.include_original_response) and not self._stream.cached
+        out: Batch = []
+        for chunk in batch:
+            if not isinstance(chunk, tuple):
+                out.append(self._error(chunk))
+                continue
+            self._note(chunk)
+            text = self._collected.add_json(chunk.content) or ""
+            if raw_wanted or (call.include_raw_usage and chunk.usage is not None and chunk.raw_usage is not None):
+                out.append(self._detailed(chunk, text))
+            elif text:
+                out.append(self._chunk(text))
+        return out
+
+    def _note(self, chunk: ProviderChunk) -> None:
+        self._raw.append(chunk.raw)
+        if chunk.finish_reason is not None:
+            self._finish_reason = chunk.finish_reason
+        if chunk.usage is not None:
+            self._usage.keep_largest(chunk.usage)
 
     def _error(self, error: GatewayError) -> GatewayError:
         raw = getattr(error, "raw_response", None)
@@ -134,7 +165,7 @@ class InferenceStream:
             self._raw.append(raw)
         return error
 
-    def _detailed(self, chunk: ProviderChunk) -> dict[str, Any]:
+    def _detailed(self, chunk: ProviderChunk, shown: Any) -> dict[str, Any]:
         call, extra = self._call, {}
         if call.include_raw_usage and chunk.usage is not None:
             extra["raw_usage"] = [raw_usage_entry(self._model_inference(), chunk.raw_usage)]
@@ -142,25 +173,28 @@ class InferenceStream:
             extra["original_chunk"] = chunk.raw
         if call.include_raw_response:
             extra["raw_chunk"] = chunk.raw
-        return self._chunk(chunk.content, **extra)
+        return self._chunk(shown, **extra)
 
-    def _chunk(self, content: list[Any], **extra: Any) -> dict[str, Any]:
+    def _chunk(self, shown: Any, **extra: Any) -> dict[str, Any]:
+        """`shown`: content blocks, or text for a JSON function; nothing stands for either."""
         call = self._call
         return {
             "inference_id": call.inference_id,
             "episode_id": call.episode_id,
             "variant_name": self._variant_name,
-            "content": content,
+            "raw" if self._json else "content": shown or ("" if self._json else []),
             **extra,
         }
 
     def _last_chunk(self) -> dict[str, Any]:
-        self._usage.cost = cost_of(self._stream.config.cost, self._raw, streaming=True)
-        extra: dict[str, Any] = {"usage": self._usage.public()}
+        cached = self._stream.cached
+        self._usage.cost = 0.0 if cached else cost_of(self._stream.config.cost, self._raw, streaming=True)
+        extra: dict[str, Any] = {"usage": (NOTHING_SPENT if cached else self._usage).public()}
         if self._finish_reason is not None:
             extra["finish_reason"] = self._finish_reason
         if self._call.include_aggregated_response:
-            extra["aggregated_response"] = {"content": chat_output(self._collected.content())}
+            output, _ = output_of(self._call, self._collected.content(), self._ready.json_mode)
+            extra["aggregated_response"] = {"output" if self._json else "content": output}
         return self._chunk([], **extra)
 
     def _model_inference(self) -> ModelInference:
@@ -180,6 +214,7 @@ class InferenceStream:
             None,
             stream.provider.api_type,
             stream.ttft_ms,
+            stream.cached,
         )
 
     def _record(self) -> None:
@@ -187,8 +222,16 @@ class InferenceStream:
             return
         self._recorded = True
         inference = self._model_inference()
+        output, auxiliary = output_of(self._call, inference.content, self._ready.json_mode)
         result = VariantResult(
-            self._variant_name, inference.content, [inference], self._finish_reason, self._ready.params, self._failed
+            self._variant_name, output, [inference], self._finish_reason, self._ready.params, self._failed, auxiliary
         )
         ttft_ms = round((self._stream.started - self._call.started) * 1000) + self._stream.ttft_ms
         self._gateway.write(inference_rows(self._call, result, self._gateway.snapshot_hash, ttft_ms))
+
+
+def _as_text(chunk: Block) -> Block:
+    """JSON mode `tool`: arguments of the one tool are the answer's text."""
+    if chunk["type"] != "tool_call":
+        return chunk
+    return {"type": "text", "text": chunk["raw_arguments"], "id": chunk["id"]}

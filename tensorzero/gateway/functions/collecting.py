@@ -24,9 +24,28 @@ class Collector:
             elif kind == "tool_call":
                 self._add_tool_call(chunk)
             elif kind == "thought":
-                self._add_thought(chunk)
+                if any(chunk.get(name) for name in ("text", "signature", "summary_text")):
+                    self._add_thought(chunk)
             else:
                 self._seen[kind, f"{chunk.get('id')}:{len(self._seen)}"] = {k: v for k, v in chunk.items() if k != "id"}
+
+    def add_json(self, content: list[Block]) -> str | None:
+        """A chunk of a JSON function, whose texts and tool arguments are one text, whatever their ids.
+
+        Returns what the chunk adds to it: its last text or tool call, None where it has neither.
+        """
+        raw: str | None = None
+        for chunk in content:
+            if chunk["type"] == "text":
+                raw = chunk["text"]
+            elif chunk["type"] == "tool_call":
+                raw = chunk["raw_arguments"]
+        if raw is not None:
+            self._parts_of("text", {"id": "0"}).append(raw)
+        for chunk in content:
+            if chunk["type"] == "thought":
+                self._add_thought(chunk)
+        return raw
 
     def _parts_of(self, kind: str, chunk: Block) -> list[str]:
         key = (kind, chunk["id"])
@@ -43,10 +62,8 @@ class Collector:
         block["name"] = block.get("name", "") + (chunk["raw_name"] or "")
 
     def _add_thought(self, chunk: Block) -> None:
-        if not any(chunk.get(name) for name in ("text", "signature", "summary_text")):
-            return
         parts = self._parts_of("thought", chunk)
-        if chunk.get("text"):
+        if chunk.get("text") is not None:
             parts.append(chunk["text"])
         block = self._seen["thought", chunk["id"]]
         for name in ("signature", "provider_type"):
@@ -59,14 +76,15 @@ class Collector:
 
     def _finished(self, key: tuple[str, str], block: Block) -> Block:
         kind, identifier = key
-        text = "".join(self._parts.get(key, ()))
+        parts = self._parts.get(key, [])
+        text = "".join(parts)
         if kind == "text":
             return {"type": "text", "text": text}
         if kind == "tool_call":
             return {"type": "tool_call", "id": identifier, "name": block.get("name", ""), "arguments": text}
         if kind == "thought":
             found: dict[str, Any] = {"type": "thought"}
-            if text:
+            if parts:
                 found["text"] = text
             found.update({name: value for name, value in block.items() if name != "type"})
             return found

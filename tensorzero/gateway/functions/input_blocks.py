@@ -11,7 +11,7 @@ from tensorzero.gateway.functions.blocks import InputBlock, RawText, Template, T
 from tensorzero.gateway.functions.input_errors import unexpected, unexpected_block
 from tensorzero.gateway.functions.input_files import BlockError, parse_file
 
-__all__ = ["BlockError", "parse_block"]
+__all__ = ["BlockError", "parse_block", "strict_fields"]
 
 _TYPES = "`text`, `template`, `tool_call`, `tool_result`, `raw_text`, `thought`, `file`, `image`, `unknown`"
 _LEGACY_MODEL, _LEGACY_PROVIDER = "tensorzero::model_name::", "::provider_name::"
@@ -49,7 +49,7 @@ def _text(raw: dict[str, Any]) -> Parsed:
     raise BlockError(f"Unknown key `{key}` in text content")
 
 
-def _strict(raw: dict[str, Any], kinds: dict[str, str]) -> list[Any]:
+def strict_fields(raw: dict[str, Any], kinds: dict[str, str]) -> list[Any]:
     """The values of exactly these fields, in this order; `kinds` says "a string" or "a map"."""
     for key, value in raw.items():
         expected = kinds.get(key)
@@ -68,15 +68,15 @@ def _strict(raw: dict[str, Any], kinds: dict[str, str]) -> list[Any]:
 
 
 def _template(raw: dict[str, Any]) -> Template:
-    return Template(*_strict(raw, {"name": "a string", "arguments": "a map"}))
+    return Template(*strict_fields(raw, {"name": "a string", "arguments": "a map"}))
 
 
 def _raw_text(raw: dict[str, Any]) -> RawText:
-    return RawText(*_strict(raw, {"value": "a string"}))
+    return RawText(*strict_fields(raw, {"value": "a string"}))
 
 
 def _tool_result(raw: dict[str, Any]) -> ToolResult:
-    return ToolResult(*_strict(raw, {"name": "a string", "result": "a string", "id": "a string"}))
+    return ToolResult(*strict_fields(raw, {"name": "a string", "result": "a string", "id": "a string"}))
 
 
 def _tool_call(raw: dict[str, Any]) -> ToolCall:

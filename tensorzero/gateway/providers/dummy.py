@@ -193,7 +193,7 @@ def _thought_chunk(text: str) -> Block:
 
 def _tool_chunks(parts: Iterable[str], names: tuple[str, ...]) -> list[Block]:
     return [
-        {"type": "tool_call", "id": "0", "raw_name": names[i] if i < len(names) else None, "raw_arguments": part}
+        {"type": "tool_call", "id": "0", "raw_name": names[i] if i < len(names) else "", "raw_arguments": part}
         for i, part in enumerate(parts)
     ]
 

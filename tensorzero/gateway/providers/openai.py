@@ -13,6 +13,7 @@ from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import GatewayError, ProviderError
+from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import http_failures
@@ -40,6 +41,8 @@ class OpenAIProvider:
 
     def _request(self, call: ProviderCall) -> HttpRequest:
         """The encoded request. Raises `GatewayError` for a missing key or a bad `extra_body` pointer."""
+        if call.request.tools is not None and call.request.tools.provider_tools:
+            self._refuse_provider_tools(call, call.request.tools)
         key = resolve(self._config.credential, call.credentials, self.display_name)
         body = request_body(self._model, call.request)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT}
@@ -47,6 +50,16 @@ class OpenAIProvider:
             headers["authorization"] = f"Bearer {key}"
         self._inject(call, body, headers)
         return HttpRequest("POST", self._url, headers, orjson.dumps(body))
+
+    def _refuse_provider_tools(self, call: ProviderCall, tools: ToolSettings) -> None:
+        count = len(tools.provider_tools_for(call.model_name, self._config.name))
+        if count:
+            raise ProviderError(
+                f"Provider `{self.type}` does not support `provider_tools`, but {count} provider tool(s) were configured for "
+                f"model `{call.model_name}` / provider `{self._config.name}`. Provider tools are only supported by: Anthropic, "
+                "GCP Vertex Anthropic, and OpenAI (Responses API only).",
+                provider_type=self.type,
+            )
 
     def _inject(self, call: ProviderCall, body: dict[str, Any], headers: dict[str, str]) -> None:
         """`extra_body` and `extra_headers`: the variant's, then the provider's, then the call's."""

@@ -84,6 +84,10 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 else None
 
 
+class _UnknownCallError(Exception):
+    """A delta of a tool call whose id has not been seen."""
+
+
 class ChunkReader:
     """One stream's events. Text has id "0", reasoning "1", a tool call its own id on every delta."""
 
@@ -109,13 +113,20 @@ class ChunkReader:
                     return ProviderChunk([{"type": "text", "text": text, "id": "0"}], raw)
             usage, raw_usage = parse_usage(chunk["usage"]) if chunk.get("usage") else (None, None)
             return ProviderChunk(self._content(delta), raw, usage, finish_reason(choice.get("finish_reason")), raw_usage)
-        except (orjson.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
-            return ProviderError(
-                f"Error from {self._type} server: Error parsing chunk. Error: {error}",
-                provider_type=self._type,
-                raw_request=self._raw_request,
-                raw_response=event.decode("utf-8", "replace"),
+        except _UnknownCallError:
+            return self._unreadable(
+                "Tool call index out of bounds (meaning we haven't seen this many ids in the stream)", event
             )
+        except (orjson.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
+            return self._unreadable(f"Error parsing chunk. Error: {error}", event)
+
+    def _unreadable(self, reason: str, event: bytes) -> ProviderError:
+        return ProviderError(
+            f"Error from {self._type} server: {reason}",
+            provider_type=self._type,
+            raw_request=self._raw_request,
+            raw_response=event.decode("utf-8", "replace"),
+        )
 
     def _content(self, delta: dict[str, Any]) -> list[Block]:
         content: list[Block] = []
@@ -137,11 +148,11 @@ class ChunkReader:
                 self._tool_ids.append("")
             self._tool_ids[index] = str(call["id"])
         elif index >= len(self._tool_ids):
-            raise KeyError("Tool call index out of bounds (meaning we haven't seen this many ids in the stream)")
+            raise _UnknownCallError
         function = call.get("function") or {}
         return {
             "type": "tool_call",
             "id": self._tool_ids[index],
-            "raw_name": function.get("name"),
+            "raw_name": function.get("name") or "",
             "raw_arguments": function.get("arguments") or "",
         }

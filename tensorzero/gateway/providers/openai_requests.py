@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.blocks import (
@@ -17,6 +18,8 @@ from tensorzero.gateway.functions.blocks import (
     ToolResult,
     Unknown,
 )
+from tensorzero.gateway.functions.json_function import with_json_line
+from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.values import ModelRequest
 
 Json = dict[str, Any]
@@ -45,9 +48,48 @@ def request_body(model: str, request: ModelRequest) -> Json:
     body["stream"] = request.stream
     if request.stream:
         body["stream_options"] = {"include_usage": True}
+    if request.json_mode is not None:
+        body["response_format"] = _response_format(request)
+    if request.tools is not None:
+        _add_tools(body, request.tools)
     if request.params:
         _add(body, request.params, _AFTER_STREAM)
     return body
+
+
+def _response_format(request: ModelRequest) -> Json:
+    if request.json_mode == "on" or request.schema is None:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "response", "strict": True, "schema": request.schema.value}}
+
+
+def _add_tools(body: Json, settings: ToolSettings) -> None:
+    """`tools`, `tool_choice` and `parallel_tool_calls`; nothing for a call that has provider tools only."""
+    tools: list[Json] = [_function_tool(tool) for tool in settings.functions]
+    tools += [{"type": "custom", "custom": tool.upstream()} for tool in settings.custom]
+    if not tools:
+        return
+    body["tools"] = tools
+    body["tool_choice"] = _tool_choice(settings)
+    if settings.parallel is not None:
+        body["parallel_tool_calls"] = settings.parallel
+
+
+def _function_tool(tool: ToolConfig) -> Json:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters.value}
+    return {"type": "function", "function": function, "strict": tool.strict}
+
+
+def _tool_choice(settings: ToolSettings) -> str | Json:
+    """An explicit list of allowed tools goes out as asked, keys and all, unless no tool may be called (observed 2026.6.0)."""
+    choice = settings.choice
+    if settings.explicit and choice != "none":
+        tools = [{"type": "function", "function": {"name": name}} for name in settings.allowed]
+        mode = "required" if choice == "required" else "auto"
+        return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}
+    if isinstance(choice, str):
+        return choice
+    return {"type": "function", "function": {"name": choice["specific"]}}
 
 
 def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> None:
@@ -59,8 +101,9 @@ def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> Non
 
 def messages(request: ModelRequest) -> list[Json]:
     found: list[Json] = []
-    if request.system is not None:
-        found.append({"role": "system", "content": request.system})
+    system = with_json_line(request.system) if request.json_mode == "on" else request.system
+    if system is not None:
+        found.append({"role": "system", "content": system})
     for message in request.messages:
         content = message.content
         if len(content) == 1 and type(content[0]) is Text:

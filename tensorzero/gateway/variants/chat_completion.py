@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
+from tensorzero.gateway.functions.json_function import asked_mode, respond_tool
+from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.models.extra import for_variant
 from tensorzero.gateway.models.infer import Failed, ModelStream
@@ -29,6 +31,7 @@ class Prepared:
     model: ModelConfig
     request: ModelRequest
     params: Mapping[str, Any]
+    json_mode: str | None
 
 
 def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall) -> Prepared:
@@ -38,6 +41,7 @@ def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall
         raise GatewayError(f"Model name '{variant.model}' not found in model table", hint=missing_hint(variant.model))
     system, messages = render_messages(variant, call.function, call.input, gateway.config.templates)
     params = merge(variant, call.params)
+    json_mode = asked_mode(call.params) or variant.json_mode or ("strict" if call.function.type == "json" else None)
     request = ModelRequest(
         system,
         messages,
@@ -47,8 +51,13 @@ def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall
         variant.extra_headers,
         for_variant(call.extra_body, variant.name) if call.extra_body else (),
         for_variant(call.extra_headers, variant.name) if call.extra_headers else (),
+        call.tools,
     )
-    return Prepared(model, request, params)
+    if json_mode == "tool":
+        request.tools = respond_tool(call.schema)
+    elif json_mode == "on" or json_mode == "strict":
+        request.json_mode, request.schema = json_mode, call.schema
+    return Prepared(model, request, params, json_mode)
 
 
 async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed) -> VariantResult:
@@ -58,7 +67,8 @@ async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: Inference
         return gateway.models.infer(ready.model, ready.request, call, failed)
 
     answer = await with_retries(attempt, variant.retries, call)
-    return VariantResult(variant.name, answer.content, [answer], answer.finish_reason, ready.params)
+    output, auxiliary = output_of(call, answer.content, ready.json_mode)
+    return VariantResult(variant.name, output, [answer], answer.finish_reason, ready.params, auxiliary=auxiliary)
 
 
 async def stream(

@@ -10,11 +10,13 @@ from tensorzero.gateway.floats import shortest_single
 
 
 def merge(variant: ChatCompletionConfig, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Only what is set, in storage order. Most calls and most variants set nothing."""
+    """Only what is set, in storage order; `json_mode` only where the call sets it. Most calls and most variants set nothing."""
     own = variant.params
     if not asked:
         return own
     merged = {name: asked[name] if asked.get(name) is not None else own.get(name) for name in PARAMETERS}
+    if merged["json_mode"] == "implicit_tool":
+        merged["json_mode"] = "tool"
     return {name: value for name, value in merged.items() if value is not None}
 
 

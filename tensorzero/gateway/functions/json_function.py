@@ -1,0 +1,68 @@
+"""Answers in JSON: which mode, what it asks of a model, and what becomes of the answer.
+
+A request's `json_mode` wins over the variant's; without either a JSON function is `strict` and a chat function has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from tensorzero.gateway.config.sections import ToolConfig
+from tensorzero.gateway.functions.tools import ToolSettings
+from tensorzero.gateway.json_fault import json_fault
+from tensorzero.gateway.schemas import Schema, SchemaError
+
+_MAX_DEPTH = 127
+_ANYTHING = Schema({})
+_RESPOND = ToolConfig("respond", "respond", "Respond to the user using the output schema provided.", _ANYTHING)
+
+Blocks = list[dict[str, Any]]
+
+
+def asked_mode(params: Mapping[str, Any]) -> str | None:
+    """`json_mode` of a call, its older spelling translated."""
+    mode = params.get("json_mode")
+    return "tool" if mode == "implicit_tool" else mode
+
+
+def respond_tool(schema: Schema | None) -> ToolSettings:
+    """JSON mode `tool`: one tool whose arguments are the answer, and no choice but to call it."""
+    return ToolSettings((replace(_RESPOND, parameters=schema or _ANYTHING),), choice={"specific": "respond"})
+
+
+def with_json_line(system: str | None) -> str:
+    """The system text of JSON mode `on`, which must mention JSON; only the system text is looked at (observed 2026.6.0)."""
+    if system is None:
+        return "Respond using JSON."
+    return system if "json" in system.lower() else f"Respond using JSON.\n\n{system}"
+
+
+def json_output(content: Blocks, schema: Schema) -> tuple[dict[str, Any], Blocks]:
+    """`{"raw", "parsed"}` of the last text or tool call, and the other blocks.
+
+    `parsed` is None for a text that is not JSON or does not fit; a bad answer is data, not an error.
+    """
+    for index in reversed(range(len(content))):
+        block = content[index]
+        if block["type"] in ("text", "tool_call"):
+            raw = block["text"] if block["type"] == "text" else block["arguments"]
+            return {"raw": raw, "parsed": parsed(raw, schema)}, content[:index] + content[index + 1 :]
+    return {"raw": None, "parsed": None}, content
+
+
+def parsed(text: str, schema: Schema) -> Any:
+    """The value of a JSON text that fits `schema`, else None. A schema that does not compile fits nothing."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if text.count("{") + text.count("[") > _MAX_DEPTH and json_fault(text) is not None:
+        return None
+    try:
+        return value if schema.is_valid(value) else None
+    except SchemaError:
+        return None
