@@ -34,6 +34,7 @@ from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
+from tensorzero.clickhouse.queries.cache import cache_entry_query
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
 from tensorzero.clickhouse.url import EngineAddress, parse_url
@@ -209,6 +210,18 @@ class Database:
         writer = parts.writer
         found = writer.pending.episode(episode_id) or writer.orphans.episode(episode_id)
         return found or self._find(parts, FIND_EPISODE, episode_id)
+
+    def find_cache_entry(self, long_key: str, since: int | None = None) -> Mapping[str, Any] | None:
+        """The newest row of `ModelInferenceCache` under a key; `since`: only if newer than this Unix time, in seconds.
+
+        A row that waits in the spool is found there. Raises DatabaseUnavailable, AfterFork.
+        """
+        parts = self._opened()
+        found = parts.writer.pending.cache_entry(long_key) or parts.writer.orphans.cache_entry(long_key)
+        if found is not None and (since is None or int(found["timestamp"]) > since):
+            return found
+        rows = parts.link.read(lambda connection: connection.query(cache_entry_query(long_key, since)))
+        return rows[0] if rows else None
 
     def _find(self, parts: _Parts, sql: str, wanted: uuid.UUID) -> Target | None:
         rows = parts.link.read(lambda connection: connection.fetch(Query(sql, {"id": wanted})))

@@ -1,4 +1,7 @@
-"""Inferences that were accepted and are not in the database yet: feedback on them is as good as on stored ones."""
+"""Rows that were accepted and are not in the database yet, and count as if they were.
+
+Feedback on a pending inference is as good as on a stored one; a pending cache entry is a hit.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tensorzero.clickhouse.tables import TARGET_TABLES
+from tensorzero.clickhouse.tables import CACHE_TABLE, TARGET_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +25,30 @@ class Target:
 
 
 class PendingTargets:
-    """Targets by inference and by episode, forgotten in the order of writing. The caller holds a lock while changing it."""
+    """Targets by inference and by episode, cache entries by key, forgotten in the order of writing.
+
+    The caller holds a lock while changing it.
+    """
 
     def __init__(self) -> None:
         self._inferences: dict[str, tuple[str, Mapping[str, Any]]] = {}
         self._episodes: dict[str, str] = {}
         self._order: deque[tuple[int, str]] = deque()
+        self._entries: dict[str, Mapping[str, Any]] = {}
+        self._entry_order: deque[tuple[int, str, Mapping[str, Any]]] = deque()
 
     def add(self, position: int, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Remember the inferences among `rows` until `forget(position)`."""
+        """Remember the inferences and cache entries among `rows` until `forget(position)`."""
         for table, row in rows:
             if table in TARGET_TABLES:
                 inference_id = str(row["id"])
                 self._inferences[inference_id] = (table, row)
                 self._episodes[str(row["episode_id"])] = inference_id
                 self._order.append((position, inference_id))
+            elif table == CACHE_TABLE:
+                key = str(row["long_cache_key"])
+                self._entries[key] = row
+                self._entry_order.append((position, key, row))
 
     def forget(self, position: int) -> None:
         """Everything up to `position` is in the database."""
@@ -46,6 +58,14 @@ class PendingTargets:
             episode_id = str(row.get("episode_id"))
             if self._episodes.get(episode_id) == inference_id:
                 del self._episodes[episode_id]
+        while self._entry_order and self._entry_order[0][0] <= position:
+            _, key, row = self._entry_order.popleft()
+            if self._entries.get(key) is row:  # a later one under the same key stays
+                del self._entries[key]
+
+    def cache_entry(self, long_key: str) -> Mapping[str, Any] | None:
+        """The latest row of `ModelInferenceCache` under this key."""
+        return self._entries.get(long_key)
 
     def inference(self, inference_id: uuid.UUID) -> Target | None:
         found = self._inferences.get(str(inference_id))

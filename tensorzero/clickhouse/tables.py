@@ -18,6 +18,8 @@ INFERENCE_TABLES = (
 TARGET_TABLES = {"ChatInference": "chat", "JsonInference": "json"}
 """Tables whose rows feedback can be about, and the function type that they mean."""
 
+CACHE_TABLE = "ModelInferenceCache"
+
 IDENTITIES = {
     "ChatInference": "id",
     "JsonInference": "id",

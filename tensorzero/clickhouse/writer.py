@@ -18,13 +18,15 @@ from tensorzero.clickhouse.pending import PendingTargets
 from tensorzero.clickhouse.refused import REFUSAL_CODES, set_aside
 from tensorzero.clickhouse.replay import complete
 from tensorzero.clickhouse.spool import Batch, Row, RowStore, Segment, Spool, claim_orphans, segment_batches
-from tensorzero.clickhouse.tables import INFERENCE_TABLES, TARGET_TABLES, delivery_rank
+from tensorzero.clickhouse.tables import CACHE_TABLE, INFERENCE_TABLES, TARGET_TABLES, delivery_rank
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 0.2
 SCAN_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+
+_REMEMBERED = {*TARGET_TABLES, CACHE_TABLE}
 
 logger = logging.getLogger("tensorzero")
 
@@ -226,7 +228,7 @@ class Writer:
             with self._lock:
                 self._claimed.append(segment)
                 for batch in segment_batches(segment, BATCH_ROWS):
-                    self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in TARGET_TABLES])
+                    self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in _REMEMBERED])
 
     def _deliver_orphans(self) -> None:
         """Inferences of all files first, then the feedback: it may be about another file's inferences."""

@@ -12,10 +12,20 @@ from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
 from tensorzero.gateway.functions.blocks import RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.providers import make_provider
 from tensorzero.gateway.providers.protocol import Provider, ProviderStream
-from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, ProviderCall, ProviderChunk
+from tensorzero.gateway.values import (
+    CacheOptions,
+    InferenceCall,
+    ModelInference,
+    ModelRequest,
+    ProviderCall,
+    ProviderChunk,
+    ProviderResponse,
+    Usage,
+)
 
 Failed = list[dict[str, Any]]
 
@@ -72,12 +82,20 @@ class Models:
         own = limit(f"Model provider {config.name}", "non_streaming.total_ms", config.timeouts.non_streaming_total_ms)
         attempt = self._call(model, config, request, call, earliest(own, outer))
         started = time.monotonic()
+        key = None
         try:
+            if call.cache is not None:
+                key = cache.key_of(call.cache, attempt, config.name, call.function.type)
+                kept = await _kept(call.cache, key, attempt, config, provider, started)
+                if kept is not None:
+                    return kept
             answer = await provider.infer(attempt)
         except DeadlineExceeded as passed:
             if passed.deadline is own:
                 raise passed.deadline.error() from None
             raise
+        if call.cache is not None and key is not None:
+            _keep(call.cache, key, attempt, answer)
         if config.cost:
             answer.usage.cost = cost_of(config.cost, [answer.raw_response], streaming=False)
         elapsed = answer.latency_ms if answer.latency_ms is not None else round((time.monotonic() - started) * 1000)
@@ -134,6 +152,8 @@ class Models:
         attempt = self._call(model, config, request, call, earliest(first, total, outer))
         stream = ModelStream(model, config, provider, attempt)
         try:
+            if call.cache is not None:
+                await stream.consult(call.cache, call.function.type)
             await stream.open()
         except DeadlineExceeded as passed:
             await stream.close()
@@ -157,6 +177,8 @@ class ModelStream:
         self.call = call
         self.started = time.monotonic()
         self.ttft_ms = 0
+        self.cached = False
+        self._keeper: cache.StreamKeeper | None = None
         self._first: list[ProviderChunk | GatewayError] = []
         self._stream: ProviderStream | None = None
         self._batches: AsyncIterator[list[ProviderChunk | GatewayError]] | None = None
@@ -165,8 +187,20 @@ class ModelStream:
     def raw_request(self) -> str:
         return self._stream.raw_request if self._stream is not None else ""
 
+    async def consult(self, options: CacheOptions, function_type: str) -> None:
+        """Play a kept stream if there is one; else keep this one, if the call wants that."""
+        key = cache.key_of(options, self.call, self.config.name, function_type)
+        if key is None:
+            return
+        entry = await cache.find(options, key, self.call) if options.reads else None
+        self._stream = None if entry is None else cache.stream_of(entry)
+        self.cached = self._stream is not None
+        if options.writes and not self.cached:
+            self._keeper = cache.StreamKeeper(options, key)
+
     async def open(self) -> None:
-        self._stream = await self.provider.stream(self.call)
+        if self._stream is None:
+            self._stream = await self.provider.stream(self.call)
         self._batches = self._stream.batches()
         async for batch in self._batches:
             first = batch[0]
@@ -181,19 +215,57 @@ class ModelStream:
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         """Every chunk, the first included. A fatal error is the last item."""
+        keeper = self._keeper
         try:
+            if keeper is not None:
+                keeper.add(self._first)
             yield self._first
             if self._batches is not None and not _is_fatal(self._first):
                 async for batch in self._batches:
+                    if keeper is not None:
+                        keeper.add(batch)
                     yield batch
                     if _is_fatal(batch):
                         return
+            if keeper is not None:
+                keeper.finish(self.raw_request)
         finally:
             await self.close()
 
     async def close(self) -> None:
         if self._stream is not None:
             await self._stream.close()
+
+
+async def _kept(
+    options: CacheOptions, key: str | None, call: ProviderCall, config: ProviderConfig, provider: Provider, started: float
+) -> ModelInference | None:
+    """An answer from the cache. Its tokens are those of the first time; nothing is paid again."""
+    entry = await cache.find(options, key, call) if key is not None and options.reads else None
+    content = None if entry is None else cache.content_of(entry)
+    if entry is None or content is None:
+        return None
+    return ModelInference(
+        call.model_inference_id,
+        call.model_name,
+        config.name,
+        provider.type,
+        call.request,
+        content,
+        Usage(entry.input_tokens, entry.output_tokens, cost=0.0),
+        entry.finish_reason,
+        entry.raw_request,
+        entry.raw_response,
+        round((time.monotonic() - started) * 1000),
+        api_type=provider.api_type,
+        cached=True,
+    )
+
+
+def _keep(options: CacheOptions, key: str, call: ProviderCall, answer: ProviderResponse) -> None:
+    if options.writes and cache.is_sound(answer.content, call.request.tools):
+        entry = cache.content_entry(answer.content, answer.usage, answer.finish_reason, answer.raw_request, answer.raw_response)
+        cache.keep(options, key, entry)
 
 
 def _is_fatal(batch: list[ProviderChunk | GatewayError]) -> bool:
