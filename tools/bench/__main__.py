@@ -15,6 +15,7 @@ import platform
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 from tools.bench import calls, frames, imports
@@ -27,6 +28,16 @@ PARTS = {
     "import": imports.measure,
     "frames": frames.measure,
 }
+
+
+def measured(part: str, rounds: int) -> list[Line]:
+    """The part's lines; one line that fails where it could not be measured, so that the others are not lost."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            return PARTS[part](rounds, Path(folder))
+    except Exception as error:
+        traceback.print_exc()
+        return [Line(part, "", None, None, "", None, note=f"FAIL: {error}")]
 
 
 def main() -> int:
@@ -44,12 +55,11 @@ def main() -> int:
     start = time.monotonic()
     for part in arguments.only.split(","):
         print(f"[{time.monotonic() - start:4.0f} s] {part}", file=sys.stderr, flush=True)
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-            lines += PARTS[part](arguments.rounds, Path(folder))
+        lines += measured(part, arguments.rounds)
     print(table(lines))
     machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
     arguments.out.write_text(json.dumps({"machine": machine, "lines": [line.as_json() for line in lines]}, indent=1) + "\n")
-    failed = [line for line in lines if line.verdict == "FAIL"]
+    failed = [line for line in lines if line.verdict == "FAIL" or line.note.startswith("FAIL")]
     seconds = time.monotonic() - start
     print(f"\n{len(lines)} measures in {seconds:.0f} s, {len(failed)} beyond their limit; written to {arguments.out}")
     return 1 if failed else 0

@@ -1,6 +1,6 @@
 """One reading of the rows in a process of its own: `python -m tools.bench.frame_worker DIRECTORY WHAT ARGUMENT`; prints JSON.
 
-`times` reads raw Arrow and our frames in turn and gives seconds; the others read the full rows once. `peak` is the process's
+The two that measure `times` read the light rows and give seconds; the others read the full rows once. `peak` is the process's
 largest memory in bytes.
 """
 
@@ -27,42 +27,44 @@ RAW_STORED = (
 )
 
 
-def seconds(read: Callable[[], Any], rows: int) -> float:
-    start = time.perf_counter()
-    table = read()
-    taken = time.perf_counter() - start
-    assert len(table) == rows, (len(table), rows)
-    return taken
+REPEATS = 3
 
 
-def times(directory: str, repeats: int) -> dict[str, float]:
-    """The median seconds of each way, in turn, after one reading that warms the caches."""
+def median_seconds(read: Callable[[], Any], rows: int) -> float:
+    """Of `REPEATS` readings after one that warms the caches."""
+    found: list[float] = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        table = read()
+        found.append(time.perf_counter() - start)
+        assert len(table) == rows, (len(table), rows)
+    return statistics.median(found[1:])
+
+
+def raw_times(directory: str, rows: int) -> dict[str, Any]:
+    """Seconds of the plain Arrow query."""
     from chdb.session import Session
 
+    session = Session(directory)
+    found = median_seconds(lambda: session.query(RAW, "ArrowTable"), rows)
+    session.close()
+    return {"raw": found}
+
+
+def our_times(directory: str, rows: int) -> dict[str, Any]:
+    """Seconds of our frames, without and with feedback and a tag."""
     from tensorzero.clickhouse.database import Database
     from tensorzero_notebook import frames
 
     database = Database.open(f"chdb://{directory}")
-    session = Session(directory)
 
-    def ours(metrics: list[str], tags: list[str]) -> Any:
+    def read_frame(metrics: list[str], tags: list[str]) -> Any:
         return frames.inferences("light", full=False, limit=None, metrics=metrics, tags=tags, database=database)
 
-    ways: dict[str, Callable[[], Any]] = {
-        "raw": lambda: session.query(RAW, "ArrowTable"),
-        "light": lambda: ours([], []),
-        "feedback": lambda: ours(["thumbs_up", "rating"], ["season"]),
-    }
-    found: dict[str, list[float]] = {name: [] for name in ways}
-    rows = len(ways["raw"]())
-    for number in range(repeats + 1):
-        for name, read in ways.items():
-            taken = seconds(read, rows)
-            if number:
-                found[name].append(taken)
-    session.close()
+    light = median_seconds(lambda: read_frame([], []), rows)
+    feedback = median_seconds(lambda: read_frame(["thumbs_up", "rating"], ["season"]), rows)
     database.close()
-    return {name: statistics.median(each) for name, each in found.items()}
+    return {"light": light, "feedback": feedback}
 
 
 def ours_full(directory: str, columns: list[str] | None) -> dict[str, Any]:
@@ -85,9 +87,11 @@ def raw_full(directory: str, sql: str, parameters: dict[str, Any]) -> dict[str, 
 
 
 def read(directory: str, what: str, argument: str) -> dict[str, Any]:
-    """`times`, `stored` and `all` (ours), `raw-stored` and `raw-all` (clickhouse-connect, the latter our own statement)."""
+    """`times`, `stored` and `all` (ours); `raw-times`, `raw-stored` and `raw-all` (the latter our own statement)."""
     if what == "times":
-        return times(directory, int(argument))
+        return our_times(directory, int(argument))
+    if what == "raw-times":
+        return raw_times(directory, int(argument))
     if what == "stored":
         return ours_full(directory, STORED)
     if what == "all":
