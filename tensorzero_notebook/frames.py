@@ -1,8 +1,9 @@
 """Stored inferences, model inferences, feedback and episodes as frames.
 
 Every function takes keywords, reads all pages at once through Arrow, and returns a pandas `DataFrame` (or, with
-`as_="arrow"`, a `pyarrow.Table`) of one row each, newest first. Ids are text, times UTC with milliseconds, numbers know
-missing values. `limit=1000` unless told otherwise, `None` for all; a cut is said aloud and stands in `.attrs["cut"]`.
+`as_="arrow"`, a `pyarrow.Table`) of one row each. Ids are text, times UTC with milliseconds, numbers know missing values.
+`limit=1000` unless told otherwise: the newest, newest first; a cut is said aloud and stands in `.attrs["cut"]`. `None` reads
+all: inferences and model inferences then come as they are stored, unsorted.
 `.attrs["query"]` holds the statement, `.attrs["parameters"]` its values. An empty frame has the same columns and types.
 """
 
@@ -311,7 +312,7 @@ def _feedback_columns(source: _Source, wanted: tuple[str, ...] | None) -> list[F
     known = {name: FeedbackColumn(name, configured.type, configured.level) for name, configured in source.metrics().items()}
     if wanted is None or any(name not in known for name in wanted):
         for row in source.rows(feedback_queries.used_metrics_query()):
-            known.setdefault(str(row["name"]), FeedbackColumn(str(row["name"]), row["type"], "either"))
+            known.setdefault(str(row["name"]), FeedbackColumn(str(row["name"]), row["type"], row["level"]))
     if wanted is None:
         return list(known.values())
     known["comment"] = FeedbackColumn("comment", "comment", "either")

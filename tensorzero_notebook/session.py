@@ -214,7 +214,8 @@ class Session:
         if not text.strip():
             raise UserError("The prompt is empty.")
         config = self.config
-        schemas = config.functions[target.function].schemas if config and target.function in config.functions else {}
+        configured = config.functions.get(target.function) if config and target.function else None
+        schemas = configured.schemas if configured else {}
         system = system_of(options.system, schemas.get("system"))
         messages = [user_message(text, schemas.get("user"))]
         episode = options.episode or target.episode

@@ -26,7 +26,7 @@ else:
 FOLDER = ".tensorzero"
 CONFIG_NAMES = ("tensorzero.toml", "config/tensorzero.toml")
 KEYS = ("config", "clickhouse_url", "function", "variant", "model")
-DEFAULT_CONFIG = """# Written by `%load_ext tensorzero_notebook` where there is no tensorzero.toml: yours goes beside the notebook.
+DEFAULT_CONFIG = """# Used where there is no tensorzero.toml beside the notebook. Your own file goes there, not here.
 
 [metrics.thumbs_up]
 type = "boolean"

@@ -126,9 +126,18 @@ def _union(selection: Selection, metrics: Sequence[str], targets: Sequence[str] 
 
 
 def used_metrics_query() -> Query:
-    """`name` and `type` of every metric with feedback: what a frame can show beyond the configuration."""
+    """`name` and `type` of every metric with feedback, and its `level`: what a frame can show beyond the configuration.
+
+    The level is that of two targets far apart; `either` where they differ, as after a change of the configuration.
+    """
     parts = [
-        f"SELECT DISTINCT toString(metric_name) AS name, '{type_name}' AS type FROM {table}"
+        f"SELECT toString(metric_name) AS name, '{type_name}' AS type, any(target_id) AS one, anyLast(target_id) AS other "
+        f"FROM {table} GROUP BY metric_name"
         for type_name, table in (("boolean", "BooleanMetricFeedback"), ("float", "FloatMetricFeedback"))
     ]
-    return Query(f"SELECT name, type FROM ({' UNION ALL '.join(parts)}) ORDER BY name, type")
+    found = " UNION ALL ".join(parts)
+    targets = f"SELECT arrayJoin([one, other]) FROM ({found})"
+    inferences = " UNION ALL ".join(f"SELECT id FROM {table} WHERE id IN ({targets})" for table in TABLES)
+    level = "multiIf(ones AND others, 'inference', ones OR others, 'either', 'episode')"
+    marked = f"SELECT name, type, one IN ({inferences}) AS ones, other IN ({inferences}) AS others FROM ({found})"
+    return Query(f"SELECT name, type, {level} AS level FROM ({marked}) ORDER BY name, type")

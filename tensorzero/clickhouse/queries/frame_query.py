@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from tensorzero.clickhouse.queries.parameters import Parameters
 from tensorzero.clickhouse.query import Query
 
+SETTINGS = ("output_format_arrow_low_cardinality_as_dictionary = 1",)
+"""Names that repeat travel once."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameQuery:
@@ -30,7 +33,8 @@ class Output:
 
     def finish(self, source: str, parameters: Parameters) -> FrameQuery:
         """`source`: everything from FROM on."""
-        return FrameQuery(Query(f"SELECT {', '.join(self.expressions)} {source}", parameters.values), tuple(self.names))
+        sql = f"SELECT {', '.join(self.expressions)} {source} SETTINGS {', '.join(SETTINGS)}"
+        return FrameQuery(Query(sql, parameters.values), tuple(self.names))
 
 
 def tag_value(key: str, parameters: Parameters, tags: str = "tags") -> str:

@@ -73,7 +73,7 @@ def _conditions(selection: Selection, inference_ids: Sequence[str] | None, param
 def model_inferences_query(
     selection: Selection, columns: Sequence[str] = FULL_COLUMNS, inference_ids: Sequence[str] | None = None
 ) -> FrameQuery:
-    """One row a model inference, newest first. `selection.ids` are ids of model inferences."""
+    """One row a model inference, newest first; without a limit as they are stored. `selection.ids` are theirs."""
     check_columns(columns, COLUMNS)
     parameters = Parameters()
     conditions = _conditions(selection, inference_ids, parameters)
@@ -81,7 +81,7 @@ def model_inferences_query(
     for name in columns:
         output.add(name, COLUMNS[name])
     if selection.limit is None:
-        return output.finish(f"FROM ModelInference{where(conditions)} ORDER BY {time_of('id')} DESC", parameters)
+        return output.finish(f"FROM ModelInference{where(conditions)}", parameters)
     limit = parameters.bind(selection.limit, "UInt64")
     newest = f"SELECT id FROM ModelInference{where(conditions)} ORDER BY {newest_first('id')} LIMIT {limit}"
     return output.finish(f"FROM ModelInference WHERE id IN ({newest}) ORDER BY {newest_first('id')}", parameters)
