@@ -16,9 +16,8 @@ from tensorzero.gateway.config.sections import FunctionConfig, ToolConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.schemas import Schema
 
-FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls", "provider_tools")
-
-_FIELDS = frozenset(FIELDS)
+_FIELDS = ("allowed_tools", "additional_tools", "parallel_tool_calls", "provider_tools", "tool_choice")  # in order of checks
+_ANY_FIELD = frozenset(_FIELDS)
 _WITH_POINT = ("allowed_tools", "additional_tools")
 _JSON_FUNCTION_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls")
 
@@ -84,7 +83,7 @@ def settle_tools(
     function: FunctionConfig, configured: Mapping[str, ToolConfig], body: Mapping[str, Any]
 ) -> ToolSettings | None:
     """The settings of a call, None without any tool. Raises `BadRequest` for names that do not exist or exist twice."""
-    if not function.tools and isinstance(function.tool_choice, str) and _FIELDS.isdisjoint(body):
+    if not function.tools and isinstance(function.tool_choice, str) and _ANY_FIELD.isdisjoint(body):
         return None
     if function.type == "json":
         _refuse_for_json(body)
@@ -118,7 +117,7 @@ def refuse_with_json_tool_mode(function: FunctionConfig, body: Mapping[str, Any]
         raise BadRequest("JSON mode `tool` is not supported with `parallel_tool_calls` configured in the function.")
     if body.get("output_schema") is None:
         raise BadRequest("JSON mode `tool` requires `output_schema`.")
-    for name in FIELDS:
+    for name in _FIELDS:
         given = body.get(name)
         if given is not None and not (name == "provider_tools" and not given):
             raise BadRequest(f"Cannot pass `{name}` when using JSON mode `tool`.")

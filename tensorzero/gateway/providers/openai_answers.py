@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from tensorzero.gateway.errors import GatewayError, ProviderError
+from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.values import Block, ProviderChunk, ProviderResponse, Usage
 
 _FINISH = {
@@ -32,7 +33,7 @@ def parse_answer(body: bytes, raw: str, raw_request: str, latency_ms: int, provi
             content, usage, finish_reason(choice.get("finish_reason")), raw_request, raw, raw_usage, latency_ms
         )
     except orjson.JSONDecodeError as error:
-        raise _unreadable(provider_type, str(error)) from None
+        raise _unreadable(provider_type, json_fault(body) or str(error)) from None
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise _unreadable(provider_type, f"unexpected shape: {error!r}") from None
 
@@ -58,10 +59,11 @@ def _content(message: dict[str, Any], provider_type: str) -> list[Block]:
 
 
 def _tool_call(call: dict[str, Any]) -> Block:
-    function = call.get("function") or call["custom"]
-    arguments = function["arguments"] if "arguments" in function else function["input"]
+    custom = call.get("type") == "custom"
+    function = call["custom" if custom else "function"]
+    arguments = function["input" if custom else "arguments"]
     if not isinstance(arguments, str) or not isinstance(function["name"], str):
-        raise TypeError("tool call is not text")
+        raise TypeError("a tool call's name or arguments are not text")
     return {"type": "tool_call", "id": str(call["id"]), "name": function["name"], "arguments": arguments}
 
 
@@ -117,7 +119,12 @@ class ChunkReader:
             return self._unreadable(
                 "Tool call index out of bounds (meaning we haven't seen this many ids in the stream)", event
             )
-        except (orjson.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except orjson.JSONDecodeError as error:
+            return self._unreadable(f"Error parsing chunk. Error: {json_fault(event) or error}", event)
+        except KeyError as error:
+            missing = f"missing field `{error.args[0]}` at line 1 column {len(event)}"
+            return self._unreadable(f"Error parsing chunk. Error: {missing}", event)
+        except (UnicodeDecodeError, TypeError, AttributeError, IndexError) as error:
             return self._unreadable(f"Error parsing chunk. Error: {error}", event)
 
     def _unreadable(self, reason: str, event: bytes) -> ProviderError:
