@@ -8,12 +8,14 @@ the event loop. Chosen by measurement over a loopback mock (p50 blocking / async
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 import pycurl
 
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
 
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -98,11 +100,11 @@ class Handle:
         self._streams = streams
 
 
-def _header_line(name: str, value: str) -> str:
+def _header_line(name: str, value: str) -> bytes:
     """As libcurl wants it. Raises `HttpError`, which does not show the value: it may be a key."""
-    if not (name.isascii() and value.isascii() and value.isprintable() and name.isprintable()):
-        raise HttpError("builder error", ("builder error", f"failed to parse header value of `{name}`"))
-    return f"{name}: {value}" if value.strip() else f"{name};"
+    if not name.isascii() or _CONTROL.search(name) or _CONTROL.search(value):
+        raise HttpError("builder error", ("builder error", "failed to parse a header's name or value"))
+    return (f"{name}: {value}" if value.strip() else f"{name};").encode("utf-8", "replace")
 
 
 class Transfer:
@@ -158,9 +160,9 @@ class Transfer:
             code, text = self.error
             if code == pycurl.E_OPERATION_TIMEDOUT:
                 text = "operation timed out"
-            raise HttpError(
-                f"error sending request for url ({self.url})", (f"error sending request for url ({self.url})", text)
-            )
+            short = f"error sending request for url ({self.url})"
+            in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
+            raise HttpError(short, (short, text), in_body=in_body)
 
     def reply(self) -> HttpReply:
         self.check()

@@ -31,11 +31,15 @@ class HttpReply:
 
 
 class HttpError(Exception):
-    """No answer: refused, reset, TLS, name not found. `str()` is the short cause, `chain` every cause, outermost first."""
+    """No answer: refused, reset, TLS, name not found. `str()` is the short cause, `chain` every cause, outermost first.
 
-    def __init__(self, message: str, chain: tuple[str, ...] = ()) -> None:
+    `in_body`: the head of an answer had arrived, and its body broke off.
+    """
+
+    def __init__(self, message: str, chain: tuple[str, ...] = (), *, in_body: bool = False) -> None:
         super().__init__(message)
         self.chain = chain or (message,)
+        self.in_body = in_body
 
 
 class HttpStream(Protocol):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import httpx
 
 
-def _failure(error: Exception, url: str) -> HttpError:
+def _failure(error: Exception, url: str, *, in_body: bool = False) -> HttpError:
     text = f"error sending request for url ({url})"
-    return HttpError(text, (text, str(error) or type(error).__name__))
+    return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body)
 
 
 def _built(client: httpx.Client | httpx.AsyncClient, request: HttpRequest, timeout_s: float) -> httpx.Request:
@@ -26,9 +26,8 @@ def _built(client: httpx.Client | httpx.AsyncClient, request: HttpRequest, timeo
     import httpx
 
     try:
-        return client.build_request(
-            request.method, request.url, content=request.body, headers=dict(request.headers), timeout=timeout_s
-        )
+        headers = [(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in request.headers.items()]
+        return client.build_request(request.method, request.url, content=request.body, headers=headers, timeout=timeout_s)
     except (UnicodeError, httpx.InvalidURL) as error:
         reason = str(error) if isinstance(error, httpx.InvalidURL) else "failed to parse a header's name or value"
         raise HttpError("builder error", ("builder error", reason)) from None
@@ -108,7 +107,7 @@ class BlockingHttpxStream:
         except httpx.TimeoutException as error:
             raise _expired(error, self._url, deadline) from error
         except httpx.HTTPError as error:
-            raise _failure(error, self._url) from error
+            raise _failure(error, self._url, in_body=True) from error
 
     async def close(self) -> None:
         self._response.close()
@@ -196,7 +195,7 @@ class AsyncHttpxStream:
                 if part:
                     return part
         except httpx.HTTPError as error:
-            raise _failure(error, self._url) from error
+            raise _failure(error, self._url, in_body=True) from error
 
     async def close(self) -> None:
         await self._response.aclose()

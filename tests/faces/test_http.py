@@ -204,7 +204,12 @@ def test_a_body_that_breaks_off_is_an_http_error(way: Way, server: SocketServer)
         way.send(get(server.url + "/cut"))
 
 
-@pytest.mark.parametrize("headers", [{"x-name": "naïve ☃"}, {"x-name": "two\r\nx-other: lines"}, {"x-näme": "1"}])
+def test_header_values_are_sent_as_utf_8(way: Way, server: SocketServer) -> None:
+    way.send(get(server.url + "/hello", {"x-name": "naïve ☃\ttabbed"}))
+    assert server.requests[0]["headers"]["x-name"].encode("latin-1").decode() == "naïve ☃\ttabbed"
+
+
+@pytest.mark.parametrize("headers", [{"x-name": "a\nb"}, {"x-name": "two\r\nx-other: lines"}, {"x-näme": "1"}])
 def test_a_header_that_http_cannot_carry_is_an_http_error(way: Way, server: SocketServer, headers: dict[str, str]) -> None:
     with pytest.raises(HttpError):
         way.send(get(server.url + "/echo", headers))

@@ -102,8 +102,10 @@ class InferenceStream:
                 if out:
                     yield out
         except DeadlineExceeded as passed:
-            yield [passed.deadline.error()]
-            return
+            error = passed.deadline.error()
+            yield [error]
+            if not isinstance(error, GatewayError):  # the caller's own limit: nobody waits for the rest
+                return
         last = self._last_chunk()
         self._record()
         yield [last]

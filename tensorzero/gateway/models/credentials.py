@@ -60,9 +60,10 @@ def _from_call(name: str, credentials: Mapping[str, str], provider: str) -> str:
 def _from_file(path: str, provider: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "stream did not contain valid UTF-8"
         raise MissingKey(
-            f"API key missing for provider {provider}: Failed to read credentials file - {error.strerror}",
+            f"API key missing for provider {provider}: Failed to read credentials file - {reason}",
             hint=f"`api_key_location` names the file {path}, which must hold the key.",
         ) from None
 

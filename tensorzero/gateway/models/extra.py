@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+import orjson
+
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader
 from tensorzero.gateway.errors import BadRequest
 
 E = TypeVar("E", ExtraBody, ExtraHeader)
+
+_NO_LIST = (
+    "TensorZero doesn't support pointing an index ({}) if its container doesn't exist. We'd love to hear about your use case "
+    "(& help)! Please open a GitHub Discussion: https://github.com/tensorzero/tensorzero/discussions/new"
+)
 
 
 def for_variant(entries: Sequence[E], variant_name: str) -> list[E]:
@@ -69,12 +76,17 @@ def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
         if isinstance(target, dict):
             if last:
                 target[key] = entry.value
+            elif key in target:
+                target = target[key]
+            elif keys[position + 1].isdigit():
+                raise _failure(_NO_LIST.format(keys[position + 1]), entry.pointer)
             else:
-                target = target.setdefault(key, {})
+                target[key] = target = {}
         elif isinstance(target, list):
             target = _step_into_list(target, key, last, entry)
         else:
-            raise _failure(f"Cannot index into a non-container value with key {key}", entry.pointer)
+            shown = orjson.dumps(target).decode()
+            raise _failure(f"Can only index into object or array - found target {shown}", entry.pointer)
 
 
 def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody) -> Any:

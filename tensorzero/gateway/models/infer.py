@@ -285,7 +285,9 @@ def duration(limit_ms: int) -> str:
     """As the original prints one: `0ns`, `200ms`, `1.5s`."""
     if limit_ms == 0:
         return "0ns"
-    return f"{limit_ms}ms" if limit_ms < 1000 else f"{limit_ms / 1000:g}s"
+    if limit_ms < 1000:
+        return f"{limit_ms}ms"
+    return f"{limit_ms // 1000}.{limit_ms % 1000:03}".rstrip("0").rstrip(".") + "s"
 
 
 def note_raw_response(error: GatewayError, failed: Failed) -> None:

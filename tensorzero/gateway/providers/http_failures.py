@@ -36,7 +36,23 @@ def stream_closed(message: str, provider_type: str, raw_request: str, raw_respon
     )
 
 
+def stream_broken(error: HttpError, provider_type: str, raw_request: str) -> FatalStreamError:
+    """A stream that could not be opened, or broke off. The words after `caused by` are the HTTP library's own."""
+    if error.in_body:
+        message = f"SSE error; caused by: body error: error decoding response body; caused by: {error.chain[-1]}"
+    else:
+        message = "Reqwest error; caused by: " + "; caused by: ".join(error.chain)
+    return stream_closed(message, provider_type, raw_request)
+
+
 def not_sent(error: HttpError, provider_type: str, raw_request: str) -> ProviderError:
+    if error.in_body:
+        return ProviderError(
+            f"Error from {provider_type} server: Error parsing text response: error decoding response body",
+            provider_type=provider_type,
+            raw_request=raw_request,
+            hint=error.chain[-1],
+        )
     return ProviderError(
         f"Error from {provider_type} client: Error sending request: {error}",
         provider_type=provider_type,

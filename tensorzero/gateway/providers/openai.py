@@ -97,7 +97,7 @@ class OpenAIProvider:
         try:
             stream = await call.face.http.open_stream(request, call.deadline)
         except HttpError as error:
-            raise http_failures.stream_closed(f"Error sending request: {error}", self.type, raw_request) from error
+            raise http_failures.stream_broken(error, self.type, raw_request) from error
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").startswith("text/event-stream"):
             return OpenAIStream(stream, raw_request, self.type, self._config.discard_unknown_chunks, call)
         body = await _whole_body(stream, call)
@@ -157,8 +157,8 @@ class OpenAIStream:
                     await self._drain()
                     return
         except HttpError as error:
-            message = f"Error reading the response body: {error.chain[-1]}"
-            yield [http_failures.stream_closed(message, self._type, self.raw_request)]
+            error.in_body = True
+            yield [http_failures.stream_broken(error, self._type, self.raw_request)]
         finally:
             await self._stream.close()
 

@@ -1,0 +1,156 @@
+"""Time limits of provider, model, variant and client, with the original's texts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
+from tensorzero.gateway.models.infer import duration
+
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
+Build = Callable[..., TensorZeroGateway]
+
+
+def toml(mock: Any, model: str = "hang", *, provider: str = "", of_model: str = "", variant: str = "") -> str:
+    def limits(text: str) -> str:
+        return f"timeouts = {{ {text} }}\n" if text else ""
+
+    return f"""
+[models.m]
+routing = ["p"]
+{limits(of_model)}
+[models.m.providers.p]
+type = "openai"
+model_name = "{model}"
+api_base = "{mock.url}"
+api_key_location = "none"
+{limits(provider)}
+[functions.f]
+type = "chat"
+[functions.f.variants.v]
+type = "chat_completion"
+model = "m"
+{limits(variant)}
+"""
+
+
+def failure(client: TensorZeroGateway, **arguments: Any) -> tuple[int, str]:
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(function_name="f", variant_name="v", input=ASK, **arguments)
+    return caught.value.status_code, json.loads(caught.value.text)["error"]
+
+
+PLAIN = "non_streaming.total_ms = 100"
+FIRST = "streaming.ttft_ms = 100"
+TOTAL = "streaming.total_ms = 100"
+NAMES = {PLAIN: "non_streaming.total_ms", FIRST: "streaming.ttft_ms", TOTAL: "streaming.total_ms"}
+
+
+@pytest.mark.parametrize("limit", [PLAIN, FIRST, TOTAL])
+def test_a_provider_that_is_late_counts_as_failed(build: Build, mock_provider: Any, limit: str) -> None:
+    status, text = failure(build(toml(mock_provider, provider=limit)), stream=limit != PLAIN)
+    name = NAMES[limit]
+    assert text == (
+        "All model providers failed to infer with errors: "
+        f"p: Model provider p timed out due to configured `{name}` timeout (100ms)"
+    )
+    assert status == 500
+
+
+@pytest.mark.parametrize("limit", [PLAIN, FIRST, TOTAL])
+def test_a_model_that_is_late_says_so(build: Build, mock_provider: Any, limit: str) -> None:
+    found = failure(build(toml(mock_provider, of_model=limit)), stream=limit != PLAIN)
+    assert found == (408, f"Model m timed out due to configured `{NAMES[limit]}` timeout (100ms)")
+
+
+@pytest.mark.parametrize("limit", [PLAIN, FIRST, TOTAL])
+def test_a_variant_that_is_late_says_so(build: Build, mock_provider: Any, limit: str) -> None:
+    client = build(toml(mock_provider, variant=limit))
+    expected = f"Variant `v` timed out due to configured `{NAMES[limit]}` timeout (100ms)"
+    assert failure(client, stream=limit != PLAIN) == (408, expected)
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(function_name="f", input=ASK, stream=limit != PLAIN)
+    assert caught.value.status_code == 502
+    assert json.loads(caught.value.text)["error"] == f"All variants failed with errors: v: {expected}"
+
+
+def test_the_limit_that_ends_first_is_the_one_named(build: Build, mock_provider: Any) -> None:
+    both = toml(mock_provider, variant="non_streaming.total_ms = 5000", of_model="non_streaming.total_ms = 100")
+    assert "Model m timed out" in failure(build(both))[1]
+    begin = time.monotonic()
+    both = toml(mock_provider, variant="non_streaming.total_ms = 100", of_model="non_streaming.total_ms = 5000")
+    assert "Variant `v` timed out" in failure(build(both))[1]
+    assert time.monotonic() - begin < 1.0
+
+
+@pytest.mark.parametrize("where", ["provider", "of_model", "variant"])
+def test_the_total_goes_on_counting_after_the_first_chunk(build: Build, mock_provider: Any, where: str) -> None:
+    client = build(toml(mock_provider, "stall", **{where: "streaming.total_ms = 150"}))
+    stream = client.inference(function_name="f", input=ASK, stream=True)
+    seen = []
+    with pytest.raises(TensorZeroError) as caught:
+        seen.extend(stream)
+    who = {"provider": "Model provider p", "of_model": "Model m", "variant": "Variant `v`"}[where]
+    assert caught.value.status_code == 408
+    assert json.loads(caught.value.text)["error"] == f"{who} timed out due to configured `streaming.total_ms` timeout (150ms)"
+    (last,) = stream
+    assert (last.content, last.usage.output_tokens, last.finish_reason) == ([], None, None)
+
+
+def test_the_first_chunk_stops_the_clock_of_ttft(build: Build, mock_provider: Any) -> None:
+    client = build(toml(mock_provider, "drip-10-30", of_model=FIRST, variant="streaming.ttft_ms = 150"))
+    stream = client.inference(function_name="f", input=ASK, stream=True)
+    assert len("".join(c.text for chunk in stream for c in chunk.content).split()) == 10
+
+
+def test_a_late_provider_gives_way_to_the_next(build: Build, mock_provider: Any) -> None:
+    text = f"""
+[models.m]
+routing = ["slow", "good"]
+[models.m.providers.slow]
+type = "openai"
+model_name = "hang"
+api_base = "{mock_provider.url}"
+api_key_location = "none"
+timeouts = {{ non_streaming.total_ms = 100, streaming.ttft_ms = 100 }}
+[models.m.providers.good]
+type = "dummy"
+model_name = "good"
+"""
+    client = build(text)
+    begin = time.monotonic()
+    assert client.inference(model_name="m", input=ASK).content[0].text.startswith("Megumin")
+    assert len(list(client.inference(model_name="m", input=ASK, stream=True))) == 17
+    assert time.monotonic() - begin < 1.5
+
+
+def test_zero_fires_at_once(build: Build, mock_provider: Any) -> None:
+    client = build(toml(mock_provider, variant="non_streaming.total_ms = 0"))
+    assert failure(client) == (408, "Variant `v` timed out due to configured `non_streaming.total_ms` timeout (0ns)")
+
+
+def test_a_variants_limit_covers_its_retries(build: Build, mock_provider: Any) -> None:
+    text = toml(mock_provider, "error500", variant="non_streaming.total_ms = 200") + "retries = { num_retries = 5 }\n"
+    begin = time.monotonic()
+    assert failure(build(text))[0] == 408
+    assert time.monotonic() - begin < 1.0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_the_clients_own_limit_ends_the_call(build: Build, mock_provider: Any, stream: bool) -> None:
+    client = build(toml(mock_provider), timeout=0.15)
+    begin = time.monotonic()
+    with pytest.raises(TensorZeroInternalError, match=r"^HTTP Error: request timed out$"):
+        client.inference(function_name="f", input=ASK, stream=stream)
+    assert time.monotonic() - begin < 1.0
+
+
+def test_durations_print_as_rust_prints_them() -> None:
+    shown = {0: "0ns", 1: "1ms", 200: "200ms", 1000: "1s", 1500: "1.5s", 60_000: "60s", 1_234_567: "1234.567s"}
+    assert {ms: duration(ms) for ms in shown} == shown
+    assert duration(3_600_000_000) == "3600000s"
