@@ -6,11 +6,13 @@ Nothing is copied that need not be: pandas' text lives in the Arrow buffers that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas
-    import pyarrow
+
+Table = ChunkedArray = Array = DataType = Any
+"""pyarrow's; it has no types of its own."""
 
 ID_BYTES = 16
 GROUPS = ((0, "u8", 0), (9, "u4", 8), (14, "u4", 12), (19, "u4", 16), (24, "u8", 20), (32, "u4", 28))
@@ -19,7 +21,7 @@ DASHES = (8, 13, 18, 23)
 LENGTH = 36
 
 
-def named_table(table: pyarrow.Table, columns: Sequence[str]) -> pyarrow.Table:
+def named_table(table: Table, columns: Sequence[str]) -> Table:
     """The table under the frame's names, ids as text."""
     import pyarrow
 
@@ -28,7 +30,7 @@ def named_table(table: pyarrow.Table, columns: Sequence[str]) -> pyarrow.Table:
     return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields))
 
 
-def plain_column(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+def plain_column(column: ChunkedArray) -> ChunkedArray:
     """Ids as text, names that travelled once as text in every row, anything else as it is."""
     import pyarrow
 
@@ -39,7 +41,7 @@ def plain_column(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
     return column
 
 
-def is_id(kind: pyarrow.DataType) -> bool:
+def is_id(kind: DataType) -> bool:
     """A UUID column: Arrow's extension type, or its 16 bytes."""
     import pyarrow
 
@@ -47,14 +49,14 @@ def is_id(kind: pyarrow.DataType) -> bool:
     return pyarrow.types.is_fixed_size_binary(stored) and stored.byte_width == ID_BYTES
 
 
-def text_ids(column: pyarrow.ChunkedArray) -> pyarrow.ChunkedArray:
+def text_ids(column: ChunkedArray) -> ChunkedArray:
     """UUIDs as their 36 characters: about 40 ms a million."""
     import pyarrow
 
     return pyarrow.chunked_array([_text(chunk) for chunk in column.chunks], type=pyarrow.large_string())
 
 
-def _text(chunk: Any) -> pyarrow.Array:
+def _text(chunk: Any) -> Array:
     import binascii
 
     import numpy
@@ -71,7 +73,7 @@ def _text(chunk: Any) -> pyarrow.Array:
         text[place::LENGTH] = ord("-")
     offsets = numpy.arange(rows + 1, dtype=numpy.int64) * LENGTH
     buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(text)]
-    return cast("Any", pyarrow.Array).from_buffers(pyarrow.large_string(), rows, buffers)
+    return pyarrow.Array.from_buffers(pyarrow.large_string(), rows, buffers)
 
 
 def _every(data: Any, rows: int, place: int, kind: str, step: int) -> Any:
@@ -81,7 +83,7 @@ def _every(data: Any, rows: int, place: int, kind: str, step: int) -> Any:
     return numpy.ndarray(shape=(rows,), dtype=kind, buffer=data, offset=place if rows else 0, strides=(step,))
 
 
-def pandas_frame(table: pyarrow.Table) -> pandas.DataFrame:
+def pandas_frame(table: Table) -> pandas.DataFrame:
     """Text as `string` (Arrow-backed), numbers as `Int64`, `Float64`, `Float32`, flags as `boolean`, times as UTC."""
     import pandas
     import pyarrow
