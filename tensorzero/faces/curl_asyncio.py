@@ -166,6 +166,13 @@ class AsyncTransfer(Transfer):
     def release(self) -> None:
         self._pool.finish(self)
 
+    def abandon(self) -> None:
+        """Release it, and let a task that still waits for it see the end."""
+        self.parts = []  # the handle's own list belongs to its next transfer
+        self.done = True
+        self._pool.finish(self)
+        self.wake()
+
 
 def _expire(waiter: asyncio.Future[None], deadline: Deadline) -> None:
     if not waiter.done():
@@ -265,7 +272,7 @@ class AsyncStream:
     def drop(self) -> None:
         transfer, self._transfer = self._transfer, None
         if transfer is not None:
-            transfer.release()
+            transfer.abandon()
 
 
 _FORGOTTEN: list[object] = []  # a parent's connections, kept from being shut down by its forked child

@@ -169,21 +169,35 @@ class BlockingStream:
         self._line: Line | None = line
         self._transfer = transfer
         self._idle = idle
+        self._reading = False
+        self._dropped = False
         self.status = 0
         self.headers: HeaderLines = HeaderLines([])
 
     async def read(self, deadline: Deadline | None = None) -> bytes:
         transfer, line = self._transfer, self._line
-        while not transfer.parts:
-            if line is None or transfer.done:
-                self.drop()
-                transfer.check()
-                return b""
-            line.step(transfer, deadline)
-        return transfer.take()
+        self._reading = True
+        try:
+            while not transfer.parts:
+                if line is None or transfer.done or self._dropped:
+                    break
+                line.step(transfer, deadline)
+            else:
+                if not self._dropped:
+                    return transfer.take()
+        finally:
+            self._reading = False
+        self.drop()
+        if not self._dropped:
+            transfer.check()
+        return b""
 
     async def close(self) -> None:
-        self.drop()
+        if not self._reading:
+            self.drop()
+        elif not self._dropped:  # another thread waits for data: it wakes, and drops the stream itself
+            self._dropped = True
+            self._transfer.hang_up()
 
     def drop(self) -> None:
         """Give the line back; before the end of the body that closes the connection."""

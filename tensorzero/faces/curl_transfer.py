@@ -7,8 +7,10 @@ the event loop. Chosen by measurement over a loopback mock (p50 blocking / async
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 
 import pycurl
@@ -69,7 +71,7 @@ class Handle:
         if request.url != self._url:
             setopt(pycurl.URL, request.url.encode("utf-8", "replace"))
             if request.url[:5].lower() == "https":
-                setopt(pycurl.CAINFO, _certificates())
+                setopt(pycurl.CAINFO, certificates())
             self._url = request.url
         if request.headers != self._headers:
             setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
@@ -143,6 +145,13 @@ class Transfer:
     def status(self) -> int:
         return self.handle.curl.getinfo(pycurl.RESPONSE_CODE)
 
+    def hang_up(self) -> None:
+        """End the connection under whoever waits for it, from any thread."""
+        descriptor = self.handle.curl.getinfo(pycurl.ACTIVESOCKET)
+        if descriptor >= 0:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
+
     def end(self, error: tuple[int, str] | None) -> None:
         self.done = True
         self.error = error
@@ -181,7 +190,7 @@ def new_curl() -> pycurl.Curl:
     return curl
 
 
-def _certificates() -> str:
+def certificates() -> str:
     """The bundle to trust: `SSL_CERT_FILE`, else certifi's (pycurl's wheels bring none)."""
     named = os.environ.get("SSL_CERT_FILE")
     if named:

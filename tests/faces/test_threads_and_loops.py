@@ -229,3 +229,44 @@ def test_the_earliest_deadline_counts() -> None:
     assert earliest(far, None, near) is near
     assert earliest(None, None) is None
     assert Deadline.after(-1, TimeoutError).remaining() == 0
+
+
+def test_a_stream_closed_by_another_thread_ends_for_its_reader(server: SocketServer) -> None:
+    http = BlockingFace().http
+    stream = drive(http.open_stream(get(server.url + "/stall")))
+
+    def read() -> list[bytes]:
+        found = []
+        while data := drive(stream.read()):
+            found.append(data)
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        server.wait(lambda: len(server.requests) == 1)
+        time.sleep(0.05)
+        drive(stream.close())
+        assert b"".join(reader.result(2)) == b"onetwo"
+    server.wait(lambda: server.hung_up == 1)
+    assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
+
+
+def test_a_stream_closed_by_another_task_ends_for_its_reader(server: SocketServer) -> None:
+    async def use() -> bytes:
+        http = AsyncHttp()
+        stream = await http.open_stream(get(server.url + "/stall"))
+
+        async def read() -> bytes:
+            found = b""
+            while data := await stream.read():
+                found += data
+            return found
+
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(0.05)
+        await stream.close()
+        replies = await asyncio.gather(*(http.send(get(server.url + "/hello")) for _ in range(3)))
+        assert {reply.body for reply in replies} == {b"hello"}
+        return await asyncio.wait_for(reader, 2)
+
+    assert asyncio.run(use()) == b"onetwo"

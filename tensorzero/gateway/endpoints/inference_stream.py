@@ -73,6 +73,7 @@ class InferenceStream:
         self._usage = Usage()
         self._finish_reason: str | None = None
         self._recorded = False
+        self._dropped = False
         self._batches = self._run()
 
     def __aiter__(self) -> AsyncIterator[Batch]:
@@ -83,7 +84,10 @@ class InferenceStream:
 
     async def aclose(self) -> None:
         """Drop the stream: the connection is closed and nothing is stored, as in the original."""
-        await self._batches.aclose()  # type: ignore[attr-defined]
+        self._dropped = True
+        batches: Any = self._batches
+        if not batches.ag_running:  # else another task or thread waits for its next batch: the closed connection wakes it
+            await batches.aclose()
         await self._stream.close()
 
     async def stop(self, tags: Mapping[str, str]) -> None:
@@ -99,13 +103,17 @@ class InferenceStream:
         try:
             async for batch in self._stream.batches():
                 out = public(batch)
-                if out:
+                if out and not self._dropped:
                     yield out
         except DeadlineExceeded as passed:
+            if self._dropped:
+                return
             error = passed.deadline.error()
             yield [error]
             if not isinstance(error, GatewayError):  # the caller's own limit: nobody waits for the rest
                 return
+        if self._dropped:
+            return
         last = self._last_chunk()
         self._record()
         yield [last]
