@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from tensorzero.clickhouse.driver import load_driver
 from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, refusal, run_on
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
 from tensorzero.clickhouse.query import Query
@@ -101,10 +102,8 @@ class EngineConnection:
         with self._lock:
             client = self._clients.pop() if self._clients else None
         if client is None:
-            import clickhouse_connect
-
             with driver_errors():
-                client = clickhouse_connect.get_client(
+                client = load_driver().get_client(
                     interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
                 )
         try:
@@ -184,11 +183,9 @@ class ServerConnection:
             return client
 
     def _open(self, database: str | None) -> Any:
-        import clickhouse_connect
-
         address = self._address
         with driver_errors():
-            client: Any = clickhouse_connect.get_client(
+            client: Any = load_driver().get_client(
                 host=address.host,
                 port=address.port,
                 username=address.user or "default",
@@ -207,9 +204,10 @@ class ServerConnection:
 
     def _connections(self) -> Any:
         """This connection's own sockets: none is shared with another database, or with the parent after a fork."""
-        from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager
-
         if self._pool is None:
+            load_driver()
+            from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager
+
             address = self._address
             proxy = None if address.on_loopback else check_env_proxy(address.scheme, address.host, address.port)
             options: dict[str, Any] = {f"{address.scheme}_proxy": proxy} if proxy else {}
@@ -244,6 +242,7 @@ def bound(parameters: Mapping[str, Any]) -> dict[str, str]:
     plain = {name: str(value) for name, value in parameters.items() if isinstance(value, (uuid.UUID, int))}
     if len(plain) == len(parameters):
         return plain
+    load_driver()
     from clickhouse_connect.driver.binding import bind_query
 
     placeholders = " ".join(f"{{{name}:String}}" for name in parameters)
@@ -270,6 +269,7 @@ def checked(table: str) -> str:
 @contextmanager
 def driver_errors() -> Generator[None]:
     """clickhouse-connect's exceptions as ours."""
+    load_driver()
     from clickhouse_connect.driver import exceptions
 
     try:
