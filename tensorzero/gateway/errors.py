@@ -7,9 +7,11 @@
     ├── DatabaseError                503
     ├── TimedOut                     408
     ├── ProviderError                500  one provider's failure (client = its 4xx, server = the rest)
-    ├── AllProvidersFailed           500
+    ├── RateLimited                  429  this gateway's own limits
+    ├── AllProvidersFailed           500, or 429 after a rate limit
     ├── AllRetriesFailed             the last error's status
     ├── AllVariantsFailed            502, or 429 after a rate limit
+    ├── AllCandidatesFailed          502
     └── NotYet                       501  loads, and is refused only when it is called
 
 The message is the original's own wording wherever callers may compare it; the next step is in `hint`.
@@ -17,7 +19,7 @@ The message is the original's own wording wherever callers may compare it; the n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -111,6 +113,13 @@ class FatalStreamError(ProviderError):
     """Ends a stream; other errors inside a stream are reported and the stream goes on."""
 
 
+class RateLimited(GatewayError):
+    """A rule of `[rate_limiting]` allows no more at the moment. Keeps its status through every wrapper."""
+
+    status = 429
+    retryable = False
+
+
 class AllProvidersFailed(GatewayError):
     """`All model providers failed to infer with errors: p: …, q: …`"""
 
@@ -121,6 +130,8 @@ class AllProvidersFailed(GatewayError):
             f"All model providers failed to infer with errors: {listed}", hint=_first_hint(e for _, e in self.errors)
         )
         self.retryable = any(error.retryable for _, error in self.errors)
+        if _is_limited(error for _, error in self.errors):
+            self.status, self.retryable = RateLimited.status, False
 
 
 class AllRetriesFailed(GatewayError):
@@ -141,6 +152,25 @@ class AllVariantsFailed(GatewayError):
         self.errors = tuple(errors)
         listed = "\n".join(f"{name}: {error.message}" for name, error in self.errors)
         super().__init__(f"All variants failed with errors: {listed}", hint=_first_hint(e for _, e in self.errors))
+        if _is_limited(error for _, error in self.errors):
+            self.status = RateLimited.status
+
+
+class AllCandidatesFailed(GatewayError):
+    """`errors`: position, name and failure of each candidate."""
+
+    status = 502
+
+    def __init__(self, errors: Sequence[tuple[int, str, GatewayError]]) -> None:
+        listed = "\n".join(f"candidates[{index}] ({name}): {error.message}" for index, name, error in errors)
+        super().__init__(f"All candidates failed with errors: {listed}", hint=_first_hint(e for _, _, e in errors))
+        if _is_limited(error for _, _, error in errors):
+            self.status = RateLimited.status
+
+
+def _is_limited(errors: Iterable[GatewayError]) -> bool:
+    """Upstream statuses never leave as they are, so this one is a limit of ours."""
+    return any(error.status == RateLimited.status for error in errors)
 
 
 def _first_hint(errors: object) -> str | None:

@@ -10,7 +10,8 @@ from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.errors import StorageError
 from tensorzero.clickhouse.snapshots import Snapshot, noted_query, snapshot_row
 from tensorzero.gateway.config.sections import Config
-from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.errors import ConfigError, ConfigMistake, GatewayError
+from tensorzero.gateway.files.object_storage import validate
 from tensorzero.gateway.gateway import Gateway, storage_failure
 
 logger = logging.getLogger("tensorzero")
@@ -26,7 +27,7 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
     enabled = config.gateway.observability_enabled
     url = clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None
     if enabled is False or (url is None and enabled is None):
-        return Gateway(config)
+        return _checked(Gateway(config))
     if url is None:
         raise GatewayError(
             "Observability is enabled but no backend is available. Set `TENSORZERO_CLICKHOUSE_URL` or "
@@ -38,7 +39,31 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
         note_configuration(database, config)
     except StorageError as error:
         raise storage_failure(error) from error
-    return Gateway(config, database)
+    return _checked(Gateway(config, database))
+
+
+def _checked(gateway: Gateway) -> Gateway:
+    """What the configuration needs besides itself. Raises `ConfigError`."""
+    settings = gateway.config.gateway
+    backend = settings.settings.get("cache", {}).get("backend")
+    if gateway.database is None and settings.cache_enabled is not False:
+        if backend == "clickhouse":
+            raise _no_cache(
+                "`cache.backend` is set to `clickhouse` but ClickHouse is not available. "
+                "Ensure the required connection URL is set, or remove the `cache.backend` setting."
+            )
+        if settings.cache_enabled:
+            raise _no_cache(
+                "`cache.enabled` is `true` but the cache backend (`None`) is not available. "
+                "Ensure the required connection URL is set, or set `cache.enabled` to `false`."
+            )
+    if gateway.object_store is not None:
+        validate(gateway.object_store)
+    return gateway
+
+
+def _no_cache(message: str) -> ConfigError:
+    return ConfigError([ConfigMistake(message, key_path="gateway.cache")])
 
 
 def note_configuration(database: Database, config: Config) -> None:

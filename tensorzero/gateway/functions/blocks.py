@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import orjson
+
+from tensorzero.gateway.functions.file_types import suffix
 
 Role = Literal["user", "assistant"]
 
@@ -92,6 +94,7 @@ class File:
     """A URL, base64 data, or a place in object storage, by `file_type`.
 
     `url` is the source for `file_type` "url" and what the original calls `source_url` otherwise. `data` is base64 text.
+    `fetched` is the same file with its data, once somebody has had to get that.
     """
 
     type: ClassVar[str] = "file"
@@ -102,14 +105,15 @@ class File:
     detail: str | None = None
     filename: str | None = None
     storage_path: dict[str, Any] | None = None
+    fetched: File | None = field(default=None, repr=False, compare=False)
 
     def stored(self) -> dict[str, Any]:
+        if self.fetched is not None:
+            return self.fetched.stored()
         stored: dict[str, Any] = {"type": "file", "source_url": self.url}
-        if self.mime_type is not None:
-            stored["mime_type"] = self.mime_type
-        path = self.storage_path or (None if self.data is None else content_path(self.data, self.mime_type))
-        if path is not None:
-            stored["storage_path"] = path
+        stored["mime_type"] = self.mime_type or "application/octet-stream"
+        # A file that could not be had lies nowhere, but readers want a path.
+        stored["storage_path"] = self.storage_path or content_path(self.data or self.url or "", self.mime_type)
         return {**stored, **_present(self, ("detail", "filename"))}
 
 
@@ -163,19 +167,16 @@ def stored_messages_json(messages: tuple[RequestMessage, ...]) -> str:
     return _json(_stored_messages(messages))
 
 
-def content_path(data: str, mime_type: str | None) -> dict[str, Any]:
-    """Where base64 `data` would lie in a store that is addressed by content; this gateway keeps none.
+def content_path(data: str, mime_type: str | None, kind: Mapping[str, Any] = DISABLED_STORAGE) -> dict[str, Any]:
+    """Where base64 `data` lies in a store of this `kind`, which is addressed by content.
 
     The hash is that of the base64 text, not of the bytes that it stands for (observed 2026.6.0).
     """
     import blake3
 
-    extension = (mime_type or "application/octet-stream").rpartition("/")[2]
-    name = f"{blake3.blake3(data.encode()).hexdigest()}.{_EXTENSIONS.get(extension, extension)}"
-    return {"kind": dict(DISABLED_STORAGE), "path": f"observability/files/{name}"}
-
-
-_EXTENSIONS = {"jpeg": "jpg", "mpeg": "mp3", "plain": "txt", "x-wav": "wav"}
+    name = blake3.blake3(data.encode("utf-8", "surrogatepass")).hexdigest()
+    end = suffix(mime_type or "application/octet-stream")
+    return {"kind": dict(kind), "path": f"observability/files/{name}" + (f".{end}" if end else "")}
 
 
 def _stored_messages(messages: tuple[InputMessage, ...] | tuple[RequestMessage, ...]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from tensorzero.gateway.functions.blocks import File
+from tensorzero.gateway.functions.file_types import sniffed
 
 
 class BlockError(ValueError):
@@ -21,28 +22,6 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)\Z", re.DOTALL)
 _UNTAGGED = ("url", "base64", "object_storage_pointer", "object_storage")
 _DETAILS = (None, "low", "high", "auto")
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
-
-# The first bytes of a file, and where they stand, for the types that models take.
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\x89PNG", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (0, b"BM", "image/bmp"),
-    (0, b"II*\x00", "image/tiff"),
-    (0, b"MM\x00*", "image/tiff"),
-    (0, b"%PDF", "application/pdf"),
-    (8, b"WAVE", "audio/x-wav"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/x-flac"),
-    (4, b"ftypM4A", "audio/m4a"),
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1aE\xdf\xa3", "video/webm"),
-    (0, b"PK\x03\x04", "application/zip"),
-    (0, b"\x1f\x8b", "application/gzip"),
-)
 
 
 def parse_file(raw: dict[str, Any]) -> File:
@@ -88,9 +67,9 @@ def _mime_of(data: str, mime: str | None) -> str:
         content = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise BlockError("Invalid base64 data: Failed to decode base64 data: failed to decode base64") from None
-    for offset, magic, found in _MAGIC:
-        if content[offset : offset + len(magic)] == magic:
-            return found
+    found = sniffed(content)
+    if found is not None:
+        return found
     raise BlockError("Invalid mime type: No mime type provided and unable to infer from data")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tensorzero")
 
 _BROKEN = (StorageError, ValueError, TypeError, KeyError)  # what an unusable entry, key or database raises
-_OPTIONS = orjson.OPT_NON_STR_KEYS
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 @dataclass(slots=True)
@@ -72,6 +72,8 @@ def cache_key(model_name: str, provider_name: str, request: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
     if isinstance(value, Schema):
         return value.json
     if isinstance(value, Mapping):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
-from tensorzero.gateway.functions.blocks import RequestBlock, RequestMessage, Thought, Unknown
+from tensorzero.gateway.functions.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
@@ -27,7 +27,12 @@ from tensorzero.gateway.values import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    from tensorzero.gateway.rate_limits import Ticket
+
 Failed = list[dict[str, Any]]
+
+_SHORTEST_DATA = 8  # characters; less may be part of anything
 
 
 class Models:
@@ -82,22 +87,30 @@ class Models:
         own = limit(f"Model provider {config.name}", "non_streaming.total_ms", config.timeouts.non_streaming_total_ms)
         attempt = self._call(model, config, request, call, earliest(own, outer))
         started = time.monotonic()
-        key = None
+        key = ticket = None
         try:
             if call.cache is not None:
                 key = cache.key_of(call.cache, attempt, config.name, call.function.type)
                 kept = await _kept(call.cache, key, attempt, config, provider, started)
                 if kept is not None:
                     return kept
+            if call.limits is not None:
+                ticket = call.limits.take(attempt.request, call.tags)
+            if call.files is not None:
+                await call.files.provide(attempt, provider.type)
             answer = await provider.infer(attempt)
         except DeadlineExceeded as passed:
             if passed.deadline is own:
                 raise passed.deadline.error() from None
             raise
+        if call.files is not None:
+            answer.raw_request = without_data(answer.raw_request, attempt.request)
         if call.cache is not None and key is not None:
             _keep(call.cache, key, attempt, answer)
         if config.cost:
             answer.usage.cost = cost_of(config.cost, [answer.raw_response], streaming=False)
+        if ticket is not None:
+            ticket.settle(answer.usage)
         elapsed = answer.latency_ms if answer.latency_ms is not None else round((time.monotonic() - started) * 1000)
         return ModelInference(
             attempt.model_inference_id,
@@ -154,6 +167,10 @@ class Models:
         try:
             if call.cache is not None:
                 await stream.consult(call.cache, call.function.type)
+            if call.limits is not None and not stream.cached:
+                stream.ticket = call.limits.take(attempt.request, call.tags)
+            if call.files is not None and not stream.cached:
+                await call.files.provide(attempt, provider.type)
             await stream.open()
         except DeadlineExceeded as passed:
             await stream.close()
@@ -178,6 +195,7 @@ class ModelStream:
         self.started = time.monotonic()
         self.ttft_ms = 0
         self.cached = False
+        self.ticket: Ticket | None = None
         self._keeper: cache.StreamKeeper | None = None
         self._first: list[ProviderChunk | GatewayError] = []
         self._stream: ProviderStream | None = None
@@ -185,7 +203,7 @@ class ModelStream:
 
     @property
     def raw_request(self) -> str:
-        return self._stream.raw_request if self._stream is not None else ""
+        return without_data(self._stream.raw_request, self.call.request) if self._stream is not None else ""
 
     async def consult(self, options: CacheOptions, function_type: str) -> None:
         """Play a kept stream if there is one; else keep this one, if the call wants that."""
@@ -294,6 +312,15 @@ def note_raw_response(error: GatewayError, failed: Failed) -> None:
     """What a failed attempt answered, for `raw_response`."""
     if isinstance(error, ProviderError) and error.raw_response is not None:
         failed.append({"provider_type": error.provider_type, "api_type": error.api_type, "data": error.raw_response})
+
+
+def without_data(raw_request: str, request: ModelRequest) -> str:
+    """A raw request with the data of its files replaced by their numbers, as rows hold it."""
+    blocks = (block for message in request.messages for block in message.content if isinstance(block, File))
+    for number, data in enumerate(block.data for block in blocks if block.data is not None):
+        if len(data) >= _SHORTEST_DATA:
+            raw_request = raw_request.replace(data, f"<TENSORZERO_FILE_{number}>")
+    return raw_request
 
 
 def for_provider(request: ModelRequest, model_name: str, config: ProviderConfig) -> ModelRequest:

@@ -38,13 +38,14 @@ class OpenAIProvider:
         base = str(config.settings.get("api_base") or DEFAULT_BASE)
         self._url = base.rstrip("/") + "/chat/completions"
         self._model = str(config.settings["model_name"])
+        self._file_parts = config.settings.get("content_type_overrides")
 
     def _request(self, call: ProviderCall) -> HttpRequest:
         """The encoded request. Raises `GatewayError` for a missing key or a bad `extra_body` pointer."""
         if call.request.tools is not None and call.request.tools.provider_tools:
             self._refuse_provider_tools(call, call.request.tools)
         key = resolve(self._config.credential, call.credentials, self.display_name)
-        body = request_body(self._model, call.request)
+        body = request_body(self._model, call.request, self._file_parts)
         headers = {"content-type": "application/json", "user-agent": USER_AGENT}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"

@@ -20,6 +20,7 @@ from tensorzero.gateway.functions.blocks import (
 )
 from tensorzero.gateway.functions.json_function import with_json_line
 from tensorzero.gateway.functions.tools import ToolSettings
+from tensorzero.gateway.providers.openai_files import file_part
 from tensorzero.gateway.values import ModelRequest
 
 Json = dict[str, Any]
@@ -40,9 +41,12 @@ _AFTER_STREAM = {
 }
 
 
-def request_body(model: str, request: ModelRequest) -> Json:
-    """The whole body. Unset parameters are left out; `stream` is always there."""
-    body: Json = {"messages": messages(request), "model": model}
+def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:
+    """The whole body. Unset parameters are left out; `stream` is always there.
+
+    `file_parts`: which part (`image_url`, `input_audio`, `file`) carries files of a type, where it is not the usual one.
+    """
+    body: Json = {"messages": messages(request, file_parts), "model": model}
     if request.params:
         _add(body, request.params, _BEFORE_STREAM)
     body["stream"] = request.stream
@@ -99,7 +103,7 @@ def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> Non
             body[key] = single(value) if isinstance(value, float) else value
 
 
-def messages(request: ModelRequest) -> list[Json]:
+def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> list[Json]:
     found: list[Json] = []
     system = with_json_line(request.system) if request.json_mode == "on" else request.system
     if system is not None:
@@ -109,13 +113,13 @@ def messages(request: ModelRequest) -> list[Json]:
         if len(content) == 1 and type(content[0]) is Text:
             found.append({"role": message.role, "content": content[0].text})
         elif message.role == "user":
-            found.extend(_user(message))
+            found.extend(_user(message, file_parts))
         else:
-            found.extend(_assistant(message))
+            found.extend(_assistant(message, file_parts))
     return found
 
 
-def _user(message: RequestMessage) -> Iterable[Json]:
+def _user(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iterable[Json]:
     """Tool results first, each a message of its own; then what remains."""
     parts: list[Any] = []
     for block in message.content:
@@ -127,12 +131,12 @@ def _user(message: RequestMessage) -> Iterable[Json]:
             case Thought():
                 continue
             case _:
-                parts.append(_part(block))
+                parts.append(_part(block, file_parts))
     if parts:
         yield {"role": "user", "content": _alone_or_list(parts)}
 
 
-def _assistant(message: RequestMessage) -> Iterable[Json]:
+def _assistant(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iterable[Json]:
     parts: list[Any] = []
     calls: list[Json] = []
     thoughts: list[str] = []
@@ -147,7 +151,7 @@ def _assistant(message: RequestMessage) -> Iterable[Json]:
                 if block.text is not None:
                     thoughts.append(block.text)
             case _:
-                parts.append(_part(block))
+                parts.append(_part(block, file_parts))
     answer: Json = {"role": "assistant"}
     if parts:
         answer["content"] = _alone_or_list(parts)
@@ -166,29 +170,13 @@ def _alone_or_list(parts: list[Any]) -> Any:
     return parts
 
 
-def _part(block: RequestBlock) -> Any:
+def _part(block: RequestBlock, file_parts: Mapping[str, str] | None) -> Any:
     match block:
         case Text():
             return {"type": "text", "text": block.text}
         case Unknown():
             return block.data
         case File():
-            return _file(block)
+            return file_part(block, file_parts)
         case _:
             raise BadRequest(f"Unsupported content block: {type(block).__name__}")
-
-
-def _file(block: File) -> Json:
-    if block.url is not None and block.data is None:
-        return {"type": "image_url", "image_url": _with_detail({"url": block.url}, block)}
-    mime = block.mime_type or "application/octet-stream"
-    inline = f"data:{mime};base64,{block.data}"
-    if mime.startswith("image/"):
-        return {"type": "image_url", "image_url": _with_detail({"url": inline}, block)}
-    return {"type": "file", "file": {"file_data": inline, "filename": block.filename or "input"}}
-
-
-def _with_detail(image: Json, block: File) -> Json:
-    if block.detail is not None:
-        image["detail"] = block.detail
-    return image
