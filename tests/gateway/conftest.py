@@ -50,7 +50,7 @@ class Stored:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def rows(self, client: TensorZeroGateway, table: str, order: str = "id") -> list[dict[str, Any]]:
+    def rows(self, client: TensorZeroGateway, table: str, order: str = "toString(id)") -> list[dict[str, Any]]:
         database = database_of(client)
         assert isinstance(database, Database)
         return database.query(Query(f"SELECT * FROM {table} ORDER BY {order}"))

@@ -96,7 +96,7 @@ class ChunkReader:
     def __init__(self, provider_type: str, raw_request: str) -> None:
         self._type = provider_type
         self._raw_request = raw_request
-        self._tool_ids: list[str] = []
+        self._tool_ids: dict[int, str] = {}  # by index, which an upstream may choose as it likes
 
     def read(self, event: bytes) -> ProviderChunk | GatewayError:
         """The event as a chunk; one that cannot be read is an error in its place, and the stream goes on."""
@@ -151,10 +151,8 @@ class ChunkReader:
     def _tool_call(self, call: dict[str, Any]) -> Block:
         index = call.get("index", 0)
         if call.get("id"):
-            while len(self._tool_ids) <= index:
-                self._tool_ids.append("")
             self._tool_ids[index] = str(call["id"])
-        elif index >= len(self._tool_ids):
+        elif index not in self._tool_ids:
             raise _UnknownCallError
         function = call.get("function") or {}
         return {
