@@ -119,6 +119,11 @@ def _variant_config(value: dict[str, Any]) -> dict[str, Any]:
     if "type" not in value:
         raise WrongShapeError((), "TensorZeroDerive: missing tag field `type`")
     _VARIANT_TYPES(value["type"], ())
+    from tensorzero.gateway.config.dynamic_variant import shape_fault
+
+    fault = shape_fault(value)
+    if fault is not None:
+        raise WrongShapeError((), fault)
     return value
 
 

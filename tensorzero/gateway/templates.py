@@ -62,11 +62,17 @@ def check_template(name: str, source: str) -> str | None:
 
 
 def _add(environment: minijinja.Environment, name: str, source: str) -> str | None:
+    message = _fault(environment, name, source)
+    if message is None:
+        return None
+    return f"MiniJinjaTemplate {{ template_name: {_rust_debug(name)}, message: {_rust_debug(message)} }}"
+
+
+def _fault(environment: minijinja.Environment, name: str, source: str) -> str | None:
     try:
         environment.add_template(name, source)
     except minijinja.TemplateError as error:
-        message = f"Failed to add template: {error.message}"
-        return f"MiniJinjaTemplate {{ template_name: {_rust_debug(name)}, message: {_rust_debug(message)} }}"
+        return f"Failed to add template: {error.message}"
     return None
 
 
@@ -88,6 +94,16 @@ class Templates:
 
     def __contains__(self, name: object) -> bool:
         return name in self._sources
+
+    def extended(self, sources: Mapping[str, str]) -> Templates:
+        """These and `sources`, which win. Raises GatewayError for one that does not parse."""
+        if not sources:
+            return self
+        for name, source in sources.items():
+            fault = _fault(_environment({}), name, source)
+            if fault is not None:
+                raise GatewayError(f"Error rendering template {name}: {fault}")
+        return Templates({**self._sources, **sources}, filesystem_access=self._filesystem_access)
 
     def render(self, name: str, context: Any) -> str:
         """The text of template `name`, whose variables are the keys of `context`; any other JSON value has none.
@@ -112,7 +128,8 @@ class Templates:
         plain: dict[str, Any] = {}
         nested: dict[str, Any] = {}
         if isinstance(context, dict):
-            for key, value in cast("dict[str, Any]", context).items():
+            variables: dict[str, Any] = context
+            for key, value in variables.items():
                 kind = type(value)
                 if (
                     kind is str

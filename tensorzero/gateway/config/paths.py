@@ -22,11 +22,11 @@ _TEMPLATED = (
     ("system_template",), ("user_template",), ("assistant_template",), ("templates", "*", "path"),
     ("input_wrappers", "user"), ("input_wrappers", "assistant"), ("input_wrappers", "system"), ("system_instructions",),
 )  # fmt: skip
-_VARIANT = tuple((*part, *key) for part in ((), ("evaluator",), ("fuser",)) for key in _TEMPLATED)
-_EVALUATOR = (("typescript_file",), *(("variants", "*", *key) for key in _VARIANT))
+VARIANT_FILES = tuple((*part, *key) for part in ((), ("evaluator",), ("fuser",)) for key in _TEMPLATED)
+_EVALUATOR = (("typescript_file",), *(("variants", "*", *key) for key in VARIANT_FILES))
 _FUNCTION = (
     ("system_schema",), ("user_schema",), ("assistant_schema",), ("output_schema",), ("schemas", "*", "path"),
-    *(("variants", "*", *key) for key in _VARIANT),
+    *(("variants", "*", *key) for key in VARIANT_FILES),
     *(("evaluators", "*", *key) for key in _EVALUATOR),
 )  # fmt: skip
 _FILES = (

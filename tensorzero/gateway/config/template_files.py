@@ -17,9 +17,17 @@ def template_sources(functions: Mapping[str, Any]) -> dict[str, str]:
     sources: dict[str, str] = {}
     for function in functions.values():
         for variant in function["variants"].values():
-            for config in (variant, variant.get("evaluator", {}), variant.get("fuser", {})):
-                for file in _files(config):
-                    sources.setdefault(file[NAME], file[DATA])
+            for name, text in variant_template_sources(variant).items():
+                sources.setdefault(name, text)
+    return sources
+
+
+def variant_template_sources(variant: Mapping[str, Any]) -> dict[str, str]:
+    """The same of one variant, as read."""
+    sources: dict[str, str] = {}
+    for config in (variant, variant.get("evaluator", {}), variant.get("fuser", {})):
+        for file in _files(config):
+            sources.setdefault(file[NAME], file[DATA])
     return sources
 
 

@@ -20,6 +20,7 @@ _COPIED = (
 )  # fmt: skip
 _OWN = ("type", "weight", "timeouts", "namespace")
 SAMPLED = {"experimental_best_of_n_sampling": "evaluator", "experimental_mixture_of_n": "fuser"}
+DICL = "experimental_dynamic_in_context_learning"
 CHAIN_OF_THOUGHT = "experimental_chain_of_thought"
 
 
@@ -34,21 +35,31 @@ def build_variant(
     for part_keys, config in _parts(kind, read):
         if config.get("weight", 0.0) < 0 and "candidates" not in config:  # as observed: only those with a model
             mistakes.say(f"`{where}`: `weight` must be non-negative", (*keys, *part_keys, "weight"))
-    if kind == "experimental_dynamic_in_context_learning" and read.get("max_distance", 0.0) < 0:
+    if kind == DICL and read.get("max_distance", 0.0) < 0:
         shown = f"{read['max_distance']:g}"
         mistakes.say(f"`{where}`: `max_distance` must be non-negative (got {shown})", (*keys, "max_distance"))
     _check_json_mode(function, function_type, name, read, mistakes)
     if kind == CHAIN_OF_THOUGHT and function_type == "chat":
         mistakes.say(f"Unsupported variant `{name}` of type `chain_of_thought` for function `{function}` of type `chat`", keys)
+    return assemble_variant(name, where, read, schemas, keys, mistakes)
+
+
+def assemble_variant(
+    name: str, where: str, read: Mapping[str, Any], schemas: Mapping[str, Schema], keys: tuple[str, ...], mistakes: Mistakes
+) -> VariantConfig:
+    """The variant of a table as read. `where` and `keys` say where it stands, for mistakes in its templates."""
+    kind = read["type"]
     timeouts = build_timeouts(read.get("timeouts"))
     if kind == "chat_completion":
         chat = build_chat_completion(name, where, read, schemas, keys, mistakes)
         return replace(chat, timeouts=timeouts, namespace=read.get("namespace"))
     settings = {key: value for key, value in read.items() if key not in _OWN}
     for part_keys, config in _parts(kind, read):
-        if "model" in config and kind != "experimental_dynamic_in_context_learning":
+        if "model" in config and kind != DICL:
             built = build_chat_completion(name, where, config, schemas, (*keys, *part_keys), mistakes)
             settings[part_keys[0] if part_keys else "chat_completion"] = built
+    if kind == DICL:
+        settings["chat_request"] = build_chat_completion(name, where, read, schemas, keys, mistakes)
     return VariantConfig(name, kind, read.get("weight"), timeouts, read.get("namespace"), settings)
 
 

@@ -46,14 +46,19 @@ def missing_hint(name: str) -> str | None:
 
 
 def _shorthand(config: Config, name: str) -> ModelConfig | None:
+    provider = shorthand_provider(config, name)
+    return None if provider is None else ModelConfig(name, (provider.name,), {provider.name: provider})
+
+
+def shorthand_provider(config: Config, name: str, prefixes: tuple[str, ...] = PREFIXES) -> ProviderConfig | None:
+    """The provider that `prefix::model` means; None where the prefix is not one of `prefixes`."""
     prefix, separator, model_name = name.partition("::")
-    if not separator or prefix not in PREFIXES:
+    if not separator or prefix not in prefixes:
         return None
     settings: dict[str, object] = {"model_name": model_name}
     if prefix == "openai" and model_name.startswith("responses::"):
         settings = {"model_name": model_name.removeprefix("responses::"), "api_type": "responses"}
-    provider = ProviderConfig(prefix, prefix, settings, _credential(config, prefix))
-    return ModelConfig(name, (prefix,), {prefix: provider})
+    return ProviderConfig(prefix, prefix, settings, _credential(config, prefix))
 
 
 def _credential(config: Config, prefix: str) -> CredentialLocation:

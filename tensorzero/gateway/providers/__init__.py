@@ -6,11 +6,16 @@ from importlib import import_module
 
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import NotYet
-from tensorzero.gateway.providers.protocol import Provider
+from tensorzero.gateway.providers.protocol import EmbeddingProvider, Provider
 
 PROVIDERS = {
     "dummy": "tensorzero.gateway.providers.dummy:DummyProvider",
     "openai": "tensorzero.gateway.providers.openai:OpenAIProvider",
+}
+EMBEDDING_PROVIDERS = {
+    "dummy": "tensorzero.gateway.providers.dummy_embeddings:DummyEmbeddings",
+    "openai": "tensorzero.gateway.providers.openai_embeddings:OpenAIEmbeddings",
+    "openrouter": "tensorzero.gateway.providers.openai_embeddings:OpenRouterEmbeddings",
 }
 
 
@@ -23,4 +28,16 @@ def make_provider(config: ProviderConfig) -> Provider:
             hint=f"Served: {served}. Any OpenAI-compatible endpoint works as `openai` with its `api_base`.",
         )
     module, _, name = PROVIDERS[config.type].partition(":")
+    return getattr(import_module(module), name)(config)  # type: ignore[no-any-return]
+
+
+def make_embedding_provider(config: ProviderConfig) -> EmbeddingProvider:
+    """The provider of vectors. Raises `NotYet` for a type that this version does not serve."""
+    if config.type not in EMBEDDING_PROVIDERS:
+        served = ", ".join(f"`{name}`" for name in sorted(EMBEDDING_PROVIDERS))
+        raise NotYet(
+            f"Provider type `{config.type}` is not served for embeddings by this version.",
+            hint=f"Served: {served}. Any OpenAI-compatible endpoint works as `openai` with its `api_base`.",
+        )
+    module, _, name = EMBEDDING_PROVIDERS[config.type].partition(":")
     return getattr(import_module(module), name)(config)  # type: ignore[no-any-return]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
+from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse, Usage
 
 
 class ProviderStream(Protocol):
@@ -36,6 +39,39 @@ class Provider(Protocol):
     async def stream(self, call: ProviderCall) -> ProviderStream:
         """Returns when the answer's headers are there and good."""
         ...
+
+
+@dataclass(slots=True)
+class EmbeddingCall:
+    """One attempt at one provider of an embedding model."""
+
+    face: Face
+    input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
+    dimensions: int | None
+    encoding_format: str
+    credentials: Mapping[str, str]
+    model_name: str
+    deadline: Deadline | None
+
+
+@dataclass(slots=True)
+class EmbeddingResponse:
+    """A vector for each input, in order."""
+
+    vectors: list[list[float] | str]
+    usage: Usage
+    raw_request: str
+    raw_response: str
+    raw_usage: Any = None
+    latency_ms: int | None = None
+
+
+class EmbeddingProvider(Protocol):
+    """Like `Provider`, for vectors."""
+
+    type: str
+
+    async def embed(self, call: EmbeddingCall) -> EmbeddingResponse: ...
 
 
 JsonObject = dict[str, Any]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
+from tensorzero.gateway.functions.blocks import RequestMessage
 from tensorzero.gateway.functions.json_function import asked_mode, respond_tool
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.models.extra import for_variant
 from tensorzero.gateway.models.infer import Failed, ModelStream
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
-from tensorzero.gateway.values import InferenceCall, ModelRequest, VariantResult
+from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, VariantResult
 from tensorzero.gateway.variants.params import merge
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Prepared:
-    """A variant ready to be sent."""
+    """A request ready to be sent."""
 
     model: ModelConfig
     request: ModelRequest
@@ -34,12 +35,32 @@ class Prepared:
     json_mode: str | None
 
 
+@dataclass(slots=True)
+class VariantStream:
+    """An answer that is arriving, and the model inferences that came before it."""
+
+    ready: Prepared
+    stream: ModelStream
+    previous: Sequence[ModelInference] = ()
+
+
 def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall) -> Prepared:
     """Render and merge. Raises `GatewayError` for templates that fail and models that do not exist."""
+    system, messages = render_messages(variant, call.function, call.input, call.templates or gateway.config.templates)
+    return assemble(gateway, variant, call, system, messages)
+
+
+def assemble(
+    gateway: Gateway,
+    variant: ChatCompletionConfig,
+    call: InferenceCall,
+    system: str | None,
+    messages: tuple[RequestMessage, ...],
+) -> Prepared:
+    """What `variant` asks its model with messages that are rendered already."""
     model = find_model(gateway.config, variant.model)
     if model is None:
-        raise GatewayError(f"Model name '{variant.model}' not found in model table", hint=missing_hint(variant.model))
-    system, messages = render_messages(variant, call.function, call.input, gateway.config.templates)
+        raise GatewayError(f"Unknown model: {variant.model}", hint=missing_hint(variant.model))
     params = merge(variant, call.params)
     json_mode = asked_mode(call.params) or variant.json_mode or ("strict" if call.function.type == "json" else None)
     request = ModelRequest(
@@ -52,6 +73,7 @@ def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall
         for_variant(call.extra_body, variant.name) if call.extra_body else (),
         for_variant(call.extra_headers, variant.name) if call.extra_headers else (),
         call.tools,
+        extra_cache_key=call.extra_cache_key,
     )
     if json_mode == "tool":
         request.tools = respond_tool(call.schema)
@@ -62,24 +84,33 @@ def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall
 
 async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed) -> VariantResult:
     ready = prepare(gateway, variant, call)
+    answer = await ask(gateway, ready, variant.retries, call, failed)
+    return result_of(variant.name, ready, answer, call)
 
-    def attempt() -> Awaitable[Any]:
+
+async def ask(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> ModelInference:
+    def attempt() -> Awaitable[ModelInference]:
         return gateway.models.infer(ready.model, ready.request, call, failed)
 
-    answer = await with_retries(attempt, variant.retries, call)
+    return await with_retries(attempt, retries, call)
+
+
+def result_of(variant_name: str, ready: Prepared, answer: ModelInference, call: InferenceCall) -> VariantResult:
     output, auxiliary = output_of(call, answer.content, ready.json_mode)
-    return VariantResult(variant.name, output, [answer], answer.finish_reason, ready.params, auxiliary=auxiliary)
+    return VariantResult(variant_name, output, [answer], answer.finish_reason, ready.params, auxiliary, answer.raw_response)
 
 
-async def stream(
-    gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed
-) -> tuple[Prepared, ModelStream]:
-    ready = prepare(gateway, variant, call)
+async def stream(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall, failed: Failed) -> VariantStream:
+    return await open_stream(gateway, prepare(gateway, variant, call), variant.retries, call, failed)
 
+
+async def open_stream(
+    gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed
+) -> VariantStream:
     def attempt() -> Awaitable[ModelStream]:
         return gateway.models.stream(ready.model, ready.request, call, failed)
 
-    return ready, await with_retries(attempt, variant.retries, call)
+    return VariantStream(ready, await with_retries(attempt, retries, call))
 
 
 async def with_retries(attempt: Callable[[], Awaitable[T]], retries: Retries, call: InferenceCall) -> T:

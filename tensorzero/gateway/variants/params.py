@@ -14,6 +14,15 @@ def merge(variant: ChatCompletionConfig, asked: Mapping[str, Any]) -> Mapping[st
     own = variant.params
     if not asked:
         return own
+    return _merged(own, asked)
+
+
+def only_asked(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the call sets, without any variant's."""
+    return _merged({}, asked) if asked else asked
+
+
+def _merged(own: Mapping[str, Any], asked: Mapping[str, Any]) -> Mapping[str, Any]:
     merged = {name: asked[name] if asked.get(name) is not None else own.get(name) for name in PARAMETERS}
     if merged["json_mode"] == "implicit_tool":
         merged["json_mode"] = "tool"

@@ -1,0 +1,74 @@
+"""What an inference's model inferences spent, and their entries in `raw_usage` and `raw_response`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.values import ModelInference, Usage
+
+
+def total_usage(inferences: Sequence[ModelInference]) -> Usage:
+    """The sum; tokens and cost are None where any part is, cache tokens ignore what is missing. A cached part counts zero."""
+    if len(inferences) == 1 and not inferences[0].cached:
+        return inferences[0].usage
+    total = Usage(0, 0, None, None, 0.0)
+    for inference in inferences:
+        usage = Usage(0, 0, None, None, 0.0) if inference.cached else inference.usage
+        if inference.api_type == "embeddings":
+            usage = replace(usage, output_tokens=0)
+        for name in ("input_tokens", "output_tokens", "cost"):
+            so_far, part = getattr(total, name), getattr(usage, name)
+            setattr(total, name, None if so_far is None or part is None else so_far + part)
+        for name in ("provider_cache_read_input_tokens", "provider_cache_write_input_tokens"):
+            part = getattr(usage, name)
+            if part is not None:
+                setattr(total, name, (getattr(total, name) or 0) + part)
+    return total
+
+
+def reported_id(inference: ModelInference) -> str:
+    """The id in raw entries: made for the response, and not the one of the row (observed 2026.6.0)."""
+    if inference.usage_id is None:
+        inference.usage_id = new_id()
+    return inference.usage_id
+
+
+def raw_usage_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached]
+
+
+def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "model_inference_id": reported_id(inference),
+        "provider_type": inference.provider_type,
+        "api_type": inference.api_type,
+    }
+    if data is not None:
+        entry["data"] = data
+    return entry
+
+
+def raw_response_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+    """What failed on the way to them, then what they answered."""
+    return [*(raw for one in inferences for raw in one.failed), *_answers(inferences)]
+
+
+def raw_history(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+    """The same, each answer right after what failed on the way to it."""
+    return [entry for one in inferences for entry in (*one.failed, *_answers([one]))]
+
+
+def _answers(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+    return [
+        {
+            "model_inference_id": reported_id(one),
+            "provider_type": one.provider_type,
+            "api_type": one.api_type,
+            "data": one.raw_response,
+        }
+        for one in inferences
+        if not one.cached
+    ]

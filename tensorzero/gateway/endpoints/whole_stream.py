@@ -1,0 +1,142 @@
+"""A streamed call whose answer came in one piece: a candidate of best-of-n, or of a mixture whose fuser failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tensorzero.gateway.endpoints.accounts import raw_history, raw_usage_entries, total_usage
+from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.models.infer import Failed
+from tensorzero.gateway.recording import inference_rows
+from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.variants.params import only_asked
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+Chunk = dict[str, Any]
+
+
+class WholeStream:
+    """The whole content as one chunk, then usage and finish reason; see `InferenceStream`."""
+
+    def __init__(
+        self, gateway: Gateway, call: InferenceCall, result: VariantResult, failed_variants: Failed, failed_attempts: Failed
+    ) -> None:
+        """Raises `GatewayError` for content that has no chunks."""
+        self._gateway = gateway
+        self._call = call
+        self._result = result
+        self._json = call.function.type == "json"
+        self._content = (result.output["raw"] or "") if self._json else [_chunk(i, b) for i, b in enumerate(result.output)]
+        self._ttft_ms = round((time.monotonic() - call.started) * 1000)
+        self._failed_variants = failed_variants
+        self._failed_attempts = failed_attempts
+        self._recorded = False
+        self._batches = iter(self._all())
+
+    def __aiter__(self) -> AsyncIterator[list[Any]]:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        await keep_files(self._gateway, self._call)
+        for batch in self._batches:
+            return batch
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self._batches = iter(())
+
+    async def stop(self, tags: Mapping[str, str]) -> None:
+        """Drop the stream and store the answer, with `tags` added. Nothing happens after the last chunk."""
+        await self.aclose()
+        self._call.tags.update(tags)
+        await keep_files(self._gateway, self._call)
+        self._record()
+
+    def _all(self) -> Any:
+        call, result = self._call, self._result
+        answer, previous = _answer_and_previous(result.model_inferences)
+        attempts = [*self._failed_attempts, *answer.failed]
+        before = preamble(call, self._public, self._failed_variants, attempts, previous)
+        if before:
+            yield before
+        usage = {"raw_usage": raw_usage_entries([answer])} if call.include_raw_usage else {}
+        if self._content or usage:
+            yield [self._public(self._content, **usage)]
+        extra: dict[str, Any] = {"usage": total_usage(result.model_inferences).public()}
+        if result.finish_reason is not None:
+            extra["finish_reason"] = result.finish_reason
+        if call.include_aggregated_response:
+            extra["aggregated_response"] = {"output" if self._json else "content": result.output}
+        self._record()
+        yield [self._public(None, **extra)]
+
+    def _public(self, shown: Any, **extra: Any) -> Chunk:
+        return public_chunk(self._call, self._result.variant_name, shown, extra)
+
+    def _record(self) -> None:
+        if self._recorded or self._call.dryrun or not self._gateway.records:
+            return
+        self._recorded = True
+        self._gateway.write(inference_rows(self._call, self._as_streamed(), self._gateway.snapshot_hash, self._ttft_ms))
+
+    def _as_streamed(self) -> VariantResult:
+        """A stream's row has the call's own parameters, and a JSON answer as text (observed 2026.6.0)."""
+        result = self._result
+        if self._json:
+            answer, _ = _answer_and_previous(result.model_inferences)
+            answer.content = [*result.auxiliary, {"type": "text", "text": self._content}]
+        return replace(result, params=only_asked(self._call.params))
+
+
+def _answer_and_previous(inferences: Sequence[ModelInference]) -> tuple[ModelInference, list[ModelInference]]:
+    """The model inference whose content is the answer, and the others."""
+    answer = next((one for one in inferences if one.api_type != "embeddings"), inferences[0])
+    return answer, [one for one in inferences if one is not answer]
+
+
+def _chunk(index: int, block: Block) -> Block:
+    """A block as the chunk that holds all of it."""
+    kind = block["type"]
+    if kind == "tool_call":
+        return {"type": kind, "id": block["id"], "raw_name": block["raw_name"], "raw_arguments": block["raw_arguments"]}
+    if kind in ("text", "thought"):
+        return {**block, "id": str(index)}
+    raise GatewayError("Unknown content blocks are not supported in a stream of a whole answer")
+
+
+def preamble(
+    call: InferenceCall,
+    chunk: Callable[..., Chunk],
+    failed_variants: Failed,
+    failed_attempts: Failed,
+    previous: Sequence[ModelInference],
+) -> list[Chunk]:
+    """What comes before the answer's own chunks, in the original's order; nothing unless raw data was asked for."""
+    out: list[Chunk] = []
+    if call.include_raw_response and failed_variants:
+        out.append(chunk(None, raw_response=failed_variants))
+    if call.include_raw_usage and previous:
+        out.append(chunk(None, raw_usage=raw_usage_entries(previous)))
+    if call.include_raw_response and failed_attempts:
+        out.append(chunk(None, raw_response=failed_attempts))
+    if call.include_raw_response and previous:
+        out.append(chunk(None, raw_response=raw_history(previous)))
+    return out
+
+
+def public_chunk(call: InferenceCall, variant_name: str, shown: Any, extra: Mapping[str, Any]) -> Chunk:
+    """`shown`: content blocks, or text for a JSON function; None stands for either with nothing in it."""
+    is_json = call.function.type == "json"
+    return {
+        "inference_id": call.inference_id,
+        "episode_id": call.episode_id,
+        "variant_name": variant_name,
+        "raw" if is_json else "content": shown or ("" if is_json else []),
+        **extra,
+    }

@@ -1,0 +1,43 @@
+"""What best-of-n and mixture-of-n have in common: candidates as text, and one of them as the answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import orjson
+
+from tensorzero.gateway.functions.blocks import RequestMessage, Text
+from tensorzero.gateway.values import ModelInference, VariantResult
+
+_INTRODUCTION = "Here are the candidate answers (with the index and a row of ------ separating):\n"
+
+
+def usable(candidates: Sequence[VariantResult], function_type: str) -> list[tuple[int, str]]:
+    """Position and text of each candidate that can be shown to a model: of a JSON function, those that fit its schema."""
+    if function_type == "chat":
+        return [(index, orjson.dumps(one.output).decode()) for index, one in enumerate(candidates)]
+    return [(index, one.output["raw"]) for index, one in enumerate(candidates) if one.output["parsed"] is not None]
+
+
+def listing(texts: Sequence[str], separator: str, end: str = "") -> RequestMessage:
+    """The user message that shows candidates; `separator` stands between index and text."""
+    listed = "\n------\n".join(f"{index}:{separator}{text}" for index, text in enumerate(texts))
+    return RequestMessage("user", (Text(f"{_INTRODUCTION}{listed}\n------{end}"),))
+
+
+def as_answer(variant_name: str, candidates: Sequence[VariantResult], chosen: int) -> VariantResult:
+    """One candidate under the variant's name, with every model inference: the chosen one's first."""
+    answer = candidates[chosen]
+    others = [one for index, candidate in enumerate(candidates) if index != chosen for one in candidate.model_inferences]
+    return replace(answer, variant_name=variant_name, model_inferences=[*answer.model_inferences, *others])
+
+
+def any_one(candidates: Sequence[VariantResult]) -> int:
+    """What is left where nobody could choose."""
+    return random.randrange(len(candidates))  # noqa: S311 - no secret
+
+
+def inferences_of(candidates: Sequence[VariantResult]) -> list[ModelInference]:
+    return [one for candidate in candidates for one in candidate.model_inferences]

@@ -1,0 +1,153 @@
+"""`experimental_dynamic_in_context_learning`: past examples that are nearest to the input are shown to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.errors import BadRequest, GatewayError
+from tensorzero.gateway.functions.blocks import (
+    File,
+    Input,
+    InputMessage,
+    RawText,
+    RequestBlock,
+    RequestMessage,
+    Template,
+    Text,
+    Thought,
+    ToolCall,
+    Unknown,
+)
+from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
+from tensorzero.gateway.models.infer import Failed
+from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.variants.chat_completion import (
+    Prepared,
+    VariantStream,
+    ask,
+    assemble,
+    open_stream,
+    result_of,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.gateway import Gateway
+
+_INSTRUCTIONS = (
+    "You are tasked with learning by induction and then solving a problem below. You will be shown several examples of inputs "
+    "followed by outputs. Then, in the same format you will be given one last set of inputs. Your job is to use the provided "
+    "examples to inform your response to the last set of inputs."
+)
+
+
+async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
+    chat: ChatCompletionConfig = variant.settings["chat_request"]
+    ready, embedding = await _prepare(gateway, variant, chat, call, failed)
+    answer = await ask(gateway, ready, chat.retries, call, failed)
+    result = result_of(variant.name, ready, answer, call)
+    result.model_inferences.insert(0, embedding)
+    return result
+
+
+async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantStream:
+    chat: ChatCompletionConfig = variant.settings["chat_request"]
+    ready, embedding = await _prepare(gateway, variant, chat, call, failed)
+    opened = await open_stream(gateway, ready, chat.retries, call, failed)
+    opened.previous = [embedding]
+    return opened
+
+
+async def _prepare(
+    gateway: Gateway, variant: VariantConfig, chat: ChatCompletionConfig, call: InferenceCall, failed: Failed
+) -> tuple[Prepared, ModelInference]:
+    """The request, and the embedding that found its examples."""
+    settings = variant.settings
+    if call.extra_body:
+        raise BadRequest("Inference-level `extra_body` is not yet supported for dynamic_in_content_learning variant")
+    name = settings["embedding_model"]
+    model = find_embedding_model(gateway.config, name)
+    if model is None:
+        raise GatewayError(f"Embedding model {name} not found")
+    given = _without_templates(call.input)
+    text = given.stored_json()
+    embedded = await embed(gateway.embedding_providers, model, EmbeddingRequest(text), call, failed)
+    examples = await _examples(gateway, variant, call, cast("list[float]", embedded.vectors[0]))
+    instructions = settings.get("system_instructions")
+    system = _INSTRUCTIONS if instructions is None else instructions["__data"]
+    if examples:
+        messages = (*_shown(examples, call.function.type), RequestMessage("user", (Text(text),)))
+    else:
+        messages = tuple(_plain(message) for message in given.messages)
+    return assemble(gateway, chat, call, system, messages), embedded.inference
+
+
+def _without_templates(given: Input) -> Input:
+    """Templates mean nothing here: a template block is shown as its JSON. Raises `BadRequest` for files and unknown blocks."""
+    return Input(given.system, tuple(InputMessage(m.role, tuple(_as_text(b) for b in m.content)) for m in given.messages))
+
+
+def _as_text(block: Any) -> Any:
+    if isinstance(block, (File, Unknown)):
+        raise BadRequest(f"Unsupported content block type `{block.type}` for provider `dicl`")
+    return Text(orjson.dumps(block.stored()).decode()) if isinstance(block, Template) else block
+
+
+def _plain(message: InputMessage) -> RequestMessage:
+    content = tuple(Text(block.value) if isinstance(block, RawText) else block for block in message.content)
+    return RequestMessage(message.role, cast("tuple[RequestBlock, ...]", content))
+
+
+async def _examples(
+    gateway: Gateway, variant: VariantConfig, call: InferenceCall, vector: Sequence[float]
+) -> list[Mapping[str, Any]]:
+    """Rows of `input` and `output`, the nearest first; none without a database."""
+    settings = variant.settings
+    if gateway.database is None or not settings["k"]:
+        return []
+    from tensorzero.clickhouse.errors import StorageError
+    from tensorzero.clickhouse.queries.dicl import nearest_examples_query
+    from tensorzero.gateway.gateway import storage_failure
+
+    query = nearest_examples_query(call.function.name, variant.name, vector, settings["k"])
+    try:
+        rows = await call.face.blocking(gateway.database.query, query)
+    except StorageError as error:
+        raise storage_failure(error) from error
+    farthest = settings.get("max_distance")
+    return [row for row in rows if farthest is None or row["distance"] <= farthest]
+
+
+def _shown(examples: Sequence[Mapping[str, Any]], function_type: str) -> list[RequestMessage]:
+    """A question and its answer for each example."""
+    messages: list[RequestMessage] = []
+    for example in examples:
+        messages.append(RequestMessage("user", (Text(example["input"]),)))
+        messages.append(RequestMessage("assistant", _answer(example["output"], function_type)))
+    return messages
+
+
+def _answer(output: str, function_type: str) -> tuple[RequestBlock, ...]:
+    try:
+        stored = orjson.loads(output)
+        if function_type == "json":
+            return (Text(stored.get("raw") or ""),)
+        return tuple(_block(block) for block in stored)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise GatewayError(f"Failed to parse `output` in example `{output}`: {error}") from None
+
+
+def _block(block: Block) -> RequestBlock:
+    match block["type"]:
+        case "text":
+            return Text(block["text"])
+        case "tool_call":
+            return ToolCall(block["id"], block["raw_name"], block["raw_arguments"])
+        case "thought":
+            fields = {name: block.get(name) for name in ("text", "signature", "summary", "provider_type", "extra_data")}
+            return Thought(**fields)
+        case kind:
+            raise KeyError(kind)
