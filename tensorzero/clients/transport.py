@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from tensorzero.faces.face import Face
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One call of the HTTP API. `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk."""
+    """One call of the HTTP API; nobody changes it. `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk."""
 
     method: str
     path: str

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import Handle, HeaderLines, Transfer
+from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
 
+_SWEEP_S = 5.0
 _PAUSE_ABOVE = 1 << 20  # bytes that may wait for a slow reader before the socket is left alone
 
 
@@ -26,6 +28,7 @@ class LoopPool:
         self._multi = pycurl.CurlMulti()
         self._watched: dict[int, int] = {}
         self._timer: asyncio.Handle | None = None
+        self._sweep: asyncio.Handle | None = None
         self._retired = False
         self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
@@ -37,7 +40,19 @@ class LoopPool:
         transfer = AsyncTransfer(self, handle, request, timeout_s)
         self._running[handle.curl] = transfer
         self._multi.add_handle(handle.curl)
+        if self._sweep is None:
+            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
         return transfer
+
+    def _end_overdue(self) -> None:
+        """One timer for all the time-outs of whole exchanges, which are many minutes long."""
+        self._sweep = None
+        now = time.monotonic()
+        for transfer in list(self._running.values()):
+            if transfer.ends_at <= now:
+                self._end(transfer.handle.curl, TIMED_OUT)
+        if self._running and not self._left():
+            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
 
     def finish(self, transfer: AsyncTransfer) -> None:
         """Take a transfer out; before its end this drops its connection."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 from collections import deque
 from typing import Any
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import Handle, HeaderLines, Transfer
+from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpReply, HttpRequest
 
@@ -86,16 +87,21 @@ class Line:
         if self._timer_ms == 0:
             self._act(transfer, pycurl.SOCKET_TIMEOUT, 0)
             return
-        timeout_ms = self._timer_ms
+        timeout_ms = int((transfer.ends_at - time.monotonic()) * 1000) + 1
+        if timeout_ms <= 0:
+            transfer.end(TIMED_OUT)
+            return
+        if 0 < self._timer_ms < timeout_ms:
+            timeout_ms = self._timer_ms
         if deadline is not None:
             left = int(deadline.remaining() * 1000 + 0.999)
             if left <= 0:
                 raise DeadlineExceeded(deadline)
-            timeout_ms = left if timeout_ms < 0 else min(left, timeout_ms)
+            timeout_ms = min(left, timeout_ms)
         ready = self._waiter.wait(timeout_ms)
         for fd, mask in ready:
             self._act(transfer, fd, mask)
-        if not ready and timeout_ms >= 0:
+        if not ready and self._timer_ms > 0:
             self._act(transfer, pycurl.SOCKET_TIMEOUT, 0)
 
     def _act(self, transfer: Transfer, fd: int, mask: int) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 import pycurl
@@ -18,6 +19,7 @@ import pycurl
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+TIMED_OUT = (pycurl.E_OPERATION_TIMEDOUT, "operation timed out")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -55,7 +57,7 @@ class HeaderLines(Mapping[str, str]):
 class Handle:
     """A libcurl handle and what is set on it: setting an option costs more than remembering it."""
 
-    __slots__ = ("_headers", "_options", "_streams", "_url", "curl", "lines", "parts")
+    __slots__ = ("_at", "_body", "_headers", "_options", "_streams", "_url", "curl", "lines", "parts")
 
     def __init__(self) -> None:
         self.curl = new_curl()
@@ -63,10 +65,14 @@ class Handle:
         self.lines: list[bytes] = []
         self._url = ""
         self._headers: Mapping[str, str] = {}
-        self._options: tuple[str, bool, float] = ("", False, 0.0)
+        self._options: tuple[str, int] = ("", -1)
         self._streams = True
+        self._body = b""
+        self._at = 0
+        self.curl.setopt(pycurl.READFUNCTION, self._read)
+        self.curl.setopt(pycurl.SEEKFUNCTION, self._seek)
 
-    def set_up(self, request: HttpRequest, timeout_s: float) -> None:
+    def set_up(self, request: HttpRequest) -> None:
         setopt = self.curl.setopt
         if request.url != self._url:
             setopt(pycurl.URL, request.url.encode("utf-8", "replace"))
@@ -76,23 +82,37 @@ class Handle:
         if request.headers != self._headers:
             setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
             self._headers = dict(request.headers)
-        carries = request.method == "POST" or bool(request.body)
-        if (request.method, carries, timeout_s) != self._options:
-            self._set_method(request.method)
-            setopt(pycurl.TIMEOUT_MS, int(timeout_s * 1000))
-            self._options = (request.method, carries, timeout_s)
-        if carries:
-            setopt(pycurl.POSTFIELDS, request.body)
+        self._body, self._at = request.body, 0
+        options = (request.method, len(request.body))
+        if options != self._options:
+            self._set_method(*options)
+            self._options = options
         self.parts.clear()
         self.lines.clear()
         self.call_back(self.parts.append, self.lines.append, streams=False)
 
-    def _set_method(self, method: str) -> None:
+    def _set_method(self, method: str, size: int) -> None:
+        if method == "POST" or size:
+            self.curl.setopt(pycurl.POST, 1)
+            self.curl.setopt(pycurl.POSTFIELDSIZE, size)
+        else:
+            self.curl.setopt(pycurl.HTTPGET, 1)
         if method == "POST":
             self.curl.unsetopt(pycurl.CUSTOMREQUEST)
         else:
-            self.curl.setopt(pycurl.HTTPGET, 1)
             self.curl.setopt(pycurl.CUSTOMREQUEST, method)
+
+    def _read(self, size: int) -> bytes:
+        piece = self._body[self._at : self._at + size]
+        self._at += len(piece)
+        return piece
+
+    def _seek(self, offset: int, _origin: int) -> int:
+        """A redirect may send the body again; a connection that died without a word may not: the call may have run."""
+        if not self.lines:
+            return pycurl.SEEKFUNC_FAIL
+        self._at = offset
+        return pycurl.SEEKFUNC_OK
 
     def call_back(self, on_data: Callable[[bytes], int | None], on_header: Callable[[bytes], None], *, streams: bool) -> None:
         """Where data and header lines go. A plain transfer's two lists stay set from one to the next."""
@@ -112,10 +132,11 @@ def _header_line(name: str, value: str) -> bytes:
 class Transfer:
     """One exchange on a handle, and whether it has ended."""
 
-    __slots__ = ("done", "error", "handle", "has_headers", "lines", "parts", "url")
+    __slots__ = ("done", "ends_at", "error", "handle", "has_headers", "lines", "parts", "url")
 
     def __init__(self, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
-        handle.set_up(request, timeout_s)
+        handle.set_up(request)
+        self.ends_at = time.monotonic() + timeout_s
         self.handle = handle
         self.url = request.url
         self.parts = handle.parts
@@ -167,8 +188,8 @@ class Transfer:
         """Raise `HttpError` if the exchange has failed."""
         if self.error is not None:
             code, text = self.error
-            if code == pycurl.E_OPERATION_TIMEDOUT:
-                text = "operation timed out"
+            if code == pycurl.E_SEND_FAIL_REWIND:
+                text = "connection closed before message completed"
             short = f"error sending request for url ({self.url})"
             in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
             raise HttpError(short, (short, text), in_body=in_body)

@@ -54,9 +54,9 @@ def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A00
             kind = type(block)
             if kind is Text:
                 if role in schemas:
-                    _check(function, role, cast(Text, block).text)
+                    _check(function, role, block.text)  # pyright: ignore[reportAttributeAccessIssue] - its kind was looked at
             elif kind is Template:
-                template = cast(Template, block)
+                template: Template = block  # pyright: ignore[reportAssignmentType] - its kind was looked at
                 if template.name in schemas:
                     _check(function, template.name, template.arguments)
                 elif not _has_template(function, template.name):
@@ -94,14 +94,15 @@ def _input(raw: Any) -> Input:
         raise InputShapeError(".", f"invalid type: {unexpected(raw)}, expected struct Input", (), "value")
     system: str | dict[str, Any] | None = None
     messages: tuple[InputMessage, ...] = ()
-    for key, value in cast("dict[str, Any]", raw).items():
+    fields: dict[str, Any] = raw
+    for key, value in fields.items():
         if key == "messages":
             messages = _messages(value)
         elif key == "system":
             if value is not None and not isinstance(value, (str, dict)):
                 reason = "data did not match any variant of untagged enum System"
                 raise InputShapeError("system", reason, ("system",), "closed")
-            system = cast("str | dict[str, Any] | None", value)
+            system = value
         else:
             raise InputShapeError(key, f"unknown field `{key}`, expected `system` or `messages`", (key,), "key")
     return Input(system, messages)
@@ -112,7 +113,8 @@ def _messages(raw: Any) -> tuple[InputMessage, ...]:
         reason = f"invalid type: {unexpected(raw)}, expected a sequence"
         raise InputShapeError("messages", reason, ("messages",), "before" if isinstance(raw, dict) else "value")
     messages: list[InputMessage] = []
-    for index, message in enumerate(cast("list[Any]", raw)):
+    given: list[Any] = list(raw)
+    for index, message in enumerate(given):
         if type(message) is dict and len(message) == 2:
             role, content = message.get("role"), message.get("content")
             if role == "user" or role == "assistant":

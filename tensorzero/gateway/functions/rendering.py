@@ -6,13 +6,14 @@ A template under a legacy key (`user_template`, `input_wrappers`) is applied to 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import (
     Input,
     InputBlock,
+    InputMessage,
     RawText,
     RequestBlock,
     RequestMessage,
@@ -38,13 +39,17 @@ def render_messages(
         messages = _as_they_are(input)
         if messages is not None:
             return _system(variant, function, input.system, templates), messages
-    messages = tuple(
-        RequestMessage(message.role, tuple([_rendered(variant, function, message.role, b, templates) for b in message.content]))
-        if variant.templates or not _all_text(message.content)
-        else RequestMessage(message.role, cast("tuple[RequestBlock, ...]", message.content))
-        for message in input.messages
-    )
-    return _system(variant, function, input.system, templates), messages
+    rendered = tuple([_message(variant, function, message, templates) for message in input.messages])
+    return _system(variant, function, input.system, templates), rendered
+
+
+def _message(
+    variant: ChatCompletionConfig, function: FunctionConfig, message: InputMessage, templates: Templates
+) -> RequestMessage:
+    role, content = message.role, message.content
+    if len(content) == 1:
+        return RequestMessage(role, (_rendered(variant, function, role, content[0], templates),))
+    return RequestMessage(role, tuple([_rendered(variant, function, role, block, templates) for block in content]))
 
 
 def _as_they_are(input: Input) -> tuple[RequestMessage, ...] | None:  # noqa: A002
@@ -53,11 +58,7 @@ def _as_they_are(input: Input) -> tuple[RequestMessage, ...] | None:  # noqa: A0
         for block in message.content:
             if type(block) is not Text:
                 return None
-    return cast("tuple[RequestMessage, ...]", input.messages)
-
-
-def _all_text(content: tuple[InputBlock, ...]) -> bool:
-    return all(type(block) is Text for block in content)
+    return input.messages  # pyright: ignore[reportReturnType] - the same shape, and nothing left to render
 
 
 def _system(variant: ChatCompletionConfig, function: FunctionConfig, system: Any, templates: Templates) -> str | None:

@@ -17,7 +17,7 @@ from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.schemas import Schema
 
 _FIELDS = ("allowed_tools", "additional_tools", "parallel_tool_calls", "provider_tools", "tool_choice")  # in order of checks
-_ANY_FIELD = frozenset(_FIELDS)
+_OTHER_FIELDS = frozenset(_FIELDS) - {"provider_tools"}  # a client's body always names that one
 _WITH_POINT = ("allowed_tools", "additional_tools")
 _JSON_FUNCTION_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls")
 
@@ -79,11 +79,15 @@ class ToolSettings:
         return [entry["tool"] for entry in self.provider_tools if _in_scope(entry.get("scope"), model_name, provider_name)]
 
 
+def _asked_for(body: Mapping[str, Any]) -> bool:
+    return bool(body.get("provider_tools")) or not _OTHER_FIELDS.isdisjoint(body)
+
+
 def settle_tools(
     function: FunctionConfig, configured: Mapping[str, ToolConfig], body: Mapping[str, Any]
 ) -> ToolSettings | None:
     """The settings of a call, None without any tool. Raises `BadRequest` for names that do not exist or exist twice."""
-    if not function.tools and isinstance(function.tool_choice, str) and _ANY_FIELD.isdisjoint(body):
+    if not function.tools and isinstance(function.tool_choice, str) and not _asked_for(body):
         return None
     if function.type == "json":
         _refuse_for_json(body)
