@@ -65,8 +65,10 @@ ORDER: list[tuple[dict[str, Any], tuple[int, str]]] = [
         },
         (
             400,
-            "tensorzero::evaluator_inference_id is required when "
-            "tensorzero::datapoint_id and tensorzero::human_feedback are provided",
+            (
+                "tensorzero::evaluator_inference_id is required when "
+                "tensorzero::datapoint_id and tensorzero::human_feedback are provided"
+            ),
         ),
     ),
     (
