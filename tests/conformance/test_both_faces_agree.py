@@ -53,10 +53,10 @@ def stable(value: Any) -> str:
 def rows(client: Any) -> list[str]:
     database = database_of(client)
     assert database is not None
-    found = []
+    found: list[str] = []
     for table in ("ChatInference", "ModelInference"):
-        for row in database.query(Query(f"SELECT * EXCEPT (timestamp) FROM {table} ORDER BY toString(id)")):
-            found.append(stable({name: value for name, value in row.items() if not name.endswith("_ms")}))
+        stored = database.query(Query(f"SELECT * EXCEPT (timestamp) FROM {table} ORDER BY toString(id)"))
+        found += [stable({name: value for name, value in row.items() if not name.endswith("_ms")}) for row in stored]
     return found
 
 

@@ -238,8 +238,8 @@ def test_what_is_injected_comes_from_variant_provider_and_call_in_this_order(bui
         (
             "/new/0/x",
             (
-                "TensorZero doesn't support pointing an index (0) if its container doesn't exist. We'd love to hear about your use "
-                "case (& help)! Please open a GitHub Discussion: https://github.com/tensorzero/tensorzero/discussions/new"
+                "TensorZero doesn't support pointing an index (0) if its container doesn't exist. We'd love to hear about your "
+                "use case (& help)! Please open a GitHub Discussion: https://github.com/tensorzero/tensorzero/discussions/new"
             ),
         ),
     ],
