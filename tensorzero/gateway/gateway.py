@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.gateway.config.sections import Config, FunctionConfig
 from tensorzero.gateway.errors import DatabaseError
+from tensorzero.gateway.files.object_storage import open_object_store
+from tensorzero.gateway.models.embeddings import EmbeddingProviders
 from tensorzero.gateway.models.infer import Models
+from tensorzero.gateway.rate_limits import rate_limits
 from tensorzero.gateway.recording import Row
 
 if TYPE_CHECKING:
@@ -21,8 +24,12 @@ class Gateway:
         self.config = config
         self.database = database
         self.models = Models()
+        self.embedding_providers = EmbeddingProviders()
         self.default_functions: dict[str, FunctionConfig] = {}  # of `tensorzero::default`, by model name
         self.snapshot_hash = str(config.snapshot.hash)
+        self.rate_limits = rate_limits(config.other.get("rate_limiting"))
+        storage = config.other.get("object_storage")
+        self.object_store = None if storage is None else open_object_store(storage)
 
     @property
     def records(self) -> bool:

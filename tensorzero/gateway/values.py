@@ -16,9 +16,12 @@ from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader, FunctionC
 from tensorzero.gateway.functions.blocks import Input, RequestMessage
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.templates import Templates
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
+    from tensorzero.gateway.files.call_files import CallFiles
+    from tensorzero.gateway.rate_limits import RateLimits
 
 Block = dict[str, Any]
 
@@ -89,6 +92,10 @@ class InferenceCall:
     tools: ToolSettings | None = None
     schema: Schema | None = None
     cache: CacheOptions | None = None
+    files: CallFiles | None = None
+    limits: RateLimits | None = None
+    templates: Templates | None = None  # of a call that brings its own variant
+    extra_cache_key: str | None = None
 
 
 @dataclass(slots=True)
@@ -165,14 +172,15 @@ class ModelInference:
     ttft_ms: int | None = None
     cached: bool = False
     usage_id: str | None = None
+    failed: Sequence[dict[str, Any]] = ()  # raw responses of attempts that failed before this one
 
 
 @dataclass(slots=True)
 class VariantResult:
-    """What a variant made of a call. `failed` are the raw responses of attempts that did not count.
+    """What a variant made of a call.
 
     `output` is a chat function's list of public blocks, or a JSON function's `{"raw", "parsed"}`; `auxiliary` are the blocks
-    of a JSON function's answer that are not its output.
+    of a JSON function's answer that are not its output. `original_response` is the body of the model that had the last word.
     """
 
     variant_name: str
@@ -180,5 +188,5 @@ class VariantResult:
     model_inferences: list[ModelInference]
     finish_reason: str | None
     params: Mapping[str, Any]
-    failed: list[dict[str, Any]] = field(default_factory=list)
     auxiliary: list[Block] = field(default_factory=list)
+    original_response: str | None = None

@@ -17,7 +17,8 @@ from tensorzero.gateway.config.sections import (
     FunctionConfig,
     VariantConfig,
 )
-from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound, NotYet
+from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
+from tensorzero.gateway.files.call_files import CallFiles
 from tensorzero.gateway.functions.input import parse_input, validate_input
 from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
@@ -25,6 +26,7 @@ from tensorzero.gateway.identifiers import check_episode_id, new_id
 from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
 
 if TYPE_CHECKING:
@@ -65,11 +67,17 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
     if extra_body or extra_headers:
         _check_filters(gateway, function, variants, [*extra_body, *extra_headers])
+    dynamic = body.get("internal_dynamic_variant_config")
+    if dynamic is not None and not body.get("dryrun"):
+        raise BadRequest("If `internal_dynamic_variant_config` is used, `dryrun` must also be set to true")
     tools = settle_tools(function, gateway.config.tools, body)
     schema = function.output_schema if body.get("output_schema") is None else Schema(body["output_schema"])
     pinned = body.get("variant_name")
     namespace = body.get("namespace")
-    if pinned is not None:
+    templates = None
+    if dynamic is not None:
+        variants, templates = _dynamic(gateway, function, dynamic, pinned)
+    elif pinned is not None:
         variants = {pinned: _pinned(gateway, function, pinned, namespace)}
         tags["tensorzero::variant_pinned"] = pinned
     if namespace is not None:
@@ -77,7 +85,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     stream = bool(body.get("stream"))
     if body.get("include_aggregated_response") and not stream:
         raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
-    if has_files and "object_storage" not in gateway.config.other:
+    if has_files and gateway.object_store is None:
         raise GatewayError(_NO_OBJECT_STORAGE)
     call = InferenceCall(
         face,
@@ -101,9 +109,14 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         tools,
         schema,
     )
+    if has_files and gateway.object_store is not None:
+        always = gateway.config.gateway.fetch_and_encode_input_files_before_inference
+        call.files = CallFiles(given, gateway.object_store, always=always)
+    call.limits = gateway.rate_limits
     if body.get("cache_options") is not None:
         call.cache = cache_options(gateway, body["cache_options"], dryrun=call.dryrun)
-    return Asked(call, variants, pinned is not None, namespace)
+    call.templates = templates
+    return Asked(call, variants, pinned is not None or dynamic is not None, namespace)
 
 
 def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:
@@ -129,16 +142,17 @@ def _episode_id(given: str | None) -> str:
 
 def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig, dict[str, VariantConfig]]:
     name, model = body.get("function_name"), body.get("model_name")
-    if body.get("internal_dynamic_variant_config") is not None:
-        if name is None or model is not None:
-            raise _target("If a dynamic variant config is passed, `function_name` must be specified.")
-        raise NotYet("`internal_dynamic_variant_config` is not supported by this version.")
+    dynamic = body.get("internal_dynamic_variant_config") is not None
+    if dynamic and (name is None or model is not None):
+        raise _target("If a dynamic variant config is passed, `function_name` must be specified.")
     if name is not None and model is not None:
         raise _target("Only one of `function_name` or `model_name` can be provided")
     if name is None and model is None:
         raise _target("Either `function_name` or `model_name` must be provided")
     if model is not None:
         return _of_model(gateway, model, body)
+    if name == DEFAULT_FUNCTION and dynamic:
+        return FunctionConfig(DEFAULT_FUNCTION, "chat", {}), {}
     if name == DEFAULT_FUNCTION:
         raise GatewayError(f"Function `{name}` has no variants")
     function = gateway.config.functions.get(str(name))
@@ -146,7 +160,7 @@ def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig
         raise NotFound(
             f"Unknown function: {name}", hint=nearest_hint(str(name), gateway.config.functions, "Configured functions")
         )
-    if not function.variants:
+    if not function.variants and not dynamic:
         raise GatewayError(f"Function `{name}` has no variants")
     return function, dict(function.variants)
 
@@ -206,6 +220,18 @@ def _pinned(gateway: Gateway, function: FunctionConfig, name: str, namespace: st
     if isinstance(variant, ChatCompletionConfig):
         _check_namespace(gateway, f"Variant `{name}` uses model `{variant.model}` which has", variant.model, namespace)
     return variant
+
+
+def _dynamic(
+    gateway: Gateway, function: FunctionConfig, given: Mapping[str, Any], pinned: str | None
+) -> tuple[dict[str, VariantConfig], Templates]:
+    """The one variant that the call brings along, and the templates with its own among them."""
+    from tensorzero.gateway.config.dynamic_variant import NAME, build_dynamic_variant
+
+    if pinned is not None:
+        raise BadRequest("`variant_name` and `internal_dynamic_variant_config` cannot both be set.")
+    variant, templates = build_dynamic_variant(function, given, gateway.config.templates)
+    return {NAME: variant}, templates
 
 
 def _extra_body(entry: Mapping[str, Any]) -> ExtraBody:

@@ -10,19 +10,22 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.faces.deadline import DeadlineExceeded, earliest
+from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.inference import first_success, raw_usage_entry, runnable
+from tensorzero.gateway.endpoints.accounts import raw_usage_entry, total_usage
+from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import Asked
+from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.endpoints.whole_stream import WholeStream, preamble, public_chunk
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.collecting import Collector
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.models.cost import cost_of
-from tensorzero.gateway.models.infer import Failed, ModelStream, limit
+from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.recording import inference_rows, raw_chunks
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
-from tensorzero.gateway.variants import chat_completion
-from tensorzero.gateway.variants.chat_completion import Prepared
+from tensorzero.gateway.variants import run as variants
+from tensorzero.gateway.variants.chat_completion import VariantStream
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -31,25 +34,20 @@ Batch = list[Any]
 NOTHING_SPENT = Usage(0, 0, cost=0.0)
 
 
-async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream:
+async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream | WholeStream:
     """Returns when the first chunk is there. Raises what a plain call would until then."""
     failed: Failed = []
 
-    async def run(variant: VariantConfig) -> InferenceStream:
-        call, name = asked.call, f"Variant `{variant.name}`"
-        first = limit(name, "streaming.ttft_ms", variant.timeouts.streaming_ttft_ms)
-        total = limit(name, "streaming.total_ms", variant.timeouts.streaming_total_ms)
-        outer, call.deadline = call.deadline, earliest(first, total, call.deadline)
+    async def run(variant: VariantConfig) -> InferenceStream | WholeStream:
+        attempts: Failed = []
         try:
-            ready, stream = await chat_completion.stream(gateway, runnable(variant), call, failed)
-        except DeadlineExceeded as passed:
-            if passed.deadline is first or passed.deadline is total:
-                raise passed.deadline.error() from None
+            opened = await variants.stream(gateway, variant, asked.call, attempts)
+        except GatewayError:
+            failed.extend(attempts)
             raise
-        finally:
-            call.deadline = outer
-        stream.call.deadline = earliest(stream.call.deadline, total, outer)
-        return InferenceStream(gateway, call, variant.name, ready, stream, failed)
+        if isinstance(opened, VariantResult):
+            return WholeStream(gateway, asked.call, opened, failed, attempts)
+        return InferenceStream(gateway, asked.call, variant.name, opened, failed, attempts)
 
     return await first_success(asked, run)
 
@@ -58,16 +56,24 @@ class InferenceStream:
     """Batches of public chunks. An exception in a batch is raised at its turn, and the stream goes on after it."""
 
     def __init__(
-        self, gateway: Gateway, call: InferenceCall, variant_name: str, ready: Prepared, stream: ModelStream, failed: Failed
+        self,
+        gateway: Gateway,
+        call: InferenceCall,
+        variant_name: str,
+        opened: VariantStream,
+        failed_variants: Failed,
+        failed_attempts: Failed,
     ) -> None:
         self._gateway = gateway
         self._call = call
         self._variant_name = variant_name
-        self._ready = ready
-        self._stream = stream
-        self._failed = failed
+        self._ready = opened.ready
+        self._stream = opened.stream
+        self._previous = opened.previous
+        self._failed_variants = failed_variants
+        self._failed_attempts = failed_attempts
         self._json = call.function.type == "json"
-        self._as_text = ready.json_mode == "tool"
+        self._as_text = opened.ready.json_mode == "tool"
         self._collected = Collector()
         self._raw: list[str] = []
         self._usage = Usage()
@@ -94,11 +100,13 @@ class InferenceStream:
         """Drop the stream and store what has arrived, with `tags` added. Nothing happens after the last chunk."""
         await self.aclose()
         self._call.tags.update(tags)
+        await keep_files(self._gateway, self._call)
         self._record()
 
     async def _run(self) -> AsyncIterator[Batch]:
-        if self._call.include_raw_response and self._failed:
-            yield [self._chunk([], raw_response=self._failed)]
+        before = preamble(self._call, self._chunk, self._failed_variants, self._failed_attempts, self._previous)
+        if before:
+            yield before
         public = self._public_json if self._json else self._public
         try:
             async for batch in self._stream.batches():
@@ -115,6 +123,7 @@ class InferenceStream:
         if self._dropped:
             return
         last = self._last_chunk()
+        await keep_files(self._gateway, self._call)
         self._record()
         yield [last]
 
@@ -187,19 +196,17 @@ class InferenceStream:
 
     def _chunk(self, shown: Any, **extra: Any) -> dict[str, Any]:
         """`shown`: content blocks, or text for a JSON function; nothing stands for either."""
-        call = self._call
-        return {
-            "inference_id": call.inference_id,
-            "episode_id": call.episode_id,
-            "variant_name": self._variant_name,
-            "raw" if self._json else "content": shown or ("" if self._json else []),
-            **extra,
-        }
+        return public_chunk(self._call, self._variant_name, shown, extra)
 
     def _last_chunk(self) -> dict[str, Any]:
         cached = self._stream.cached
         self._usage.cost = 0.0 if cached else cost_of(self._stream.config.cost, self._raw, streaming=True)
-        extra: dict[str, Any] = {"usage": (NOTHING_SPENT if cached else self._usage).public()}
+        if self._stream.ticket is not None:
+            self._stream.ticket.settle(self._usage)
+        spent = NOTHING_SPENT if cached else self._usage
+        if self._previous:
+            spent = total_usage([self._model_inference(), *self._previous])
+        extra: dict[str, Any] = {"usage": spent.public()}
         if self._finish_reason is not None:
             extra["finish_reason"] = self._finish_reason
         if self._call.include_aggregated_response:
@@ -234,7 +241,12 @@ class InferenceStream:
         inference = self._model_inference()
         output, auxiliary = output_of(self._call, inference.content, self._ready.json_mode)
         result = VariantResult(
-            self._variant_name, output, [inference], self._finish_reason, self._ready.params, self._failed, auxiliary
+            self._variant_name,
+            output,
+            [inference, *self._previous],
+            self._finish_reason,
+            self._ready.params,
+            auxiliary,
         )
         ttft_ms = round((self._stream.started - self._call.started) * 1000) + self._stream.ttft_ms
         self._gateway.write(inference_rows(self._call, result, self._gateway.snapshot_hash, ttft_ms))
