@@ -100,6 +100,7 @@ class _Download:
         self._parts: list[bytes] = []
         self._size = 0
         self._refused: str | None = None
+        self._sockets: list[socket.socket] = []
         self.location: str | None = None
         self.content_type: str | None = None
 
@@ -147,13 +148,17 @@ class _Download:
             raise self._failure(str(error.args[-1])) from None
         finally:
             curl.close()
+            for opened in self._sockets:
+                opened.close()
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """libcurl is about to connect to `address`."""
         import pycurl
 
         if address.family in (socket.AF_INET, socket.AF_INET6) and self._is_allowed(address.addr[0]):
-            return socket.socket(address.family, address.socktype, address.protocol)
+            opened = socket.socket(address.family, address.socktype, address.protocol)
+            self._sockets.append(opened)  # pycurl works on a duplicate, and wants this one until the transfer is over
+            return opened
         self._refused = str(address.addr[0]) if address.addr else "a local socket"
         return pycurl.SOCKET_BAD
 
