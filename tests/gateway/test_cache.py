@@ -11,16 +11,17 @@ from typing import Any
 
 import orjson
 import pytest
-from conftest import ASK, Build, Stored  # type: ignore[import-not-found]
 
 from tensorzero import AsyncTensorZeroGateway, TensorZeroGateway
 from tensorzero.clients.embedded_transport import database_of
 
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
+Build = Callable[..., TensorZeroGateway]
 ON = {"enabled": "on"}
 
 
 @pytest.fixture
-def client(build: Build, models: Callable[..., str], stored: Stored) -> TensorZeroGateway:
+def client(build: Build, models: Callable[..., str], stored: Any) -> TensorZeroGateway:
     cost = '[{pointer = "/usage/prompt_tokens", cost_per_million = 2.0}]'
     return build(models("plain", "tool", "cut", "error500", cost=cost), stored.url)
 
@@ -33,7 +34,7 @@ def database(client: TensorZeroGateway) -> Any:
     return database_of(client)
 
 
-def test_a_second_call_is_answered_without_the_provider(client: TensorZeroGateway, mock_provider: Any, stored: Stored) -> None:
+def test_a_second_call_is_answered_without_the_provider(client: TensorZeroGateway, mock_provider: Any, stored: Any) -> None:
     first = ask(client, cache_options=ON)
     second = ask(client, cache_options=ON, include_raw_usage=True, include_raw_response=True, include_original_response=True)
     assert len(mock_provider.requests()) == 1
@@ -71,7 +72,7 @@ def test_an_entry_counts_while_its_row_is_in_the_spool(
 
 
 def test_an_entry_in_the_database_is_found_by_another_gateway(
-    client: TensorZeroGateway, build: Build, models: Callable[..., str], stored: Stored, mock_provider: Any
+    client: TensorZeroGateway, build: Build, models: Callable[..., str], stored: Any, mock_provider: Any
 ) -> None:
     ask(client, cache_options=ON)
     client.close()
@@ -107,7 +108,7 @@ def test_a_dry_run_reads_and_never_writes(client: TensorZeroGateway, mock_provid
     assert len(mock_provider.requests()) == 2
 
 
-def test_a_stream_is_played_again(client: TensorZeroGateway, mock_provider: Any, stored: Stored) -> None:
+def test_a_stream_is_played_again(client: TensorZeroGateway, mock_provider: Any, stored: Any) -> None:
     first = list(ask(client, stream=True, cache_options=ON))
     second = list(ask(client, stream=True, cache_options=ON, include_raw_response=True, include_raw_usage=True))
     assert len(mock_provider.requests()) == 1
@@ -208,7 +209,7 @@ def test_an_entry_that_cannot_be_read_is_a_miss(
 
 
 def test_the_configuration_can_switch_the_cache_off(
-    build: Build, models: Callable[..., str], stored: Stored, mock_provider: Any
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any
 ) -> None:
     client = build("[gateway]\ncache.enabled = false\n\n" + models("plain"), stored.url)
     ask(client, cache_options=ON)
@@ -228,7 +229,7 @@ def test_without_a_database_the_modes_do_nothing_and_insisting_is_an_error(
 
 
 def test_tasks_share_the_cache(
-    config_dir: Callable[..., Path], models: Callable[..., str], stored: Stored, mock_provider: Any
+    config_dir: Callable[..., Path], models: Callable[..., str], stored: Any, mock_provider: Any
 ) -> None:
     path = str(config_dir(models("plain")))
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import orjson
 import pytest
-from conftest import Build, Stored  # type: ignore[import-not-found]
 
-from tensorzero import TensorZeroError
+from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.faces.fetch import Exceptions, FetchError, fetch, is_public
 from tensorzero.gateway.files.object_storage import Filesystem, inside
 from tensorzero.gateway.functions.file_types import audio_format, suffix
 
+Build = Callable[..., TensorZeroGateway]
 PNG = b"\x89PNG\r\n\x1a\n0000"
 DISABLED = '\n[object_storage]\ntype = "disabled"\n'
 KEPT = "observability/files/"
@@ -117,7 +117,7 @@ def sent(mock_provider: Any) -> Any:
     return mock_provider.requests()[-1]["body"]["messages"][0]["content"][1]
 
 
-def stored_file(client: Any, stored: Stored, table: str = "ChatInference") -> dict[str, Any]:
+def stored_file(client: Any, stored: Any, table: str = "ChatInference") -> dict[str, Any]:
     row = stored.rows(client, table)[-1]
     messages = orjson.loads(row["input"])["messages"] if table == "ChatInference" else orjson.loads(row["input_messages"])
     return messages[0]["content"][1]
@@ -126,13 +126,22 @@ def stored_file(client: Any, stored: Stored, table: str = "ChatInference") -> di
 @pytest.mark.parametrize(
     ("fields", "part"),
     [
-        ({"mime_type": "image/png", "detail": "low"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,DATA", "detail": "low"}}),
+        (
+            {"mime_type": "image/png", "detail": "low"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,DATA", "detail": "low"}},
+        ),
         ({"mime_type": "audio/mpeg"}, {"type": "input_audio", "input_audio": {"data": "DATA", "format": "mp3"}}),
-        ({"mime_type": "application/pdf"}, {"type": "file", "file": {"file_data": "data:application/pdf;base64,DATA", "filename": "input.pdf"}}),
-        ({"mime_type": "text/zzz", "filename": "a.zzz"}, {"type": "file", "file": {"file_data": "data:text/zzz;base64,DATA", "filename": "a.zzz"}}),
+        (
+            {"mime_type": "application/pdf"},
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,DATA", "filename": "input.pdf"}},
+        ),
+        (
+            {"mime_type": "text/zzz", "filename": "a.zzz"},
+            {"type": "file", "file": {"file_data": "data:text/zzz;base64,DATA", "filename": "a.zzz"}},
+        ),
         ({"mime_type": "text/csv"}, {"type": "image_url", "image_url": {"url": "data:text/csv;base64,DATA"}}),
     ],
-)  # fmt: skip
+)
 def test_a_part_is_chosen_by_the_files_type(
     build: Build, models: Callable[..., str], mock_provider: Any, fields: Any, part: Any
 ) -> None:
@@ -170,7 +179,7 @@ def test_an_image_url_is_passed_on_and_nothing_is_fetched_unless_it_is_recorded(
 def test_a_file_passed_on_by_url_is_fetched_for_the_store(
     build: Build,
     models: Callable[..., str],
-    stored: Stored,
+    stored: Any,
     files: FileServer,
     allowed: None,
     tmp_path: Path,
@@ -190,14 +199,14 @@ def test_a_file_passed_on_by_url_is_fetched_for_the_store(
     assert files.paths == ["/a.png"]
 
 
-def test_a_dry_run_keeps_no_file(build: Build, models: Callable[..., str], stored: Stored, tmp_path: Path) -> None:
+def test_a_dry_run_keeps_no_file(build: Build, models: Callable[..., str], stored: Any, tmp_path: Path) -> None:
     client = build(models("plain") + f'\n[object_storage]\ntype = "filesystem"\npath = "{tmp_path}"\n', stored.url)
     ask(client, file(file_type="base64", data=b64(PNG), mime_type="image/png"), dryrun=True)
     assert not (tmp_path / "observability").exists()
 
 
 def test_a_stored_file_is_read_back_for_a_pointer(
-    build: Build, models: Callable[..., str], stored: Stored, mock_provider: Any, tmp_path: Path
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any, tmp_path: Path
 ) -> None:
     client = build(models("plain") + f'\n[object_storage]\ntype = "filesystem"\npath = "{tmp_path}"\n', stored.url)
     ask(client, file(file_type="base64", data=b64(PNG), mime_type="image/png"))
@@ -221,15 +230,23 @@ def test_a_stored_file_is_read_back_for_a_pointer(
     ("path", "mime", "expected"),
     [
         ("/a.png", None, {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64(PNG)}"}}),
-        ("/there", "application/pdf", {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{b64(PNG)}", "filename": "input.pdf"}}),
-        ("/words", None, {"type": "file", "file": {"file_data": f"data:text/plain;base64,{b64(b'plain words')}", "filename": "input.txt"}}),
+        (
+            "/there",
+            "application/pdf",
+            {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{b64(PNG)}", "filename": "input.pdf"}},
+        ),
+        (
+            "/words",
+            None,
+            {"type": "file", "file": {"file_data": f"data:text/plain;base64,{b64(b'plain words')}", "filename": "input.txt"}},
+        ),
         ("/untyped", None, "`mime_type` not provided, and unable to infer from file content or Content-Type header"),
         ("/404", None, "HTTP error 404 Not Found: nothing here"),
         ("/loop", None, "more than 5 redirects"),
         ("/to-file", None, "URL scheme `file` is not allowed"),
         ("/to-private", None, "::1 is not a public address"),
     ],
-)  # fmt: skip
+)
 def test_the_gateway_can_fetch_every_file_first(
     build: Build,
     models: Callable[..., str],
@@ -261,7 +278,7 @@ def test_a_type_that_is_no_image_is_fetched_for_a_provider_that_takes_image_urls
 
 
 def test_private_addresses_are_never_asked(
-    build: Build, models: Callable[..., str], stored: Stored, mock_provider: Any, files: FileServer
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any, files: FileServer
 ) -> None:
     client = build(models("plain") + DISABLED, stored.url)
     for url in (files.url, files.url.replace("127.0.0.1", "localhost"), files.url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
@@ -326,9 +343,8 @@ def test_a_provider_time_limit_covers_the_fetch(
 
 
 def test_suffixes_and_audio_formats() -> None:
-    assert [suffix(name) for name in ("image/jpeg", "text/plain", "audio/x-wav", "application/msword", "text/csv; charset=utf-8")] == [
-        "jpg", "txt", "wav", "wiz", "csv",
-    ]  # fmt: skip
+    types = ("image/jpeg", "text/plain", "audio/x-wav", "application/msword", "text/csv; charset=utf-8")
+    assert [suffix(name) for name in types] == ["jpg", "txt", "wav", "wiz", "csv"]
     assert suffix("application/zzz") is None
     assert audio_format("audio/mp4") == "m4a"
     assert audio_format("image/png") is None

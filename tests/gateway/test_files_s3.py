@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Build, Stored  # type: ignore[import-not-found]
+
+from tensorzero import TensorZeroGateway
 
 pytest.importorskip("obstore")
 moto_server = pytest.importorskip("moto.server")
 
+Build = Callable[..., TensorZeroGateway]
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
 
 
@@ -31,7 +33,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_files_go_to_the_bucket_and_come_back(
-    build: Build, models: Callable[..., str], stored: Stored, mock_provider: Any, endpoint: str
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any, endpoint: str
 ) -> None:
     storage = (
         f'\n[object_storage]\ntype = "s3_compatible"\nbucket_name = "bkt"\nregion = "us-east-1"\nendpoint = "{endpoint}"\n'

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import ASK, Build  # type: ignore[import-not-found]
 
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.gateway.errors import BadRequest, RateLimited
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.rate_limits import MANY_BUCKETS, RateLimits, rate_limits
 from tensorzero.gateway.values import ModelRequest, Usage
+
+ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
+Build = Callable[..., TensorZeroGateway]
 
 
 class Clock:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Failed = list[dict[str, Any]]
 
-_SHORTEST_DATA = 8  # characters; less may be part of anything
+_SHORTEST_DATA = 3  # characters; less may be part of anything
 
 
 class Models:
