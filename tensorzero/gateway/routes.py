@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.endpoints.embeddings import give_embeddings
 from tensorzero.gateway.endpoints.feedback import give_feedback
 from tensorzero.gateway.endpoints.inference import infer
 from tensorzero.gateway.endpoints.inference_request import read_request
@@ -33,6 +34,7 @@ async def _inference_stream(
 ROUTES: dict[tuple[str, str], Endpoint] = {
     ("POST", "/inference"): _inference,
     ("POST", "/feedback"): give_feedback,
+    ("POST", "/openai/v1/embeddings"): give_embeddings,
 }
 STREAMS: dict[tuple[str, str], StreamEndpoint] = {
     ("POST", "/inference"): _inference_stream,

@@ -8,7 +8,8 @@ from typing import Any
 from tensorzero.gateway.config.experimentation_section import reachable
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
 from tensorzero.gateway.config.models_section import EMBEDDING_SHORTHANDS, SHORTHANDS
-from tensorzero.gateway.config.sections import FunctionConfig, ModelConfig
+from tensorzero.gateway.config.sections import FunctionConfig, ModelConfig, VariantConfig
+from tensorzero.gateway.config.variants_section import models_of
 
 _Keys = tuple[str, ...]
 
@@ -57,7 +58,7 @@ def check_namespaces(functions: Mapping[str, FunctionConfig], models: Mapping[st
         choice = function.experimentation
         ways = [(None, choice), *choice.namespaces.items()]
         for variant in function.variants.values():
-            for what, rule, namespace in _restrictions(variant, models):
+            for what, rule, namespace in _restrictions(variant, function.variants, models):
                 for name, experimentation in ways:
                     if name == namespace or variant.name not in reachable(experimentation, function.variants):
                         continue
@@ -71,10 +72,12 @@ def check_namespaces(functions: Mapping[str, FunctionConfig], models: Mapping[st
                     )
 
 
-def _restrictions(variant: Any, models: Mapping[str, ModelConfig]) -> Iterator[tuple[str, str, str]]:
+def _restrictions(
+    variant: VariantConfig, variants: Mapping[str, VariantConfig], models: Mapping[str, ModelConfig]
+) -> Iterator[tuple[str, str, str]]:
     if variant.namespace is not None:
         yield "", "", variant.namespace
-    name = getattr(variant, "model", None) or variant.settings.get("model")
-    model = models.get(name) if isinstance(name, str) else None
-    if model is not None and model.namespace is not None:
-        yield f"uses model `{name}` which", "model ", model.namespace
+    for name in dict.fromkeys(models_of(variant, variants)):
+        model = models.get(name)
+        if model is not None and model.namespace is not None:
+            yield f"uses model `{name}` which", "model ", model.namespace

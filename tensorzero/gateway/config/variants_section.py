@@ -149,6 +149,21 @@ def chat_parts(variant: VariantConfig) -> Iterator[tuple[tuple[str, ...], ChatCo
         yield (), part
 
 
+def models_of(variant: VariantConfig, variants: Mapping[str, VariantConfig]) -> Iterator[str]:
+    """The models that a variant asks, itself and through its candidates among `variants`."""
+    seen: set[str] = set()
+    waiting = [variant]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, ChatCompletionConfig):
+            yield one.model
+        for key in ("evaluator", "fuser", "chat_completion", "chat_request"):
+            if isinstance(part := one.settings.get(key), ChatCompletionConfig):
+                yield part.model
+        waiting += [variants[name] for name in _candidates(one) if name in variants and name not in seen]
+        seen.update(_candidates(one))
+
+
 def _check_part(
     function: FunctionConfig,
     variant: str,

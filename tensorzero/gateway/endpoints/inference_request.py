@@ -17,6 +17,7 @@ from tensorzero.gateway.config.sections import (
     FunctionConfig,
     VariantConfig,
 )
+from tensorzero.gateway.config.variants_section import models_of
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
 from tensorzero.gateway.files.call_files import CallFiles
 from tensorzero.gateway.functions.input import parse_input, validate_input
@@ -76,7 +77,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     namespace = body.get("namespace")
     templates = None
     if dynamic is not None:
-        variants, templates = _dynamic(gateway, function, dynamic, pinned)
+        variants, templates = _dynamic(gateway, function, dynamic, pinned, namespace)
     elif pinned is not None:
         variants = {pinned: _pinned(gateway, function, pinned, namespace)}
         tags["tensorzero::variant_pinned"] = pinned
@@ -217,13 +218,18 @@ def _pinned(gateway: Gateway, function: FunctionConfig, name: str, namespace: st
     variant = function.variants.get(name)
     if variant is None:
         raise NotFound(f"Unknown variant: {name}", hint=nearest_hint(name, function.variants, f"Variants of `{function.name}`"))
-    if isinstance(variant, ChatCompletionConfig):
-        _check_namespace(gateway, f"Variant `{name}` uses model `{variant.model}` which has", variant.model, namespace)
+    _check_models(gateway, function, variant, namespace)
     return variant
 
 
+def _check_models(gateway: Gateway, function: FunctionConfig, variant: VariantConfig, namespace: str | None) -> None:
+    """A model with a namespace is asked only from there, by whichever part of a variant."""
+    for model in models_of(variant, function.variants):
+        _check_namespace(gateway, f"Variant `{variant.name}` uses model `{model}` which has", model, namespace)
+
+
 def _dynamic(
-    gateway: Gateway, function: FunctionConfig, given: Mapping[str, Any], pinned: str | None
+    gateway: Gateway, function: FunctionConfig, given: Mapping[str, Any], pinned: str | None, namespace: str | None
 ) -> tuple[dict[str, VariantConfig], Templates]:
     """The one variant that the call brings along, and the templates with its own among them."""
     from tensorzero.gateway.config.dynamic_variant import NAME, build_dynamic_variant
@@ -231,6 +237,7 @@ def _dynamic(
     if pinned is not None:
         raise BadRequest("`variant_name` and `internal_dynamic_variant_config` cannot both be set.")
     variant, templates = build_dynamic_variant(function, given, gateway.config.templates)
+    _check_models(gateway, function, variant, namespace)
     return {NAME: variant}, templates
 
 

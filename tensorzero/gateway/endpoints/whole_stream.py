@@ -86,12 +86,13 @@ class WholeStream:
         self._gateway.write(inference_rows(self._call, self._as_streamed(), self._gateway.snapshot_hash, self._ttft_ms))
 
     def _as_streamed(self) -> VariantResult:
-        """A stream's row has the call's own parameters, and a JSON answer as text (observed 2026.6.0)."""
-        result = self._result
+        """A stream's row has the call's own parameters, and of a JSON answer only its text (observed 2026.6.0)."""
+        result = replace(self._result, params=only_asked(self._call.params))
         if self._json:
             answer, _ = _answer_and_previous(result.model_inferences)
-            answer.content = [*result.auxiliary, {"type": "text", "text": self._content}]
-        return replace(result, params=only_asked(self._call.params))
+            answer.content = [{"type": "text", "text": self._content}] if self._content else []
+            result.auxiliary = []
+        return result
 
 
 def _answer_and_previous(inferences: Sequence[ModelInference]) -> tuple[ModelInference, list[ModelInference]]:

@@ -27,6 +27,7 @@ from tensorzero.gateway.values import Block, CacheOptions, ProviderCall, Provide
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
+    from tensorzero.gateway.providers.protocol import EmbeddingCall
 
 logger = logging.getLogger("tensorzero")
 
@@ -90,7 +91,7 @@ def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, functi
         return None
 
 
-async def find(options: CacheOptions, key: str, call: ProviderCall) -> Entry | None:
+async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCall) -> Entry | None:
     """The newest entry that is young enough. Raises `DeadlineExceeded` if looking took too long."""
     since = None if options.max_age_s is None else int(time.time()) - options.max_age_s
     try:

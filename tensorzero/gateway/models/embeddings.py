@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, cast
+
+import orjson
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.models.infer import Failed, limit, note_raw_response
 from tensorzero.gateway.models.shorthand import shorthand_provider
 from tensorzero.gateway.providers import make_embedding_provider
-from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider
-from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest
+from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider, EmbeddingResponse
+from tensorzero.gateway.values import CacheOptions, ModelInference, ModelRequest, Usage
+
+if TYPE_CHECKING:
+    from tensorzero.gateway.rate_limits import RateLimits
 
 PREFIXES = ("openai", "openrouter", "dummy")
 
@@ -43,6 +51,23 @@ class Embedded:
     inference: ModelInference
 
 
+class Asking(Protocol):
+    """What of a call an embedding needs."""
+
+    @property
+    def face(self) -> Face: ...
+    @property
+    def credentials(self) -> Mapping[str, str]: ...
+    @property
+    def deadline(self) -> Deadline | None: ...
+    @property
+    def cache(self) -> CacheOptions | None: ...
+    @property
+    def limits(self) -> RateLimits | None: ...
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+
+
 class EmbeddingProviders:
     """Providers of vectors, made when they are first called and kept."""
 
@@ -66,7 +91,7 @@ def find_embedding_model(config: Config, name: str) -> EmbeddingModelConfig | No
 
 
 async def embed(
-    providers: EmbeddingProviders, model: EmbeddingModelConfig, request: EmbeddingRequest, call: InferenceCall, failed: Failed
+    providers: EmbeddingProviders, model: EmbeddingModelConfig, request: EmbeddingRequest, call: Asking, failed: Failed
 ) -> Embedded:
     """The first provider's vectors. Raises `AllProvidersFailed`; then `failed` gets the raw responses of failures."""
     own = limit(f"Model {model.name}", "non_streaming.total_ms", model.timeout_ms)
@@ -97,7 +122,7 @@ async def _embed_once(
     model: EmbeddingModelConfig,
     config: ProviderConfig,
     request: EmbeddingRequest,
-    call: InferenceCall,
+    call: Asking,
     outer: Deadline | None,
 ) -> Embedded:
     own_ms = model.provider_timeout_ms.get(config.name)
@@ -112,33 +137,71 @@ async def _embed_once(
         earliest(own, outer),
     )
     provider = providers.of(config)
+    shown = ModelRequest(None, _messages(request.input), {}, False)
     started = time.monotonic()
+    key = ticket = None
     try:
+        if call.cache is not None:
+            key = cache.cache_key(model.name, config.name, ["embedding", request])
+            kept = await _kept(call.cache, key, attempt)
+            if kept is not None:
+                return _embedded(kept, provider, config, shown, attempt, started, cached=True)
+        if call.limits is not None:
+            ticket = call.limits.take(replace(shown, params={"max_tokens": 0}), call.tags)
         answer = await provider.embed(attempt)
     except DeadlineExceeded as passed:
         if passed.deadline is own:
             raise passed.deadline.error() from None
         raise
-    usage = replace(answer.usage, output_tokens=None)
+    if call.cache is not None and key is not None and call.cache.writes:
+        output = orjson.dumps(answer.vectors).decode()
+        cache.keep(
+            call.cache, key, cache.Entry(output, answer.raw_request, answer.raw_response, answer.usage.input_tokens, 0, None)
+        )
+    if ticket is not None:
+        ticket.settle(replace(answer.usage, output_tokens=0))
     if config.cost:
-        usage.cost = cost_of(config.cost, [answer.raw_response], streaming=False)
-    elapsed = answer.latency_ms if answer.latency_ms is not None else round((time.monotonic() - started) * 1000)
+        answer.usage.cost = cost_of(config.cost, [answer.raw_response], streaming=False)
+    return _embedded(answer, provider, config, shown, attempt, started)
+
+
+def _embedded(
+    answer: EmbeddingResponse,
+    provider: EmbeddingProvider,
+    config: ProviderConfig,
+    request: ModelRequest,
+    call: EmbeddingCall,
+    started: float,
+    *,
+    cached: bool = False,
+) -> Embedded:
     inference = ModelInference(
         new_id(),
-        model.name,
+        call.model_name,
         config.name,
         provider.type,
-        ModelRequest(None, _messages(request.input), {}, False),
+        request,
         [],
-        usage,
+        replace(answer.usage, output_tokens=None),
         None,
         answer.raw_request,
         answer.raw_response,
-        elapsed,
+        answer.latency_ms if answer.latency_ms is not None else round((time.monotonic() - started) * 1000),
         answer.raw_usage,
         "embeddings",
+        cached=cached,
     )
     return Embedded(answer.vectors, inference)
+
+
+async def _kept(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:
+    """Vectors from the cache."""
+    entry = await cache.find(options, key, call) if options.reads else None
+    vectors = None if entry is None else cache.content_of(entry)
+    if entry is None or vectors is None:
+        return None
+    usage = Usage(entry.input_tokens, entry.output_tokens, cost=0.0)
+    return EmbeddingResponse(cast("list[list[float] | str]", vectors), usage, entry.raw_request, entry.raw_response)
 
 
 def _messages(given: EmbeddingInput) -> tuple[RequestMessage, ...]:
