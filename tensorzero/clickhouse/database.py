@@ -39,7 +39,7 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
-from tensorzero.clickhouse.writer import Writer
+from tensorzero.clickhouse.writer import Writer, join_abandoned
 
 if TYPE_CHECKING:
     import pyarrow
@@ -293,6 +293,7 @@ def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
     for database in list(_open_databases):
         database.close(EXIT_SECONDS)
+    join_abandoned(EXIT_SECONDS)
 
 
 def _before_fork() -> None:

@@ -39,6 +39,16 @@ class Stopped(Exception):
     """The rest stays in the spool."""
 
 
+_abandoned_threads: list[threading.Thread] = []
+
+
+def join_abandoned(seconds: float) -> None:
+    """Wait for the threads of dropped databases: a process that ends inside the engine would end with a crash."""
+    until = time.monotonic() + seconds
+    while _abandoned_threads:
+        _abandoned_threads.pop().join(max(0.0, until - time.monotonic()))
+
+
 class Writer:
     """Delivers what `store` holds, and what dead processes left in `directory`. Thread-safe."""
 
@@ -156,6 +166,8 @@ class Writer:
         if not self._stopping:
             expect_release()
             self._abandoned = self._stopping = True
+            if self._thread is not None:
+                _abandoned_threads.append(self._thread)
 
     @property
     def _place(self) -> str:
