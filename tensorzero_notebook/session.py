@@ -120,13 +120,13 @@ class Session:
     def _take(self, config: Config) -> None:
         """Put a new gateway behind the same client, on the same database."""
         from tensorzero.clients.embedded_transport import gateway_of
-        from tensorzero.gateway.gateway import Gateway
-        from tensorzero.gateway.opening import note_configuration
+        from tensorzero.gateway.opening import gateway_on, note_configuration
 
         before = gateway_of(self.client)
+        gateway = gateway_on(config, before.database)
         if before.database is not None:
             note_configuration(before.database, config)
-        self.client._transport.gateway = Gateway(config, before.database)
+        self.client._transport.gateway = gateway
 
     def load_variants(self) -> None:
         """Load the configuration with the variants made in cells. Raises `ConfigError`; the old one stays then."""

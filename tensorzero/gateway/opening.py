@@ -27,7 +27,7 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
     enabled = config.gateway.observability_enabled
     url = clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None
     if enabled is False or (url is None and enabled is None):
-        return _checked(Gateway(config))
+        return gateway_on(config, None)
     if url is None:
         raise GatewayError(
             "Observability is enabled but no backend is available. Set `TENSORZERO_CLICKHOUSE_URL` or "
@@ -39,11 +39,12 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
         note_configuration(database, config)
     except StorageError as error:
         raise storage_failure(error) from error
-    return _checked(Gateway(config, database))
+    return gateway_on(config, database)
 
 
-def _checked(gateway: Gateway) -> Gateway:
-    """What the configuration needs besides itself. Raises `ConfigError`."""
+def gateway_on(config: Config, database: Database | None) -> Gateway:
+    """A gateway on a database that is open. Raises `ConfigError` where the configuration needs something that is not there."""
+    gateway = Gateway(config, database)
     settings = gateway.config.gateway
     backend = settings.settings.get("cache", {}).get("backend")
     if gateway.database is None and settings.cache_enabled is not False:
