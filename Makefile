@@ -28,7 +28,7 @@ test: $(STAMPS)/dev $(STAMPS)/model browser
 check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: $(STAMPS)/dev
 	$(BIN)/python -m tools.bench

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 
 def parameters(path: str, name: str, context_tokens: int, threads: int) -> Any:
     """llama.cpp's settings: loopback, a free port, silent, two answers at a time sharing one context."""
-    import xllamacpp  # pyright: ignore[reportMissingImports]  # extra `local`; compiled, without type information
-
+    xllamacpp: Any = import_module("xllamacpp")  # extra `local`; compiled, without type information
     chosen = xllamacpp.CommonParams()
     chosen.model.path = path
     chosen.model_alias = {name}
@@ -39,8 +39,7 @@ def parameters(path: str, name: str, context_tokens: int, threads: int) -> Any:
 def main() -> None:
     path, name, context_tokens, threads = sys.argv[1:5]
     try:
-        import xllamacpp  # pyright: ignore[reportMissingImports]
-
+        xllamacpp: Any = import_module("xllamacpp")
         server = xllamacpp.Server(parameters(path, name, int(context_tokens), int(threads)))
     except Exception as error:  # noqa: BLE001  # whatever it is, the starting process says it
         print(json.dumps({"error": str(error)}), flush=True)

@@ -21,7 +21,7 @@ from tensorzero_notebook.errors import UserError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]  # installed below 3.11 only
 
 FOLDER = ".tensorzero"
 CONFIG_NAMES = ("tensorzero.toml", "config/tensorzero.toml")

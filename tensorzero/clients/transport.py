@@ -11,7 +11,10 @@ from tensorzero.faces.face import Face
 
 @dataclass(slots=True)
 class Call:
-    """One call of the HTTP API; nobody changes it. `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk."""
+    """One call of the HTTP API; nobody changes it.
+
+    `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk.
+    """
 
     method: str
     path: str
