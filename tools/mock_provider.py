@@ -11,6 +11,8 @@
     stall             streams two words, then nothing         cut       breaks off half way
     drip-N-MS         N words, one each MS milliseconds       badjson   200 with a body that is not JSON
 
+`POST /v1/embeddings`: how often each letter stands in a text; `zeros` nothing but zeros; `error…` and `slow-…` as above.
+
 Any other name answers with one fixed sentence. With `--log`, `GET /requests` lists what was asked (method, path, headers, body)
 and `DELETE /requests` forgets it. Prebuilt bytes and one `write` a stream: more than 100,000 events a second.
 """
@@ -178,6 +180,8 @@ class Connection(asyncio.Protocol):
             self.transport.write(
                 http_answer(200, orjson.dumps({"object": "list", "data": [{"id": "mock", "object": "model"}]}))
             )
+        elif method == "POST" and path.endswith("/embeddings"):
+            embed(self, str(asked.get("model", "")), asked)
         elif method == "POST" and path.endswith("/chat/completions"):
             respond(self, str(asked.get("model", "")), asked)
         else:
@@ -209,6 +213,30 @@ def respond(connection: Connection, model: str, asked: dict[str, Any]) -> None:
     kind = model.rstrip("0123456789-")
     numbers = [int(part) for part in model[len(kind) :].split("-") if part]
     BEHAVIOURS.get(kind, answer_fixed)(connection, model, {**asked, "numbers": numbers})
+
+
+def embed(connection: Connection, model: str, asked: dict[str, Any]) -> None:
+    kind, _, number = model.partition("-")
+    if kind.startswith("error"):
+        answer_error(connection, model, {"numbers": [int(kind.removeprefix("error") or 500)]})
+        return
+    given = asked["input"]
+    texts = [given] if isinstance(given, str) else given
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": [0.0 if kind == "zeros" else float(str(text).lower().count(letter)) for letter in letters],
+        }
+        for index, text in enumerate(texts)
+    ]
+    tokens = {"prompt_tokens": PROMPT_TOKENS, "total_tokens": PROMPT_TOKENS}
+    answer = http_answer(200, orjson.dumps({"object": "list", "model": model, "data": data, "usage": tokens}))
+    if kind == "slow":
+        connection.later(int(number or 2000) / 1000, lambda: connection.transport.write(answer))
+    else:
+        connection.transport.write(answer)
 
 
 def send_text(connection: Connection, text: str, asked: dict[str, Any], model: str) -> None:

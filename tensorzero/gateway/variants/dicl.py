@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -114,7 +115,7 @@ async def _examples(
 
     query = nearest_examples_query(call.function.name, variant.name, vector, settings["k"])
     try:
-        rows = await call.face.blocking(gateway.database.query, query)
+        rows = await call.face.blocking(partial(gateway.database.query, query, flush=False))
     except StorageError as error:
         raise storage_failure(error) from error
     farthest = settings.get("max_distance")
