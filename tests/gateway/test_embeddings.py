@@ -12,10 +12,16 @@ from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.routes import route
 
 PREFIX = "tensorzero::embedding_model_name::"
 Embed = Callable[..., dict[str, Any]]
+
+
+def asked(gateway: Gateway, body: dict[str, Any]) -> dict[str, Any]:
+    answering: Any = route("POST", "/openai/v1/embeddings")(gateway, body, BlockingFace(), None)
+    return drive(answering)
 
 
 def model(url: str, *names: str, settings: str = "", provider: str = "") -> str:
@@ -32,7 +38,7 @@ def embed(build: Any) -> Embed:
     def one(toml: str, url: str | None = None, **body: Any) -> dict[str, Any]:
         gateway = gateway_of(build(toml, url=url))
         body = {"input": "abc", "model": PREFIX + "e", **body}
-        return drive(route("POST", "/openai/v1/embeddings")(gateway, body, BlockingFace(), None))
+        return asked(gateway, body)
 
     return one
 
@@ -117,7 +123,7 @@ def test_what_is_refused(embed: Embed, mock_provider: Any, body: dict[str, Any],
 def test_a_cached_answer_costs_nothing(build: Any, mock_provider: Any, stored: Any) -> None:
     gateway = gateway_of(build(model(mock_provider.url, "letters"), url=stored.url))
     body = {"input": "abc", "model": PREFIX + "e", "tensorzero::cache_options": {"enabled": "on"}}
-    first, again = (drive(route("POST", "/openai/v1/embeddings")(gateway, body, BlockingFace(), None)) for _ in range(2))
+    first, again = (asked(gateway, body) for _ in range(2))
     assert first["usage"]["prompt_tokens"] == 11
     assert again["data"] == first["data"]
     assert again["usage"] == {"prompt_tokens": 0, "total_tokens": 0, "tensorzero_cost": 0.0}

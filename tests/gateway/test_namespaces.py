@@ -63,7 +63,7 @@ def test_a_pinned_variant_asks_a_models_namespace(build: Any, variant: str) -> N
     with pytest.raises(TensorZeroError) as caught:
         client.inference(function_name="f", variant_name=variant, input=ASK, namespace="other")
     assert caught.value.status_code == 400
-    assert json.loads(caught.value.text)["error"] == (
+    assert json.loads(str(caught.value.text))["error"] == (
         f"Variant `{variant}` uses model `team` which has namespace `team`, but the request namespace is `other`. Namespaced "
         "models can only be used with a matching namespace."
     )

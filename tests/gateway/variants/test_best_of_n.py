@@ -113,7 +113,7 @@ def test_all_candidates_failed(build: Any) -> None:
     with pytest.raises(TensorZeroError) as caught:
         ask(build(function(["error_a", "error_b"])))
     assert caught.value.status_code == 502
-    message = json.loads(caught.value.text)["error"]
+    message = json.loads(str(caught.value.text))["error"]
     assert message.startswith("All candidates failed with errors: candidates[0] (error_a): All model providers failed")
     assert "\ncandidates[1] (error_b): All model providers failed" in message
 
@@ -224,7 +224,8 @@ def test_candidates_answer_at_the_same_time(
     toml = models("slow-400", "judge") + of_mock("slow-400", 4, "judge")
 
     async def later() -> Any:
-        async with await AsyncTensorZeroGateway.build_embedded(config_file=str(config_dir(toml))) as client:
+        building: Any = AsyncTensorZeroGateway.build_embedded(config_file=str(config_dir(toml)))
+        async with await building as client:
             return await client.inference(function_name="f", variant_name="best", input=ASK)
 
     client = None if asynchronous else build(toml)

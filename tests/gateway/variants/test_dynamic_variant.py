@@ -72,7 +72,7 @@ def test_a_template_that_fails(client: Any, template: str, message: str) -> None
     with pytest.raises(TensorZeroError) as caught:
         ask(client, {**CHAT, "user_template": file("u", template)})
     assert caught.value.status_code == 500
-    assert json.loads(caught.value.text)["error"].startswith(message)
+    assert json.loads(str(caught.value.text))["error"].startswith(message)
 
 
 def test_candidates_are_the_functions_variants(client: Any) -> None:
@@ -151,7 +151,7 @@ def test_a_shape_that_is_wrong(client: Any, config: dict[str, Any], fault: str) 
 def test_what_is_refused(client: Any, config: dict[str, Any], options: dict[str, Any], status: int, message: str) -> None:
     with pytest.raises(TensorZeroError) as caught:
         ask(client, config, **options)
-    assert (caught.value.status_code, json.loads(caught.value.text)["error"]) == (status, message)
+    assert (caught.value.status_code, json.loads(str(caught.value.text))["error"]) == (status, message)
 
 
 def test_it_needs_a_function(client: Any) -> None:

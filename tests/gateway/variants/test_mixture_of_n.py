@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tensorzero import TensorZeroError
+from tensorzero import AsyncTensorZeroGateway, TensorZeroError
 from tensorzero.gateway.providers.dummy import Scripted, script
 
 ASK = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
@@ -161,3 +163,19 @@ def test_tools_go_to_candidates_and_fuser(build: Any, models: Callable[..., str]
         '0:\n[{"type":"tool_call","id":"call_1","raw_name":"look","raw_arguments":"{\\"location\\":\\"Tokyo\\"}",'
         '"name":"look","arguments":{"location":"Tokyo"}}]\n------\n'
     ) in bodies[-1]["messages"][-1]["content"]
+
+
+def test_an_asyncio_caller_gets_the_same_streams(config_dir: Callable[..., Path]) -> None:
+    toml = function(["a", "b"])
+    toml += '[functions.f.variants.best]\ntype = "experimental_best_of_n_sampling"\ncandidates = ["a", "b"]\n'
+    toml += 'evaluator = { model = "dummy::best_of_n_1" }\n'
+
+    async def read(variant: str) -> str:
+        building: Any = AsyncTensorZeroGateway.build_embedded(config_file=str(config_dir(toml)))
+        async with await building as client:
+            stream: Any = await client.inference(function_name="f", variant_name=variant, input=ASK, stream=True)
+            return "".join([block.text async for chunk in stream for block in chunk.content])
+
+    with script("a", "from a"), script("b", "from b"), script("fuser", "from both"):
+        assert asyncio.run(read("mix")) == "from both"
+        assert asyncio.run(read("best")) == "from b"
