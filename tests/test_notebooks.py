@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import run_cells
 
 ROOT = Path(__file__).resolve().parent.parent
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("nbclient")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -33,7 +32,6 @@ def test_the_quick_start_runs_offline_and_ends_with_the_judged_row(tmp_path: Pat
 
 
 def test_a_finished_notebook_converts_to_a_page_that_shows_the_answer(tmp_path: Path) -> None:
-    pytest.importorskip("nbconvert")
     from nbconvert import HTMLExporter
 
     cells = ["%load_ext tensorzero_notebook", "%%tensorzero --model dummy::good\nTell me about explosions."]

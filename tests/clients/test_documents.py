@@ -51,8 +51,6 @@ def test_the_document_has_every_snippet() -> None:
 
 @pytest.mark.parametrize(("name", "snippet"), SNIPPETS, ids=[name for name, _ in SNIPPETS])
 def test_snippet(name: str, snippet: str, server: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if "embedded" in name:
-        pytest.importorskip("chdb")
     config_file = tmp_path / "tensorzero.toml"
     config_file.write_text(CONFIG)
     names: dict[str, Any] = {"__name__": "__main__", "asyncio": asyncio} | {

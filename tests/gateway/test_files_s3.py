@@ -7,11 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from moto import server as moto_server
 
 from tensorzero import TensorZeroGateway
-
-pytest.importorskip("obstore")
-moto_server = pytest.importorskip("moto.server")
 
 Build = Callable[..., TensorZeroGateway]
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()

@@ -48,7 +48,7 @@ TARGET = "Invalid inference target: "
             (400, "Failed to parse UUID as v7: 0a1b2c3d-0000-4000-8000-000000000000"),
         ),
         ({"episode_id": v7(1_579_751_959)}, (400, "Invalid Episode ID: Timestamp is too early")),
-        ({"episode_id": v7(int(time.time()) + 100)}, (400, "Invalid Episode ID: Timestamp is in the future")),
+        ({"episode_id": v7(int(time.time()) + 1_000_000)}, (400, "Invalid Episode ID: Timestamp is in the future")),
         (
             {"episode_id": v7(10_000_000_001)},
             (400, f"Workflow evaluation run not found for episode id: {v7(10_000_000_001)}"),

