@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         if error.hint:
             print(error.hint, file=sys.stderr)
-        return 2 if options.action == "diff" else 1
+    except UnicodeError:
+        print("Arguments and standard input are UTF-8.", file=sys.stderr)
+    return 2 if options.action == "diff" else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -175,7 +175,8 @@ def _edit_inline(text: str, row: Statement, keys: Keys, values: Mapping[str, Any
 
 
 def _insert(text: str, rows: Sequence[Statement], added: str, after: Sequence[Keys]) -> str:
-    at = len(text)
+    at = len(text.rstrip())
+    at += len(_line(text, at))  # with its line break
     for keys in after:
         last = max((number for number, row in enumerate(rows) if row.within(keys)), default=None)
         if last is not None:
@@ -185,7 +186,7 @@ def _insert(text: str, rows: Sequence[Statement], added: str, after: Sequence[Ke
             break
     newline = "\r\n" if "\r\n" in text else "\n"
     before = "" if not text or text[:at].endswith("\n") else newline
-    gap = newline if text[:at].strip() and not text[:at].endswith(("\n\n", "\n\r\n")) else ""
+    gap = newline if text[:at].strip() and _is_blank(_line(text, at)) else ""  # none in a file that has none here
     return text[:at] + before + gap + added.replace("\n", newline) + text[at:]
 
 
@@ -198,28 +199,23 @@ def _behind_comments(text: str, at: int) -> int:
 
 
 def _cut(text: str, rows: Sequence[Statement], keys: Keys) -> str:
-    spans: list[tuple[int, int, bool]] = []
-    previous = -2
-    for number, row in enumerate(rows):
-        if not row.within(keys):
-            continue
-        if previous == number - 1:
-            spans[-1] = (spans[-1][0], row.end, spans[-1][2])
-        else:
-            spans.append((row.start, row.end, row.is_header))
-        previous = number
-    for start, end, whole_table in reversed(spans):
-        text = _cut_span(text, start, end, whole_table=whole_table)
+    for number in range(len(rows) - 1, -1, -1):
+        if rows[number].within(keys) and (number == 0 or not rows[number - 1].within(keys)):
+            last = number
+            while last + 1 < len(rows) and rows[last + 1].within(keys):
+                last += 1
+            floor = rows[number - 1].end if number else 0
+            text = _cut_span(text, floor, rows[number].start, rows[last].end, whole_table=rows[number].is_header)
     return text
 
 
-def _cut_span(text: str, start: int, end: int, *, whole_table: bool) -> str:
-    """Without `text[start:end]`, its comments, and the blank lines that kept it apart."""
+def _cut_span(text: str, floor: int, start: int, end: int, *, whole_table: bool) -> str:
+    """Without `text[start:end]`, its comments, and the blank lines that kept it apart; nothing before `floor` goes."""
     end = _behind_comments(text, end) if whole_table else end
-    while _is_comment(line := _line_before(text, start)):
+    while start > floor and _is_comment(line := _line_before(text, start)):
         start -= len(line)
     if whole_table and _is_blank(_line(text, end)):
-        while (line := _line_before(text, start)) and _is_blank(line):
+        while start > floor and _is_blank(line := _line_before(text, start)):
             start -= len(line)
         if start == 0:
             while (line := _line(text, end)) and _is_blank(line):

@@ -90,6 +90,20 @@ def test_variants_and_functions_as_a_user_would(config: Path, capsys: pytest.Cap
     assert config.read_text() == TOML
 
 
+def test_files_of_the_line_are_written_beside_the_configuration(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "person.json").write_text('{"type": "object"}')
+    (tmp_path / "haiku.txt").write_text("Write a haiku.")
+    arguments = ["--type", "json", "--output-schema", str(tmp_path / "person.json"), "--model", "dummy::json"]
+    assert main(["function", "add", "extract", *arguments, "--json-mode", "strict", "--yes"]) == 0
+    template = ["--system-template", str(tmp_path / "haiku.txt")]
+    assert main(["variant", "add", "extract", "b", "--model", "dummy::json", "--json-mode", "on", *template, "--yes"]) == 0
+    folder = config.parent / "functions" / "extract"
+    assert (folder / "output_schema.json").read_text() == '{"type": "object"}'
+    assert (folder / "b" / "system_template.minijinja").read_text() == "Write a haiku."
+    assert main(["function", "remove", "extract", "--files", "--yes"]) == 0
+    assert [item.name for item in config.parent.iterdir()] == ["tensorzero.toml"]
+
+
 def test_without_tomlkit_the_install_command_is_named(
     config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
