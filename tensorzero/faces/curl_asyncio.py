@@ -142,12 +142,14 @@ class AsyncTransfer(Transfer):
             self.wake()
 
     def _on_data(self, data: bytes) -> int | None:
+        """Called for every HTTP chunk, so a hundred times for a hundred tokens."""
         if self._size > _PAUSE_ABOVE:
             self._paused = True
             return pycurl.WRITEFUNC_PAUSE
         self._size += len(data)
         self.parts.append(data)
-        self.wake()
+        if self._waiter is not None:
+            self.wake()
         return None
 
     def take(self) -> bytes:
@@ -160,7 +162,7 @@ class AsyncTransfer(Transfer):
             self.handle.curl.pause(pycurl.PAUSE_CONT)
 
     def wake(self) -> None:
-        waiter = self._waiter
+        waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 

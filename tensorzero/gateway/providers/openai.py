@@ -140,6 +140,7 @@ class OpenAIStream:
         self._type = provider_type
         self._reader = ChunkReader(provider_type, raw_request)
         self._call = call
+        self._begun = False
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         decoder = SseDecoder()
@@ -147,21 +148,29 @@ class OpenAIStream:
         call = self._call
         try:
             while data := await chunk(call.deadline):
-                events = decoder.feed(data)
-                ended = b"[DONE]" in events
-                if ended:
-                    events = events[: events.index(b"[DONE]")]
-                # A slice at a time: the first chunk of a burst must not wait until the last one is parsed.
-                for start, end in _slices(len(events)):
-                    yield [read(event) for event in events[start:end]]
-                if ended:
-                    await self._drain()
-                    return
+                for piece in self._pieces(data):
+                    events = decoder.feed(piece)
+                    ended = b"[DONE]" in events
+                    if ended:
+                        events = events[: events.index(b"[DONE]")]
+                    for start, end in _slices(len(events)):
+                        yield [read(event) for event in events[start:end]]
+                    if ended:
+                        await self._drain()
+                        return
         except HttpError as error:
             error.in_body = True
             yield [http_failures.stream_broken(error, self._type, self.raw_request)]
         finally:
             await self._stream.close()
+
+    def _pieces(self, data: bytes) -> tuple[bytes, ...]:
+        """The first event apart from what came with it: the first chunk of a burst waits for no other to be parsed."""
+        if self._begun:
+            return (data,)
+        self._begun = True
+        end = data.find(b"\n\n") + 2
+        return (data[:end], data[end:]) if 2 <= end < len(data) else (data,)
 
     async def _drain(self) -> None:
         """Read the end of the body, if it is there, so that the connection can be used again."""
