@@ -34,8 +34,29 @@ def parse_answer(body: bytes, raw: str, raw_request: str, latency_ms: int, provi
         )
     except orjson.JSONDecodeError as error:
         raise _unreadable(provider_type, json_fault(body) or str(error)) from None
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise _unreadable(provider_type, f"unexpected shape: {error!r}") from None
+    except (KeyError, TypeError, AttributeError, IndexError, _ShapeError) as error:
+        raise _unreadable(provider_type, _shape_fault(error, body)) from None
+
+
+class _ShapeError(Exception):
+    """JSON of another shape than an answer's; the text says where."""
+
+
+def _shape_fault(error: Exception, data: bytes) -> str:
+    """What is wrong with an answer that is JSON, in words about the answer."""
+    if isinstance(error, KeyError):
+        return f"missing field `{error.args[0]}` at line 1 column {len(data)}"
+    return str(error) if isinstance(error, _ShapeError) else "unexpected shape"
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise _ShapeError(f"`{name}` is not a string")
+    return value
+
+
+def _optional_text(value: Any, name: str) -> str:
+    return "" if value is None else _text(value, name)
 
 
 def _unreadable(provider_type: str, reason: str, *, whole: bool = False) -> ProviderError:
@@ -51,9 +72,7 @@ def _content(message: dict[str, Any], provider_type: str) -> list[Block]:
         content.append({"type": "thought", "text": reasoning, "provider_type": provider_type})
     text = message.get("content")
     if text is not None:
-        if not isinstance(text, str):
-            raise TypeError("content is not a string")
-        content.append({"type": "text", "text": text})
+        content.append({"type": "text", "text": _text(text, "content")})
     content.extend(_tool_call(call) for call in message.get("tool_calls") or ())
     return content
 
@@ -61,10 +80,13 @@ def _content(message: dict[str, Any], provider_type: str) -> list[Block]:
 def _tool_call(call: dict[str, Any]) -> Block:
     custom = call.get("type") == "custom"
     function = call["custom" if custom else "function"]
-    arguments = function["input" if custom else "arguments"]
-    if not isinstance(arguments, str) or not isinstance(function["name"], str):
-        raise TypeError("a tool call's name or arguments are not text")
-    return {"type": "tool_call", "id": str(call["id"]), "name": function["name"], "arguments": arguments}
+    arguments = "input" if custom else "arguments"
+    return {
+        "type": "tool_call",
+        "id": _text(call["id"], "id"),
+        "name": _text(function["name"], "name"),
+        "arguments": _text(function[arguments], arguments),
+    }
 
 
 def finish_reason(reason: Any) -> str | None:
@@ -121,11 +143,8 @@ class ChunkReader:
             )
         except orjson.JSONDecodeError as error:
             return self._unreadable(f"Error parsing chunk. Error: {json_fault(event) or error}", event)
-        except KeyError as error:
-            missing = f"missing field `{error.args[0]}` at line 1 column {len(event)}"
-            return self._unreadable(f"Error parsing chunk. Error: {missing}", event)
-        except (UnicodeDecodeError, TypeError, AttributeError, IndexError) as error:
-            return self._unreadable(f"Error parsing chunk. Error: {error}", event)
+        except (KeyError, TypeError, AttributeError, IndexError, _ShapeError) as error:
+            return self._unreadable(f"Error parsing chunk. Error: {_shape_fault(error, event)}", event)
 
     def _unreadable(self, reason: str, event: bytes) -> ProviderError:
         return ProviderError(
@@ -142,22 +161,20 @@ class ChunkReader:
             content.append({"type": "thought", "text": reasoning, "id": "1", "provider_type": self._type})
         text = delta.get("content")
         if text is not None:
-            if not isinstance(text, str):
-                raise TypeError("content is not a string")
-            content.append({"type": "text", "text": text, "id": "0"})
+            content.append({"type": "text", "text": _text(text, "content"), "id": "0"})
         content.extend(self._tool_call(call) for call in delta.get("tool_calls") or ())
         return content
 
     def _tool_call(self, call: dict[str, Any]) -> Block:
         index = call.get("index", 0)
         if call.get("id"):
-            self._tool_ids[index] = str(call["id"])
+            self._tool_ids[index] = _text(call["id"], "id")
         elif index not in self._tool_ids:
             raise _UnknownCallError
         function = call.get("function") or {}
         return {
             "type": "tool_call",
             "id": self._tool_ids[index],
-            "raw_name": function.get("name") or "",
-            "raw_arguments": function.get("arguments") or "",
+            "raw_name": _optional_text(function.get("name"), "name"),
+            "raw_arguments": _optional_text(function.get("arguments"), "arguments"),
         }
