@@ -493,7 +493,7 @@ class ChunkReader:
 
     def __init__(self) -> None:
         self._inference_text = self._episode_text = ""
-        self._inference_id = self._episode_id = UUID(int=0)
+        self._inference_id = self._episode_id = _NIL
 
     def __call__(self, chunk: dict[str, Any]) -> InferenceChunk:
         inference_text, episode_text = chunk["inference_id"], chunk["episode_id"]
@@ -543,6 +543,7 @@ def _uuid(text: Any) -> UUID:
 
 
 _new, _set = object.__new__, object.__setattr__
+_NIL = UUID(int=0)
 
 
 class BaseTensorZeroError(Exception):

@@ -137,8 +137,8 @@ class AsyncTransfer(Transfer):
         self.handle.call_back(self._on_data, self._on_header, streams=True)
 
     def _on_header(self, line: bytes) -> None:
-        super()._on_header(line)
-        if self.has_headers:
+        self.lines.append(line)
+        if line in (b"\r\n", b"\n") and self.has_headers:
             self.wake()
 
     def _on_data(self, data: bytes) -> int | None:

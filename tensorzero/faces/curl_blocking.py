@@ -151,7 +151,6 @@ class BlockingHttp:
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingStream:
         line = self._take()
         transfer = line.begin(request, self._timeout_s)
-        transfer.watch_headers()
         stream = BlockingStream(line, transfer, self._idle)
         try:
             while not (transfer.has_headers or transfer.done):

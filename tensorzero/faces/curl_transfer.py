@@ -132,7 +132,7 @@ def _header_line(name: str, value: str) -> bytes:
 class Transfer:
     """One exchange on a handle, and whether it has ended."""
 
-    __slots__ = ("done", "ends_at", "error", "handle", "has_headers", "lines", "parts", "url")
+    __slots__ = ("done", "ends_at", "error", "handle", "lines", "parts", "url")
 
     def __init__(self, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
         handle.set_up(request)
@@ -141,19 +141,16 @@ class Transfer:
         self.url = request.url
         self.parts = handle.parts
         self.lines = handle.lines
-        self.has_headers = False
         self.done = False
         self.error: tuple[int, str] | None = None
 
-    def watch_headers(self) -> None:
-        """Note when the headers are complete; a plain call does not need to know."""
-        self.handle.call_back(self.parts.append, self._on_header, streams=True)
-
-    def _on_header(self, line: bytes) -> None:
-        self.lines.append(line)
-        if line in (b"\r\n", b"\n"):
-            status = self._status_line()
-            self.has_headers = status >= 200 and status not in _REDIRECTS
+    @property
+    def has_headers(self) -> bool:
+        """Whether the headers are complete, those of redirects and 1xx aside."""
+        if not self.lines or self.lines[-1] not in (b"\r\n", b"\n"):
+            return False
+        status = self._status_line()
+        return status >= 200 and status not in _REDIRECTS
 
     def _status_line(self) -> int:
         """libcurl answers no questions inside a callback."""
