@@ -114,8 +114,7 @@ def _scope(value: Any) -> tuple[list[dict[str, str]], str | None]:
     for item in value:
         if problem := _scope_problem(item):
             return [], f"{_SCOPED}{problem}\nin `scope`\n"
-    kinds = [tuple(sorted(item.items())) for item in value]
-    if len(set(kinds)) < len(kinds):
+    if any(item in value[:index] for index, item in enumerate(value)):
         return [], "duplicate scopes are not allowed in the same rule"
     return [dict(item) for item in value], None
 
