@@ -1,0 +1,45 @@
+"""Mutated configurations, inputs and upstream answers end in an answer or a documented error, with rows to match.
+
+The kept seeds run as they are, then some hundreds of fresh cases. `python tools/fuzz.py` runs as many as wanted.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz_kinds import KINDS
+
+SEEDS = Path(__file__).parent / "seeds"
+FRESH = 300
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.parametrize("kind", sorted(KINDS)),
+]
+
+
+def test_kept_seeds(kind: str) -> None:
+    kept = json.loads((SEEDS / f"{kind}.json").read_text("utf-8"))
+    assert len(kept) >= 3
+    for entry in kept:
+        run_one(kind, entry["case"], f"kept seed {entry['seed']}")
+
+
+def test_fresh_cases(kind: str) -> None:
+    start = random.SystemRandom().randrange(10**6, 10**9)
+    ends = {run_one(kind, KINDS[kind].case(seed), f"seed {seed}") for seed in range(start, start + FRESH)}
+    assert ends & {"answered", "loaded"}
+    assert len(ends) > 1
+
+
+def run_one(kind: str, case: Any, name: str) -> str:
+    try:
+        return KINDS[kind].run(case)
+    except Exception as error:
+        error.args = (f"{name}: {error}",)
+        raise
