@@ -35,9 +35,9 @@ class LoopPool:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
-    def begin(self, request: HttpRequest, timeout_s: float) -> AsyncTransfer:
+    def begin(self, request: HttpRequest) -> AsyncTransfer:
         handle = self.idle.pop() if self.idle else Handle()
-        transfer = AsyncTransfer(self, handle, request, timeout_s)
+        transfer = AsyncTransfer(self, handle, request)
         self._running[handle.curl] = transfer
         self._multi.add_handle(handle.curl)
         if self._sweep is None:
@@ -125,8 +125,8 @@ class AsyncTransfer(Transfer):
 
     __slots__ = ("_paused", "_pool", "_size", "_waiter")
 
-    def __init__(self, pool: LoopPool, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
-        super().__init__(handle, request, timeout_s)
+    def __init__(self, pool: LoopPool, handle: Handle, request: HttpRequest) -> None:
+        super().__init__(handle, request)
         self._pool = pool
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
@@ -199,8 +199,7 @@ def _expire(waiter: asyncio.Future[None], deadline: Deadline) -> None:
 class AsyncHttp:
     """One pool a running loop. A pool whose loop is closed is dropped when the next loop comes."""
 
-    def __init__(self, timeout_s: float = 900.0, fallback: Callable[[], Http] | None = None) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self, fallback: Callable[[], Http] | None = None) -> None:
         self._fallback = fallback
         self._other: Http | None = None
         self._pools: dict[int, LoopPool] = {}
@@ -234,7 +233,7 @@ class AsyncHttp:
         other = self._elsewhere()
         if other is not None:
             return await other.send(request, deadline)
-        transfer = self._pool().begin(request, self._timeout_s)
+        transfer = self._pool().begin(request)
         try:
             while not transfer.done:
                 await transfer.wait(deadline)
@@ -246,7 +245,7 @@ class AsyncHttp:
         other = self._elsewhere()
         if other is not None:
             return await other.open_stream(request, deadline)
-        transfer = self._pool().begin(request, self._timeout_s)
+        transfer = self._pool().begin(request)
         transfer.stream()
         try:
             while not (transfer.has_headers or transfer.done):

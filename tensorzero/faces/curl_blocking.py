@@ -77,8 +77,8 @@ class Line:
     def _on_timer(self, timeout_ms: int) -> None:
         self._timer_ms = timeout_ms
 
-    def begin(self, request: HttpRequest, timeout_s: float) -> Transfer:
-        transfer = self._transfer = Transfer(self._handle, request, timeout_s)
+    def begin(self, request: HttpRequest) -> Transfer:
+        transfer = self._transfer = Transfer(self._handle, request)
         self._multi.add_handle(self._handle.curl)
         return transfer
 
@@ -122,8 +122,7 @@ class Line:
 class BlockingHttp:
     """A pool of lines. Safe in any number of threads; after a fork the child starts with an empty pool."""
 
-    def __init__(self, timeout_s: float = 900.0) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
         self._idle: deque[Line] = deque()
         self._pid = os.getpid()
 
@@ -138,7 +137,7 @@ class BlockingHttp:
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         line = self._take()
-        transfer = line.begin(request, self._timeout_s)
+        transfer = line.begin(request)
         try:
             while not transfer.done:
                 line.step(transfer, deadline)
@@ -150,7 +149,7 @@ class BlockingHttp:
 
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingStream:
         line = self._take()
-        transfer = line.begin(request, self._timeout_s)
+        transfer = line.begin(request)
         stream = BlockingStream(line, transfer, self._idle)
         try:
             while not (transfer.has_headers or transfer.done):

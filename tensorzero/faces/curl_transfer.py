@@ -134,9 +134,9 @@ class Transfer:
 
     __slots__ = ("done", "ends_at", "error", "handle", "lines", "parts", "url")
 
-    def __init__(self, handle: Handle, request: HttpRequest, timeout_s: float) -> None:
+    def __init__(self, handle: Handle, request: HttpRequest) -> None:
         handle.set_up(request)
-        self.ends_at = time.monotonic() + timeout_s
+        self.ends_at = time.monotonic() + request.timeout_s
         self.handle = handle
         self.url = request.url
         self.parts = handle.parts

@@ -19,6 +19,7 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes = b""
+    timeout_s: float = 900.0  # for the whole exchange
 
 
 @dataclass(slots=True)

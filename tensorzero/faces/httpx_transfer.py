@@ -40,9 +40,8 @@ def _timeout(timeout_s: float, deadline: Deadline | None) -> float:
 class BlockingHttpx:
     """A client of ours, made when it is first needed and again after a fork, or the user's own."""
 
-    def __init__(self, client: httpx.Client | None = None, timeout_s: float = 900.0) -> None:
+    def __init__(self, client: httpx.Client | None = None) -> None:
         self._own = client
-        self._timeout_s = timeout_s
         self._made: httpx.Client | None = None
         self._pid = os.getpid()
 
@@ -69,7 +68,7 @@ class BlockingHttpx:
         import httpx
 
         client = self._client()
-        built = _built(client, request, _timeout(self._timeout_s, deadline))
+        built = _built(client, request, _timeout(request.timeout_s, deadline))
         try:
             response = client.send(built, stream=True)
         except httpx.TimeoutException as error:
@@ -123,9 +122,8 @@ def _set_read_timeout(response: httpx.Response, deadline: Deadline | None) -> No
 class AsyncHttpx:
     """A client of ours for each loop, or the user's own."""
 
-    def __init__(self, client: httpx.AsyncClient | None = None, timeout_s: float = 900.0) -> None:
+    def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         self._own = client
-        self._timeout_s = timeout_s
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
         self._pid = os.getpid()
 
@@ -155,7 +153,7 @@ class AsyncHttpx:
         import httpx
 
         client = self._client()
-        built = _built(client, request, self._timeout_s)
+        built = _built(client, request, request.timeout_s)
         try:
             response = await _before(client.send(built, stream=True), deadline)
         except httpx.HTTPError as error:

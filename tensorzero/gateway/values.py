@@ -129,6 +129,7 @@ class ProviderCall:
     model_name: str
     model_inference_id: str
     deadline: Deadline | None  # a stream's changes after its first chunk
+    timeout_s: float  # of every HTTP request
 
 
 @dataclass(slots=True)

@@ -154,3 +154,16 @@ def test_durations_print_as_rust_prints_them() -> None:
     shown = {0: "0ns", 1: "1ms", 200: "200ms", 1000: "1s", 1500: "1.5s", 60_000: "60s", 1_234_567: "1234.567s"}
     assert {ms: duration(ms) for ms in shown} == shown
     assert duration(3_600_000_000) == "3600000s"
+
+
+def test_the_outbound_limit_of_the_gateway_ends_a_request_as_a_failure_of_its_provider(
+    build: Build, mock_provider: Any
+) -> None:
+    client = build("[gateway]\nglobal_outbound_http_timeout_ms = 200\n" + toml(mock_provider))
+    start = time.monotonic()
+    status, text = failure(client)
+    assert status == 500
+    assert text.startswith(
+        "All model providers failed to infer with errors: p: Error from openai client: Error sending request"
+    )
+    assert time.monotonic() - start < 3

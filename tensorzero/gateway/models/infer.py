@@ -38,7 +38,9 @@ _SHORTEST_DATA = 3  # characters; less may be part of anything
 class Models:
     """Providers, made when they are first called and kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_ms: int) -> None:
+        """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`."""
+        self._timeout_s = timeout_ms / 1000
         self._providers: dict[int, tuple[ProviderConfig, Provider]] = {}
 
     def provider(self, config: ProviderConfig) -> Provider:
@@ -132,7 +134,7 @@ class Models:
         self, model: ModelConfig, config: ProviderConfig, request: ModelRequest, call: InferenceCall, deadline: Deadline | None
     ) -> ProviderCall:
         request = for_provider(request, model.name, config)
-        return ProviderCall(call.face, request, call.credentials, model.name, new_id(), deadline)
+        return ProviderCall(call.face, request, call.credentials, model.name, new_id(), deadline, self._timeout_s)
 
     async def stream(self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed) -> ModelStream:
         """The first provider whose first chunk arrives; after that there is no falling back."""

@@ -50,7 +50,7 @@ class OpenAIProvider:
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
         self._inject(call, body, headers)
-        return HttpRequest("POST", self._url, headers, orjson.dumps(body))
+        return HttpRequest("POST", self._url, headers, orjson.dumps(body), call.timeout_s)
 
     def _refuse_provider_tools(self, call: ProviderCall, tools: ToolSettings) -> None:
         count = len(tools.provider_tools_for(call.model_name, self._config.name))
