@@ -12,11 +12,16 @@ import json
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
 def parameters(path: str, name: str, context_tokens: int, threads: int) -> Any:
-    """llama.cpp's settings: loopback, a free port, silent, two answers at a time sharing one context."""
+    """llama.cpp's settings: loopback, a free port, silent, two answers at a time sharing one context.
+
+    The chat template inside SmolLM2's file knows no tools, and llama.cpp then leaves them out of the prompt without a word:
+    it gets a template that is the same without tools, and has them in Hermes' form.
+    """
     xllamacpp: Any = import_module("xllamacpp")  # extra `local`; compiled, without type information
     chosen = xllamacpp.CommonParams()
     chosen.model.path = path
@@ -28,6 +33,8 @@ def parameters(path: str, name: str, context_tokens: int, threads: int) -> Any:
     chosen.kv_unified = True
     chosen.verbosity = -1
     chosen.warmup = False
+    if "smollm2" in Path(path).name.lower():
+        chosen.chat_template = Path(__file__).with_name("smollm2_tools.jinja").read_text("utf-8")
     chosen.ui = False
     chosen.endpoint_slots = False
     if threads:

@@ -31,6 +31,16 @@ def test_the_quick_start_runs_offline_and_ends_with_the_judged_row(tmp_path: Pat
     assert (tmp_path / ".tensorzero").is_dir()
 
 
+def test_functions_and_tools_runs_offline_and_shows_the_judges_choice(tmp_path: Path) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / "functions_and_tools.ipynb", as_version=4)
+    finished = run_cells.execute(notebook, tmp_path)
+    shown = [run_cells.printed(cell) for cell in finished.cells if cell.cell_type == "code"]
+    fact, call, best, judged = shown[2:6]
+    assert "'legs':" in fact
+    assert call.startswith("('weather', {'place':")
+    assert best in judged
+
+
 def test_a_finished_notebook_converts_to_a_page_that_shows_the_answer(tmp_path: Path) -> None:
     from nbconvert import HTMLExporter
 
