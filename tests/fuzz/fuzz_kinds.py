@@ -131,32 +131,97 @@ SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "requi
 INPUTS: list[Case] = [
     {"function_name": "chat", "input": {"messages": [{"role": "user", "content": "hello"}]}},
     {"function_name": "chat", "input": user({"type": "text", "text": "a"}, {"type": "raw_text", "value": "b"}), "stream": True},
-    {"function_name": "typed", "input": user(
-        {"type": "text", "arguments": {"topic": "x"}}, {"type": "template", "name": "extra", "arguments": {"n": 1}},
-        system={"style": "dry"})},
-    {"function_name": "tools", "input": {"messages": [
-        {"role": "user", "content": "what is the weather?"},
-        {"role": "assistant", "content": [{"type": "tool_call", "id": "1", "name": "weather", "arguments": {"place": "Rome"}}]},
-        {"role": "user", "content": [{"type": "tool_result", "id": "1", "name": "weather", "result": "rain"}]}]},
-     "additional_tools": [TOOL], "allowed_tools": ["weather", "add"], "tool_choice": {"specific": "add"},
-     "parallel_tool_calls": True, "provider_tools": [{"scope": {"model_name": "m", "provider_name": "p"}, "tool": {"x": 1}}]},
-    {"function_name": "json", "input": user({"type": "text", "text": "a"}, system="s"), "output_schema": SCHEMA, "stream": False},
-    {"function_name": "json", "input": user({"type": "text", "text": "a"}), "stream": True, "include_aggregated_response": True},
-    {"model_name": "dummy::good", "input": user(
-        {"type": "thought", "text": "hm", "signature": "s", "provider_type": "x", "summary": [{"type": "summary_text", "text": "t"}]},
-        {"type": "unknown", "data": {"a": 1}, "model_name": "m", "provider_name": "p"},
-        {"type": "file", "file_type": "base64", "mime_type": "image/png", "data": IMAGE, "detail": "low", "filename": "a.png"},
-        {"type": "file", "file_type": "url", "url": "http://127.0.0.1:9/a.png"})},
-    {"function_name": "best", "input": user({"type": "text", "text": "a"}), "tags": {"a": "b"}, "episode_id": EPISODE,
-     "variant_name": "pick", "credentials": {"key": "v"}, "include_raw_response": True, "include_raw_usage": True,
-     "cache_options": {"enabled": "on", "max_age_s": 10}, "namespace": "n", "dryrun": False,
-     "params": {"chat_completion": {"temperature": 0.5, "max_tokens": 10, "stop_sequences": ["x"], "seed": 1, "json_mode": "off"}},
-     "extra_body": [{"pointer": "/a", "value": 1}, {"variant_name": "one", "pointer": "/a/b", "delete": True}],
-     "extra_headers": [{"model_name": "m", "provider_name": "p", "name": "x-a", "value": "b"}]},
-    {"input": user({"type": "text", "text": "a"}), "internal_dynamic_variant_config": {
-        "type": "chat_completion", "model": "dummy::good", "weight": 1.0, "temperature": 0.5,
-        "templates": {"extra": {"path": {"__tensorzero_remapped_path": "t", "__data": "Hi"}}}}, "function_name": "chat", "dryrun": True},
-]  # fmt: skip
+    {
+        "function_name": "typed",
+        "input": user(
+            {"type": "text", "arguments": {"topic": "x"}},
+            {"type": "template", "name": "extra", "arguments": {"n": 1}},
+            system={"style": "dry"},
+        ),
+    },
+    {
+        "function_name": "tools",
+        "input": {
+            "messages": [
+                {"role": "user", "content": "what is the weather?"},
+                {
+                    "role": "assistant",
+                    "content": [{"type": "tool_call", "id": "1", "name": "weather", "arguments": {"place": "Rome"}}],
+                },
+                {"role": "user", "content": [{"type": "tool_result", "id": "1", "name": "weather", "result": "rain"}]},
+            ]
+        },
+        "additional_tools": [TOOL],
+        "allowed_tools": ["weather", "add"],
+        "tool_choice": {"specific": "add"},
+        "parallel_tool_calls": True,
+        "provider_tools": [{"scope": {"model_name": "m", "provider_name": "p"}, "tool": {"x": 1}}],
+    },
+    {
+        "function_name": "json",
+        "input": user({"type": "text", "text": "a"}, system="s"),
+        "output_schema": SCHEMA,
+        "stream": False,
+    },
+    {
+        "function_name": "json",
+        "input": user({"type": "text", "text": "a"}),
+        "stream": True,
+        "include_aggregated_response": True,
+    },
+    {
+        "model_name": "dummy::good",
+        "input": user(
+            {
+                "type": "thought",
+                "text": "hm",
+                "signature": "s",
+                "provider_type": "x",
+                "summary": [{"type": "summary_text", "text": "t"}],
+            },
+            {"type": "unknown", "data": {"a": 1}, "model_name": "m", "provider_name": "p"},
+            {
+                "type": "file",
+                "file_type": "base64",
+                "mime_type": "image/png",
+                "data": IMAGE,
+                "detail": "low",
+                "filename": "a.png",
+            },
+            {"type": "file", "file_type": "url", "url": "http://127.0.0.1:9/a.png"},
+        ),
+    },
+    {
+        "function_name": "best",
+        "input": user({"type": "text", "text": "a"}),
+        "tags": {"a": "b"},
+        "episode_id": EPISODE,
+        "variant_name": "pick",
+        "credentials": {"key": "v"},
+        "include_raw_response": True,
+        "include_raw_usage": True,
+        "cache_options": {"enabled": "on", "max_age_s": 10},
+        "namespace": "n",
+        "dryrun": False,
+        "params": {
+            "chat_completion": {"temperature": 0.5, "max_tokens": 10, "stop_sequences": ["x"], "seed": 1, "json_mode": "off"}
+        },
+        "extra_body": [{"pointer": "/a", "value": 1}, {"variant_name": "one", "pointer": "/a/b", "delete": True}],
+        "extra_headers": [{"model_name": "m", "provider_name": "p", "name": "x-a", "value": "b"}],
+    },
+    {
+        "input": user({"type": "text", "text": "a"}),
+        "internal_dynamic_variant_config": {
+            "type": "chat_completion",
+            "model": "dummy::good",
+            "weight": 1.0,
+            "temperature": 0.5,
+            "templates": {"extra": {"path": {"__tensorzero_remapped_path": "t", "__data": "Hi"}}},
+        },
+        "function_name": "chat",
+        "dryrun": True,
+    },
+]
 INPUT_WORDS = sorted(
     {key for case in INPUTS for _, key in mutating.places(case) if isinstance(key, str)}
     | {box[key] for case in INPUTS for box, key in mutating.places(case) if isinstance(box[key], str)}
