@@ -1,9 +1,10 @@
 """Fuzz the gateway: configurations, inputs, upstream answers.
 
-    python tools/fuzz.py --kind config|input|upstream [--cases 20000] [--seed 0] [--keep]
+    python tools/fuzz.py --kind config|input|upstream [--cases 20000] [--seed 0] [--keep] [--engine hypothesis]
 
 Case N is made of seed + N alone, so a finding is repeated by its seed. `--keep` writes findings, and one case of each way
-to end, to tests/fuzz/seeds/KIND.json, which the test-suite runs. Exits 1 with findings.
+to end, to tests/fuzz/seeds/KIND.json, which the test-suite runs. Exits 1 with findings. With `--engine hypothesis` that
+library chooses the cases, and shrinks what it finds.
 """
 
 from __future__ import annotations
@@ -31,10 +32,13 @@ def main() -> int:
     asked.add_argument("--cases", type=int, default=20_000)
     asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--keep", action="store_true")
+    asked.add_argument("--engine", choices=["seeds", "hypothesis"], default="seeds")
     given = asked.parse_args()
     warnings.simplefilter("ignore")
     logging.disable()
     case_of, run = KINDS[given.kind]
+    if given.engine == "hypothesis":
+        return with_hypothesis(given.kind, case_of, run, given.cases, given.seed)
     ends: Counter[str] = Counter()
     kept: list[dict[str, Any]] = []
     findings: Counter[str] = Counter()
@@ -63,6 +67,27 @@ def main() -> int:
     if given.keep:
         (FUZZ / "seeds" / f"{given.kind}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return 1 if findings else 0
+
+
+def with_hypothesis(kind: str, case_of: Any, run: Any, cases: int, seed: int) -> int:
+    """Raises what it finds, shrunk."""
+    import hypothesis
+    from hypothesis import strategies as st
+
+    ends: Counter[str] = Counter()
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(max_examples=cases, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
+    @hypothesis.given(st.randoms(use_true_random=False))
+    def one(choose: Any) -> None:
+        ends[run(case_of(choose))] += 1
+
+    started = time.monotonic()
+    one()
+    print(f"{kind}: {sum(ends.values())} cases of hypothesis in {time.monotonic() - started:.1f} s")
+    for end, count in ends.most_common():
+        print(f"{count:8} {end}")
+    return 0
 
 
 if __name__ == "__main__":

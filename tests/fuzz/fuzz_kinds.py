@@ -64,8 +64,8 @@ def config_values() -> list[Any]:
     return [table[key] for table, key in mutating.places(document)]
 
 
-def config_case(seed: int) -> Case:
-    choose = Random(seed)
+def config_case(seed: int | Random) -> Case:
+    choose = seed if isinstance(seed, Random) else Random(seed)
     files = dict(choose.choice(configurations()))
     text = files["tensorzero.toml"]
     way = choose.randrange(10)
@@ -241,8 +241,8 @@ INPUT_VALUES = [box[key] for case in INPUTS for box, key in mutating.places(case
 ARGUMENTS = frozenset(key for case in INPUTS for key in case)
 
 
-def input_case(seed: int) -> Case:
-    choose = Random(seed)
+def input_case(seed: int | Random) -> Case:
+    choose = seed if isinstance(seed, Random) else Random(seed)
     base = copy.deepcopy(choose.choice(INPUTS))
     changed = dict(base)
     if choose.random() < 0.8:
@@ -323,8 +323,8 @@ UPSTREAM_WORDS = [
 ]  # fmt: skip
 
 
-def upstream_case(seed: int) -> Case:
-    choose = Random(seed)
+def upstream_case(seed: int | Random) -> Case:
+    choose = seed if isinstance(seed, Random) else Random(seed)
     stream = choose.random() < 0.5
     body = choose.choice(STREAMS if stream else ANSWERS)
     body = mutated_events(body, choose) if stream else mutated_answer(body, choose)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from fuzz_kinds import KINDS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 SEEDS = Path(__file__).parent / "seeds"
 FRESH = 300
@@ -35,6 +37,15 @@ def test_fresh_cases(kind: str) -> None:
     ends = {run_one(kind, KINDS[kind].case(seed), f"seed {seed}") for seed in range(start, start + FRESH)}
     assert ends & {"answered", "loaded"}
     assert len(ends) > 1
+
+
+def test_cases_that_hypothesis_chooses(kind: str) -> None:
+    @settings(max_examples=FRESH, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.randoms(use_true_random=False))
+    def run(choose: random.Random) -> None:
+        KINDS[kind].run(KINDS[kind].case(choose))
+
+    run()
 
 
 def run_one(kind: str, case: Any, name: str) -> str:
