@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
+import selectors
 import socket
 import ssl
 import threading
@@ -147,10 +147,12 @@ class SocketServer:
         host, _, port = target.rpartition(":")
         with socket.create_connection((host, int(port))) as other:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            ends = {connection: other, other: connection}
-            while True:
-                for ready in select.select(list(ends), [], [])[0]:
-                    data = ready.recv(65536)
-                    if not data:
-                        return False
-                    ends[ready].sendall(data)
+            with selectors.DefaultSelector() as ends:
+                ends.register(connection, selectors.EVENT_READ, other)
+                ends.register(other, selectors.EVENT_READ, connection)
+                while True:
+                    for ready, _ in ends.select():
+                        data = ready.fileobj.recv(65536)  # type: ignore[union-attr]
+                        if not data:
+                            return False
+                        ready.data.sendall(data)

@@ -25,6 +25,8 @@ logger = logging.getLogger("tensorzero")
 
 STORE_SECONDS = 10.0
 """How long a file may take that is fetched for the store only: the answer waits for it."""
+_ROUNDING_S = 0.02
+"""libcurl counts in milliseconds, and may give up a moment before the deadline that it was given."""
 
 _WITHOUT_FILES = frozenset(("dummy",))
 _WITHOUT_URLS = frozenset(("aws_bedrock", "gcp_vertex_gemini", "google_ai_studio_gemini"))
@@ -79,7 +81,7 @@ class CallFiles:
         try:
             found: Fetched = await face.blocking(fetch, url, USER_AGENT, seconds)
         except FetchError as error:
-            if deadline is not None and not deadline.remaining():
+            if deadline is not None and deadline.remaining() < _ROUNDING_S:
                 raise DeadlineExceeded(deadline) from None
             raise GatewayError(f"Error fetching file from {url}: {error}", hint=error.hint) from None
         mime_type = file.mime_type or sniffed(found.content) or found.content_type
