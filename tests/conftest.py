@@ -15,6 +15,15 @@ from typing import Any
 
 import pytest
 
+try:
+    import resource
+except ImportError:  # Windows
+    pass
+else:  # the engine keeps some files of every directory that it has ever opened
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 8192:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192), hard))
+
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"TENSORZERO_ORIGINAL_PYTHON", "TENSORZERO_LITELLM_PYTHON", "TENSORZERO_TEST_BROWSER"}
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file"}
