@@ -16,7 +16,8 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
 
 _SWEEP_S = 5.0
-_PAUSE_ABOVE = 1 << 20  # bytes that may wait for a slow reader before the socket is left alone
+_PAUSE_LOOK = 64  # pieces, at most 16 KB each: fewer are not worth adding up
+_PAUSE_ABOVE = 1 << 19  # bytes that may wait for a slow reader; what one turn of the loop brings comes on top
 
 
 class LoopPool:
@@ -32,6 +33,7 @@ class LoopPool:
         self._retired = False
         self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
+        self.streams: set[AsyncTransfer] = set()  # those with a reader to be woken before the end
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
@@ -56,6 +58,7 @@ class LoopPool:
 
     def finish(self, transfer: AsyncTransfer) -> None:
         """Take a transfer out; before its end this drops its connection."""
+        self.streams.discard(transfer)
         if self._running.pop(transfer.handle.curl, None) is not None:
             self._multi.remove_handle(transfer.handle.curl)
         self.idle.append(transfer.handle)
@@ -102,6 +105,9 @@ class LoopPool:
 
     def _act(self, fd: int, mask: int) -> None:
         _, running = self._multi.socket_action(fd, mask)
+        if self.streams:
+            for transfer in tuple(self.streams):
+                transfer.tell()
         if running < len(self._running):
             self._collect()
 
@@ -115,6 +121,7 @@ class LoopPool:
     def _end(self, curl: pycurl.Curl, error: tuple[int, str] | None) -> None:
         transfer = self._running.pop(curl, None)
         if transfer is not None:
+            self.streams.discard(transfer)
             transfer.end(error)
             transfer.wake()
             self._multi.remove_handle(curl)
@@ -123,38 +130,27 @@ class LoopPool:
 class AsyncTransfer(Transfer):
     """A transfer that somebody awaits."""
 
-    __slots__ = ("_paused", "_pool", "_size", "_waiter")
+    __slots__ = ("_paused", "_pool", "_seen_lines", "_waiter")
 
     def __init__(self, pool: LoopPool, handle: Handle, request: HttpRequest) -> None:
         super().__init__(handle, request)
         self._pool = pool
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
-        self._size = 0
+        self._seen_lines = 0
 
     def stream(self) -> None:
         """Wake the reader as data arrives."""
-        self.handle.call_back(self._on_data, self._on_header, streams=True)
+        self._pool.streams.add(self)
 
-    def _on_header(self, line: bytes) -> None:
-        self.lines.append(line)
-        if line in (b"\r\n", b"\n") and self.has_headers:
-            self.wake()
-
-    def _on_data(self, data: bytes) -> int | None:
-        """Called for every HTTP chunk, so a hundred times for a hundred tokens."""
-        if self._size > _PAUSE_ABOVE:
-            self._paused = True
-            return pycurl.WRITEFUNC_PAUSE
-        self._size += len(data)
-        self.parts.append(data)
+    def tell(self) -> None:
+        """Wake the reader if something has come, and leave the socket alone while too much waits for it."""
         if self._waiter is not None:
-            self.wake()
-        return None
-
-    def take(self) -> bytes:
-        self._size = 0
-        return super().take()
+            if self.parts or len(self.lines) != self._seen_lines:
+                self.wake()
+        elif len(self.parts) > _PAUSE_LOOK and not self._paused and sum(map(len, self.parts)) > _PAUSE_ABOVE:
+            self._paused = True
+            self.handle.curl.pause(pycurl.PAUSE_RECV)
 
     def resume(self) -> None:
         if self._paused:
@@ -170,6 +166,7 @@ class AsyncTransfer(Transfer):
         """Until something arrives or the exchange ends."""
         loop = self._pool.loop
         waiter = self._waiter = loop.create_future()
+        self._seen_lines = len(self.lines)
         timer = None
         if deadline is not None:
             timer = loop.call_later(deadline.remaining(), _expire, waiter, deadline)

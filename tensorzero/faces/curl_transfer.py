@@ -12,7 +12,8 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pycurl
 
@@ -47,6 +48,19 @@ class HeaderLines(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._headers()[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """One header without looking at the others."""
+        if self._parsed is not None:
+            return self._parsed.get(name, default)
+        start = name.encode("latin-1", "replace") + b":"
+        size = len(start)
+        for line in reversed(self._lines):
+            if line[:size].lower() == start:
+                return line[size:].decode("latin-1").strip()
+            if line.startswith(b"HTTP/"):
+                break
+        return default
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._headers())
 
@@ -57,7 +71,7 @@ class HeaderLines(Mapping[str, str]):
 class Handle:
     """A libcurl handle and what is set on it: setting an option costs more than remembering it."""
 
-    __slots__ = ("_at", "_body", "_headers", "_options", "_streams", "_url", "curl", "lines", "parts")
+    __slots__ = ("_at", "_body", "_headers", "_options", "_url", "curl", "lines", "parts")
 
     def __init__(self) -> None:
         self.curl = new_curl()
@@ -66,9 +80,10 @@ class Handle:
         self._url = ""
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
-        self._streams = True
         self._body = b""
         self._at = 0
+        self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
         self.curl.setopt(pycurl.READFUNCTION, self._read)
         self.curl.setopt(pycurl.SEEKFUNCTION, self._seek)
 
@@ -89,7 +104,6 @@ class Handle:
             self._options = options
         self.parts.clear()
         self.lines.clear()
-        self.call_back(self.parts.append, self.lines.append, streams=False)
 
     def _set_method(self, method: str, size: int) -> None:
         if method == "POST" or size:
@@ -113,13 +127,6 @@ class Handle:
             return pycurl.SEEKFUNC_FAIL
         self._at = offset
         return pycurl.SEEKFUNC_OK
-
-    def call_back(self, on_data: Callable[[bytes], int | None], on_header: Callable[[bytes], None], *, streams: bool) -> None:
-        """Where data and header lines go. A plain transfer's two lists stay set from one to the next."""
-        if streams or self._streams:
-            self.curl.setopt(pycurl.WRITEFUNCTION, on_data)
-            self.curl.setopt(pycurl.HEADERFUNCTION, on_header)
-        self._streams = streams
 
 
 def _header_line(name: str, value: str) -> bytes:
