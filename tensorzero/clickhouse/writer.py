@@ -22,6 +22,8 @@ from tensorzero.clickhouse.tables import CACHE_TABLE, INFERENCE_TABLES, TARGET_T
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 0.2
+BUSY_ROWS, BUSY_BATCH_SECONDS = 100, 1.0
+"""After a batch of that many rows the next one may take longer to come together: an insert costs much, a row little."""
 SCAN_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -66,6 +68,7 @@ class Writer:
         self._changed = threading.Condition(self._lock)
         self._wake = threading.Event()
         self._resting = True
+        self._last_batch = 0
         self._written = 0
         self._settled = 0
         self._attempts = 0
@@ -203,15 +206,16 @@ class Writer:
         """Let a batch come together: a quarter of a second at most, less when it is full or somebody waits."""
         if self._hurry or self._stopping or not self.waiting_rows or self.waiting_rows >= BATCH_ROWS:
             return
-        self._wake.wait(BATCH_SECONDS)
+        self._wake.wait(BUSY_BATCH_SECONDS if self._last_batch >= BUSY_ROWS else BATCH_SECONDS)
         self._wake.clear()
 
     def _deliver_own(self) -> bool:
-        """Everything that waits now; False when there was nothing."""
+        """Everything that waits now; False when there was nothing. Rows that come meanwhile make the next batch."""
         found = False
         self._resting = False
+        first, until = self._settled, self._written
         try:
-            while (batch := self._read_own()) is not None:
+            while (not found or self._settled < until) and (batch := self._read_own()) is not None:
                 found = True
                 self._deliver(batch.rows, ask=False)
                 with self._lock:
@@ -219,7 +223,9 @@ class Writer:
                     self._settled += len(batch.rows)
                     self.pending.forget(self._settled)
                     self._changed.notify_all()
-            self._hurry = False
+            if not self.waiting_rows:
+                self._hurry = False
+            self._last_batch = self._settled - first
         finally:
             self._resting = True
         return found
