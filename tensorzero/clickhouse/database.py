@@ -154,7 +154,9 @@ class Database:
     def write(self, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
         """Keep rows (table name, JSONEachRow object), all or none; they are in the spool file when this returns.
 
-        They reach the database within about 0.3 s, a second under steady load, or when it is there again. Raises SpoolError (a full disk, a value that is
+        They reach the database within about 0.3 s, a second under steady load, or when it is there again.
+
+        Raises SpoolError (a full disk, a value that is
         not JSON): then nothing is kept.
         """
         record = encode_record([table.encode() + b"\t" + encode_row(row) + b"\n" for table, row in rows])
