@@ -14,6 +14,7 @@ import pycurl
 from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
+from tensorzero.faces.loop_sockets import sockets_on
 
 _SWEEP_S = 5.0
 _PAUSE_LOOK = 64  # pieces, at most 16 KB each: fewer are not worth adding up
@@ -27,8 +28,9 @@ class LoopPool:
         self.loop = loop
         self.idle: deque[Handle] = deque()
         self._multi = pycurl.CurlMulti()
-        self._watched: dict[int, int] = {}
+        self._sockets = sockets_on(loop, self._act)
         self._timer: asyncio.Handle | None = None
+        self._starting = False
         self._sweep: asyncio.Handle | None = None
         self._retired = False
         self._pid = os.getpid()
@@ -41,7 +43,12 @@ class LoopPool:
         handle = self.idle.pop() if self.idle else Handle()
         transfer = AsyncTransfer(self, handle, request)
         self._running[handle.curl] = transfer
-        self._multi.add_handle(handle.curl)
+        self._starting = True
+        try:
+            self._multi.add_handle(handle.curl)
+        finally:
+            self._starting = False
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
         if self._sweep is None:
             self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
         return transfer
@@ -53,8 +60,12 @@ class LoopPool:
         for transfer in list(self._running.values()):
             if transfer.ends_at <= now:
                 self._end(transfer.handle.curl, TIMED_OUT)
-        if self._running and not self._left():
+        if self._left():
+            return
+        if self._running:
             self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
+        else:
+            self._sockets.rest()
 
     def finish(self, transfer: AsyncTransfer) -> None:
         """Take a transfer out; before its end this drops its connection."""
@@ -75,22 +86,8 @@ class LoopPool:
         return self._retired or self._pid != os.getpid() or self.loop.is_closed()
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if self._left():
-            return
-        before = self._watched.get(fd, 0)
-        after = 0 if what == pycurl.POLL_REMOVE else what
-        if after & pycurl.POLL_IN and not before & pycurl.POLL_IN:
-            self.loop.add_reader(fd, self._act, fd, pycurl.CSELECT_IN)
-        elif before & pycurl.POLL_IN and not after & pycurl.POLL_IN:
-            self.loop.remove_reader(fd)
-        if after & pycurl.POLL_OUT and not before & pycurl.POLL_OUT:
-            self.loop.add_writer(fd, self._act, fd, pycurl.CSELECT_OUT)
-        elif before & pycurl.POLL_OUT and not after & pycurl.POLL_OUT:
-            self.loop.remove_writer(fd)
-        if after:
-            self._watched[fd] = after
-        else:
-            self._watched.pop(fd, None)
+        if not self._left():
+            self._sockets.watch(fd, 0 if what == pycurl.POLL_REMOVE else what)
 
     def _on_timer(self, timeout_ms: int) -> None:
         if self._left():
@@ -98,6 +95,8 @@ class LoopPool:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._starting and timeout_ms == 0:
+            return  # `begin` does at once what is due
         if timeout_ms == 0:
             self._timer = self.loop.call_soon(self._act, pycurl.SOCKET_TIMEOUT, 0)
         elif timeout_ms > 0:

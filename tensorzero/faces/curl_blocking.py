@@ -18,42 +18,47 @@ from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Trans
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpReply, HttpRequest
 
-_IN, _OUT = 1, 2  # CURL_CSELECT_IN and _OUT, also the bits of CURL_POLL_*
+_SHORT_MS = 20
+_SLICE_MS = 50
 
 
 class Waiter:
-    """Readiness of a few sockets; `select` where there is no `poll` (Windows)."""
+    """Readiness of sockets; `select` where there is no `poll` (Windows)."""
 
     def __init__(self) -> None:
-        self._sockets: dict[int, int] = {}
+        self._fd = -1
         self._poll: Any = None if sys.platform == "win32" else select.poll()
 
-    def watch(self, fd: int, mask: int) -> None:
-        if self._sockets.get(fd) != mask:
-            self._sockets[fd] = mask
-            if self._poll is not None:
-                self._poll.register(fd, (select.POLLIN if mask & _IN else 0) | (select.POLLOUT if mask & _OUT else 0))
-
-    def forget(self, fd: int) -> None:
-        if self._sockets.pop(fd, None) is not None and self._poll is not None:
-            self._poll.unregister(fd)
-
-    def wait(self, timeout_ms: int) -> list[tuple[int, int]]:
-        """(socket, mask) of those that are ready; empty at the time-out. A negative time-out waits for ever."""
+    def answer(self, fd: int, timeout_ms: int) -> None:
+        """Until this one socket can be read, or the time-out."""
         if self._poll is None:
-            return self._select(timeout_ms)
-        return [
-            (fd, (_IN if event & ~select.POLLOUT else 0) | (_OUT if event & select.POLLOUT else 0))
-            for fd, event in self._poll.poll(None if timeout_ms < 0 else timeout_ms)
-        ]
+            _select([fd], [], timeout_ms)
+            return
+        if fd != self._fd:
+            if self._fd >= 0:
+                self._poll.unregister(self._fd)
+            self._poll.register(fd, select.POLLIN)
+            self._fd = fd
+        self._poll.poll(timeout_ms)
 
-    def _select(self, timeout_ms: int) -> list[tuple[int, int]]:
-        readers = [fd for fd, mask in self._sockets.items() if mask & _IN]
-        writers = [fd for fd, mask in self._sockets.items() if mask & _OUT]
-        # A short slice at a time: Ctrl-C does not interrupt select on Windows.
-        seconds = 0.1 if timeout_ms < 0 else min(timeout_ms / 1000, 0.1)
-        ready_in, ready_out, _ = select.select(readers, writers, [], seconds)
-        return [(fd, _IN) for fd in ready_in] + [(fd, _OUT) for fd in ready_out]
+    def any(self, readers: list[int], writers: list[int], timeout_ms: int) -> None:
+        """Until one of them is ready, or the time-out."""
+        if self._poll is None:
+            _select(readers, writers, timeout_ms)
+            return
+        poll = select.poll()
+        for fd in {*readers, *writers}:
+            poll.register(fd, (select.POLLIN if fd in readers else 0) | (select.POLLOUT if fd in writers else 0))
+        poll.poll(timeout_ms)
+
+
+def _select(readers: list[int], writers: list[int], timeout_ms: int) -> None:
+    # A short slice at a time: Ctrl-C does not interrupt select on Windows, which also wants one socket at least.
+    seconds = min(timeout_ms, 2 * _SLICE_MS) / 1000
+    if readers or writers:
+        select.select(readers, writers, [], seconds)
+    else:
+        time.sleep(seconds)
 
 
 class Line:
@@ -63,54 +68,53 @@ class Line:
         self._multi = pycurl.CurlMulti()
         self._handle = Handle()
         self._waiter = Waiter()
-        self._timer_ms = -1
         self._transfer: Transfer | None = None
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-
-    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
-            self._waiter.forget(fd)
-        else:
-            self._waiter.watch(fd, what)
-
-    def _on_timer(self, timeout_ms: int) -> None:
-        self._timer_ms = timeout_ms
+        self._asked = False
 
     def begin(self, request: HttpRequest) -> Transfer:
         transfer = self._transfer = Transfer(self._handle, request)
+        self._asked = False
         self._multi.add_handle(self._handle.curl)
         return transfer
 
     def step(self, transfer: Transfer, deadline: Deadline | None) -> None:
-        """Let libcurl do what is due, then wait once."""
-        if self._timer_ms == 0:
-            self._act(transfer, pycurl.SOCKET_TIMEOUT, 0)
-            return
+        """Let libcurl do what is due; if that brought nothing, wait once."""
+        pieces, lines = len(transfer.parts), len(transfer.lines)
+        _, running = self._multi.perform()
+        if not running:
+            _, _, failed = self._multi.info_read()
+            transfer.end((failed[0][1], failed[0][2]) if failed else None)
+        elif len(transfer.parts) == pieces and len(transfer.lines) == lines:
+            self._wait(transfer, deadline)
+
+    def _wait(self, transfer: Transfer, deadline: Deadline | None) -> None:
         timeout_ms = int((transfer.ends_at - time.monotonic()) * 1000) + 1
         if timeout_ms <= 0:
             transfer.end(TIMED_OUT)
             return
-        if 0 < self._timer_ms < timeout_ms:
-            timeout_ms = self._timer_ms
         if deadline is not None:
             left = int(deadline.remaining() * 1000 + 0.999)
             if left <= 0:
                 raise DeadlineExceeded(deadline)
             timeout_ms = min(left, timeout_ms)
-        ready = self._waiter.wait(timeout_ms)
-        for fd, mask in ready:
-            self._act(transfer, fd, mask)
-        if not ready and self._timer_ms > 0:
-            self._act(transfer, pycurl.SOCKET_TIMEOUT, 0)
+        if not self._asked and self._handle.sent:
+            self._asked = True
+            fd = self._handle.curl.getinfo(pycurl.ACTIVESOCKET)
+            if fd >= 0:
+                self._waiter.answer(fd, min(timeout_ms, _SHORT_MS))
+                return
+        self._wait_long(timeout_ms)
 
-    def _act(self, transfer: Transfer, fd: int, mask: int) -> None:
-        if fd == pycurl.SOCKET_TIMEOUT:
-            self._timer_ms = -1
-        _, running = self._multi.socket_action(fd, mask)
-        if not running and not transfer.done:
-            _, _, failed = self._multi.info_read()
-            transfer.end((failed[0][1], failed[0][2]) if failed else None)
+    def _wait_long(self, timeout_ms: int) -> None:
+        """Ask libcurl for all that it waits for, which costs more than a quick answer's whole wait."""
+        due_ms = self._multi.timeout()
+        if 0 <= due_ms < timeout_ms:
+            timeout_ms = due_ms
+        readers, writers, _ = self._multi.fdset()
+        if not (readers or writers):  # nothing yet, or numbers beyond what `fdset` can tell
+            fd = self._handle.curl.getinfo(pycurl.ACTIVESOCKET)
+            readers, timeout_ms = [fd] if fd >= 0 else [], min(timeout_ms, _SLICE_MS)
+        self._waiter.any(readers, writers, timeout_ms)
 
     def finish(self) -> None:
         """Make the line ready for the next transfer. Before the end of a transfer this drops its connection."""

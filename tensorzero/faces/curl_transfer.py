@@ -116,6 +116,11 @@ class Handle:
         else:
             self.curl.setopt(pycurl.CUSTOMREQUEST, method)
 
+    @property
+    def sent(self) -> bool:
+        """Whether libcurl has taken the whole body."""
+        return self._at >= len(self._body)
+
     def _read(self, size: int) -> bytes:
         piece = self._body[self._at : self._at + size]
         self._at += len(piece)
