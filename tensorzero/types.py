@@ -469,7 +469,7 @@ def parse_inference_response(data: dict[str, Any]) -> InferenceResponse:
         Usage(**data["usage"]),
         parse_raw_usage(get("raw_usage")),
         parse_raw_response(get("raw_response")),
-        FinishReason(finish_reason) if finish_reason else None,
+        _finish_reason(finish_reason) if finish_reason else None,
         get("original_response"),
     )
     inference_id, episode_id = _uuid(data["inference_id"]), _uuid(data["episode_id"])
@@ -512,7 +512,7 @@ def _chunk(chunk: dict[str, Any], inference_id: UUID, episode_id: UUID) -> Infer
         Usage(**chunk["usage"]) if "usage" in chunk else None,
         parse_raw_usage(raw_usage) if raw_usage is not None else None,
         parse_raw_response(raw_response) if raw_response is not None else None,
-        FinishReason(finish_reason) if finish_reason else None,
+        _finish_reason(finish_reason) if finish_reason else None,
         get("original_chunk"),
         get("raw_chunk"),
     )
@@ -522,6 +522,13 @@ def _chunk(chunk: dict[str, Any], inference_id: UUID, episode_id: UUID) -> Infer
     if "raw" in chunk:
         return JsonChunk(inference_id, episode_id, chunk["variant_name"], chunk["raw"], *rest)
     raise ValueError(f"Unable to determine response type: {chunk}")
+
+
+def _finish_reason(text: str) -> FinishReason:
+    return _FINISH_REASONS.get(text) or FinishReason(text)
+
+
+_FINISH_REASONS = {reason.value: reason for reason in FinishReason}
 
 
 def parse_workflow_evaluation_run_response(data: dict[str, Any]) -> WorkflowEvaluationRunResponse:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tensorzero.clients import arguments
-from tensorzero.clients.inference_body import INPUT_TYPE, inference_body, trace_headers
+from tensorzero.clients.inference_body import INPUT_TYPE, inference_body, trace_headers, whole_body
 from tensorzero.clients.input_wire import wire_input
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
@@ -32,6 +32,7 @@ from tensorzero.types import (
 from tensorzero.util import UUID
 
 _VALUE = "serde_json::value::Value"
+_NO_HEADERS: dict[str, str] = {}
 _read_created = reader("CreateDatapointsResponse")
 _read_updated = reader("UpdateDatapointsResponse")
 _read_deleted = reader("DeleteDatapointsResponse")
@@ -40,7 +41,7 @@ _read_inferences = reader("GetInferencesResponse")
 
 
 def inference(
-    full_input: bool,
+    over_wire: bool,
     otlp_traces_extra_headers: dict[str, str] | None,
     otlp_traces_extra_attributes: dict[str, str] | None,
     otlp_traces_extra_resources: dict[str, str] | None,
@@ -49,18 +50,18 @@ def inference(
 ) -> Call:
     """`body_arguments`: those of `inference_body`, in order. With `stream`, `read` reads one chunk.
 
-    `full_input`: check the input's shape and give every block its full form; an embedded gateway does that itself.
+    `over_wire`: the body as a server gets it, every key and every block in full; an embedded gateway needs only what is given.
     """
     body = inference_body(*body_arguments)
-    if full_input:
-        body["input"] = full_form(body["input"])
-    headers: dict[str, str] = {}
+    if over_wire:
+        body = whole_body({**body, "input": full_form(body["input"])})
+    headers: dict[str, str] = _NO_HEADERS
     if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
     if gateway_http_headers is not None:
         given = arguments.text_map("gateway_http_headers", gateway_http_headers)
         headers = headers | {name.lower(): value for name, value in given.items()}
-    if body["stream"]:
+    if body.get("stream"):
         return Call("POST", "/inference", body, ChunkReader(), True, headers)
     return Call("POST", "/inference", body, parse_inference_response, False, headers)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.http_transport import HttpTransport
-from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients.inference_body import inference_body, whole_body
 from tensorzero.clients.native import native_repr
 from tensorzero.clients.received import Config
 from tensorzero.clients.transport import Call, Transport
@@ -113,7 +113,7 @@ class BaseTensorZeroGateway(FormerMethods):
             internal_dynamic_variant_config,
         )
         trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
-        return body | {"input": calls.full_form(body["input"])}
+        return whole_body({**body, "input": calls.full_form(body["input"])})
 
     def experimental_get_config(self) -> Config:
         """The configuration of an embedded gateway. ValueError over HTTP."""

@@ -5,6 +5,7 @@ Nearly all arguments of nearly all calls are None, so each is looked at once and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tensorzero.clients import arguments, inference_shapes
@@ -12,17 +13,7 @@ from tensorzero.clients.shapes import plain
 
 INPUT_TYPE = "tensorzero_types::message::Input"
 _TOOL_CHOICES = ("none", "auto", "required")
-_TEXTS = ("function_name", "model_name", "namespace", "variant_name")
-_FLAGS = (
-    "stream",
-    "dryrun",
-    "parallel_tool_calls",
-    "internal",
-    "include_original_response",
-    "include_raw_response",
-    "include_raw_usage",
-    "include_aggregated_response",
-)
+_ONLY_WHERE_GIVEN = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls")
 
 
 def inference_body(
@@ -53,77 +44,100 @@ def inference_body(
     include_aggregated_response: bool | None,
     internal_dynamic_variant_config: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Every key is present, but `allowed_tools`, `additional_tools`, `tool_choice` and `parallel_tool_calls`, which are
-    there only when given (observed 2026.6.0). `input` is a plain copy whose shape the gateway checks.
+    """Only what is given, and `input`, a plain copy whose shape the gateway checks; `whole_body` adds the rest.
 
     TypeError and ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
     """
     arguments.mapping("input", input)
-    for name, value in zip(_TEXTS, (function_name, model_name, namespace, variant_name), strict=True):
-        if value is not None and type(value) is not str:
-            arguments.text(name, value)
-    flags = (
-        stream,
-        dryrun,
-        parallel_tool_calls,
-        internal,
-        include_original_response,
-        include_raw_response,
-        include_raw_usage,
-        include_aggregated_response,
-    )
-    for name, value in zip(_FLAGS, flags, strict=True):
-        if value is not None and value is not True and value is not False:
-            arguments.flag(name, value)
+    body: dict[str, Any] = {}
+    if function_name is not None:
+        body["function_name"] = arguments.text("function_name", function_name)
+    if model_name is not None:
+        body["model_name"] = arguments.text("model_name", model_name)
+    if namespace is not None:
+        body["namespace"] = arguments.text("namespace", namespace)
+    if variant_name is not None:
+        body["variant_name"] = arguments.text("variant_name", variant_name)
+    if stream is not None:
+        body["stream"] = arguments.flag("stream", stream)
+    if dryrun is not None:
+        body["dryrun"] = arguments.flag("dryrun", dryrun)
+    if parallel_tool_calls is not None:
+        body["parallel_tool_calls"] = arguments.flag("parallel_tool_calls", parallel_tool_calls)
+    if internal is not None:
+        body["internal"] = arguments.flag("internal", internal)
+    if include_original_response is not None:
+        body["include_original_response"] = arguments.flag("include_original_response", include_original_response)
+    if include_raw_response is not None:
+        body["include_raw_response"] = arguments.flag("include_raw_response", include_raw_response)
+    if include_raw_usage is not None:
+        body["include_raw_usage"] = arguments.flag("include_raw_usage", include_raw_usage)
+    if include_aggregated_response is not None:
+        body["include_aggregated_response"] = arguments.flag("include_aggregated_response", include_aggregated_response)
     if episode_id is not None:
-        episode_id = arguments.uuid_text("episode_id", episode_id)
+        body["episode_id"] = arguments.uuid_text("episode_id", episode_id)
     if namespace == "":
         raise ValueError("Invalid namespace: Namespace identifier cannot be empty")
-    body: dict[str, Any] = {
-        "function_name": function_name,
-        "model_name": model_name,
-        "episode_id": episode_id,
-        "namespace": namespace,
-        "input": plain(input, INPUT_TYPE),
-        "stream": stream,
-        "params": {"chat_completion": {}} if params is None else inference_shapes.params(arguments.mapping("params", params)),
-        "variant_name": variant_name,
-        "dryrun": dryrun,
-        "internal": internal is True,
-        "tags": {} if tags is None else arguments.text_map("tags", tags),
-    }
+    body["input"] = plain(input, INPUT_TYPE)
+    if params is not None:
+        body["params"] = inference_shapes.params(arguments.mapping("params", params))
+    if tags is not None:
+        body["tags"] = arguments.text_map("tags", tags)
     if allowed_tools is not None:
         body["allowed_tools"] = arguments.text_list("allowed_tools", allowed_tools)
     if additional_tools is not None:
         body["additional_tools"] = _additional_tools(additional_tools)
     if tool_choice is not None:
         body["tool_choice"] = _tool_choice(tool_choice)
-    if parallel_tool_calls is not None:
-        body["parallel_tool_calls"] = parallel_tool_calls
-    body |= {
-        "provider_tools": [] if provider_tools is None else _provider_tools(provider_tools),
-        "output_schema": None
-        if output_schema is None
-        else plain(arguments.mapping("output_schema", output_schema), "serde_json::value::Value"),
-        "credentials": {} if credentials is None else arguments.text_map("credentials", credentials),
-        "cache_options": {"max_age_s": None, "enabled": "off"}
-        if cache_options is None
-        else inference_shapes.cache_options(arguments.mapping("cache_options", cache_options)),
-        "include_original_response": include_original_response is True,
-        "include_raw_response": include_raw_response is True,
-        "include_raw_usage": include_raw_usage is True,
-        "include_aggregated_response": include_aggregated_response is True,
-        "extra_body": [] if extra_body is None else inference_shapes.extra_body(arguments.listing("extra_body", extra_body)),
-        "extra_headers": []
-        if extra_headers is None
-        else inference_shapes.extra_headers(arguments.listing("extra_headers", extra_headers)),
-        "internal_dynamic_variant_config": None
-        if internal_dynamic_variant_config is None
-        else inference_shapes.variant_config(
+    if provider_tools is not None:
+        body["provider_tools"] = _provider_tools(provider_tools)
+    if output_schema is not None:
+        body["output_schema"] = plain(arguments.mapping("output_schema", output_schema), "serde_json::value::Value")
+    if credentials is not None:
+        body["credentials"] = arguments.text_map("credentials", credentials)
+    if cache_options is not None:
+        body["cache_options"] = inference_shapes.cache_options(arguments.mapping("cache_options", cache_options))
+    if extra_body is not None:
+        body["extra_body"] = inference_shapes.extra_body(arguments.listing("extra_body", extra_body))
+    if extra_headers is not None:
+        body["extra_headers"] = inference_shapes.extra_headers(arguments.listing("extra_headers", extra_headers))
+    if internal_dynamic_variant_config is not None:
+        body["internal_dynamic_variant_config"] = inference_shapes.variant_config(
             arguments.mapping("internal_dynamic_variant_config", internal_dynamic_variant_config)
-        ),
-    }
+        )
     return body
+
+
+def whole_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as it goes over the wire: every key but the tools' is there, in this order (observed 2026.6.0)."""
+    given = body.get
+    whole: dict[str, Any] = {
+        "function_name": given("function_name"),
+        "model_name": given("model_name"),
+        "episode_id": given("episode_id"),
+        "namespace": given("namespace"),
+        "input": body["input"],
+        "stream": given("stream"),
+        "params": given("params", {"chat_completion": {}}),
+        "variant_name": given("variant_name"),
+        "dryrun": given("dryrun"),
+        "internal": given("internal", False),
+        "tags": given("tags", {}),
+    }
+    whole |= {name: body[name] for name in _ONLY_WHERE_GIVEN if name in body}
+    return whole | {
+        "provider_tools": given("provider_tools", []),
+        "output_schema": given("output_schema"),
+        "credentials": given("credentials", {}),
+        "cache_options": given("cache_options", {"max_age_s": None, "enabled": "off"}),
+        "include_original_response": given("include_original_response", False),
+        "include_raw_response": given("include_raw_response", False),
+        "include_raw_usage": given("include_raw_usage", False),
+        "include_aggregated_response": given("include_aggregated_response", False),
+        "extra_body": given("extra_body", []),
+        "extra_headers": given("extra_headers", []),
+        "internal_dynamic_variant_config": given("internal_dynamic_variant_config"),
+    }
 
 
 def trace_headers(

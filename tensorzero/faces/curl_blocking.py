@@ -20,6 +20,7 @@ from tensorzero.faces.face import HttpReply, HttpRequest
 
 _SHORT_MS = 20
 _SLICE_MS = 50
+_TICK_MS = 5
 
 
 class Waiter:
@@ -111,9 +112,12 @@ class Line:
         if 0 <= due_ms < timeout_ms:
             timeout_ms = due_ms
         readers, writers, _ = self._multi.fdset()
-        if not (readers or writers):  # nothing yet, or numbers beyond what `fdset` can tell
-            fd = self._handle.curl.getinfo(pycurl.ACTIVESOCKET)
-            readers, timeout_ms = [fd] if fd >= 0 else [], min(timeout_ms, _SLICE_MS)
+        fd = self._handle.curl.getinfo(pycurl.ACTIVESOCKET)
+        if fd < 0:  # no connection yet, or one that `fdset` cannot tell
+            timeout_ms = min(timeout_ms, _TICK_MS)
+        elif fd not in readers and fd not in writers:  # a number beyond what `fdset` can tell
+            timeout_ms = min(timeout_ms, _SLICE_MS)
+            readers, writers = [*readers, fd], [] if self._handle.sent else [fd]
         self._waiter.any(readers, writers, timeout_ms)
 
     def finish(self) -> None:

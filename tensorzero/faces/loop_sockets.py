@@ -1,7 +1,7 @@
 """The sockets that libcurl waits for, on an event loop.
 
-On Linux they are in an epoll set of our own, and the loop watches that one: coming and going with each call costs a system call,
-not a reader of the loop. Elsewhere each is a reader or writer of the loop.
+On Linux they are in an epoll set of our own, and the loop watches that one: what comes and goes with each call costs a
+system call then, not a reader of the loop. Elsewhere each is a reader or writer of the loop.
 """
 
 from __future__ import annotations

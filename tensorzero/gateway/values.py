@@ -81,19 +81,19 @@ class InferenceCall:
     stream: bool = False
     dryrun: bool = False
     tags: dict[str, str] = field(default_factory=dict)
-    credentials: Mapping[str, str] = field(default_factory=dict)
-    extra_body: Sequence[ExtraBody] = ()
-    extra_headers: Sequence[ExtraHeader] = ()
     include_original_response: bool = False
     include_raw_response: bool = False
     include_raw_usage: bool = False
-    include_aggregated_response: bool = False
     deadline: Deadline | None = None
     tools: ToolSettings | None = None
     schema: Schema | None = None
+    limits: RateLimits | None = None
+    include_aggregated_response: bool = False
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    extra_body: Sequence[ExtraBody] = ()
+    extra_headers: Sequence[ExtraHeader] = ()
     cache: CacheOptions | None = None
     files: CallFiles | None = None
-    limits: RateLimits | None = None
     templates: Templates | None = None  # of a call that brings its own variant
     extra_cache_key: str | None = None
 

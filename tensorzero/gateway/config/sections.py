@@ -250,3 +250,4 @@ class Config:
     other: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    shorthands: dict[str, ModelConfig] = field(default_factory=dict, repr=False, compare=False)  # those asked for so far

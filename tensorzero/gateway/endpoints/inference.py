@@ -51,7 +51,7 @@ async def first_success(asked: Asked, run: Callable[[VariantConfig], Awaitable[T
             return await run(active[name])
         except GatewayError as error:
             errors.append((name, error))
-            del active[name]
+            active = {other: variant for other, variant in active.items() if other != name}
     raise AllVariantsFailed(errors)
 
 

@@ -20,7 +20,7 @@ from tensorzero.gateway.config.sections import (
 from tensorzero.gateway.config.variants_section import models_of
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
 from tensorzero.gateway.files.call_files import CallFiles
-from tensorzero.gateway.functions.input import parse_input, validate_input
+from tensorzero.gateway.functions.input import Input, parse_input, validate_input
 from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
@@ -35,6 +35,23 @@ if TYPE_CHECKING:
 
 DEFAULT_FUNCTION = "tensorzero::default"
 RESERVED = "tensorzero::"
+_USUAL = frozenset(
+    (
+        "function_name",
+        "model_name",
+        "input",
+        "stream",
+        "tags",
+        "episode_id",
+        "variant_name",
+        "params",
+        "dryrun",
+        "include_original_response",
+        "include_raw_response",
+        "include_raw_usage",
+    )
+)
+_NOTHING: Mapping[str, Any] = {}
 _NO_OBJECT_STORAGE = (
     "Object storage is not configured. You must configure `[object_storage]` before making requests containing a `file` "
     'content block. If you don\'t want to use object storage, you can explicitly set `object_storage.type = "disabled"` in '
@@ -47,7 +64,7 @@ class Asked:
     """A checked call and the variants that may answer it."""
 
     call: InferenceCall
-    variants: dict[str, VariantConfig]
+    variants: Mapping[str, VariantConfig]
     pinned: bool
     namespace: str | None
 
@@ -55,39 +72,16 @@ class Asked:
 def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
     """Raises `InputShapeError` for a body that is not of the form, `GatewayError` for everything else."""
     started = time.monotonic()
+    get = body.get
     given = parse_input(body["input"], decoded=True)
     tags = checked_tags(body)
     inference_id = new_id()
-    episode_id = _episode_id(body.get("episode_id"))
+    episode_id = _episode_id(get("episode_id"))
     function, variants = _function(gateway, body)
-    params = (body.get("params") or {}).get("chat_completion") or {}
+    params: Mapping[str, Any] = (get("params") or _NOTHING).get("chat_completion") or _NOTHING
     if params and function.type == "chat" and asked_mode(params) == "tool":
         refuse_with_json_tool_mode(function, body)
     has_files = validate_input(function, given)
-    extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
-    extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
-    if extra_body or extra_headers:
-        _check_filters(gateway, function, variants, [*extra_body, *extra_headers])
-    dynamic = body.get("internal_dynamic_variant_config")
-    if dynamic is not None and not body.get("dryrun"):
-        raise BadRequest("If `internal_dynamic_variant_config` is used, `dryrun` must also be set to true")
-    tools = settle_tools(function, gateway.config.tools, body)
-    schema = function.output_schema if body.get("output_schema") is None else Schema(body["output_schema"])
-    pinned = body.get("variant_name")
-    namespace = body.get("namespace")
-    templates = None
-    if dynamic is not None:
-        variants, templates = _dynamic(gateway, function, dynamic, pinned, namespace)
-    elif pinned is not None:
-        variants = {pinned: _pinned(gateway, function, pinned, namespace)}
-        tags["tensorzero::variant_pinned"] = pinned
-    if namespace is not None:
-        tags["tensorzero::namespace"] = namespace
-    stream = bool(body.get("stream"))
-    if body.get("include_aggregated_response") and not stream:
-        raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
-    if has_files and gateway.object_store is None:
-        raise GatewayError(_NO_OBJECT_STORAGE)
     call = InferenceCall(
         face,
         inference_id,
@@ -96,33 +90,68 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         given,
         started,
         params,
-        stream,
-        bool(body.get("dryrun")),
+        bool(get("stream")),
+        bool(get("dryrun")),
         tags,
-        body.get("credentials") or {},
-        extra_body,
-        extra_headers,
-        bool(body.get("include_original_response")),
-        bool(body.get("include_raw_response")),
-        bool(body.get("include_raw_usage")),
-        bool(body.get("include_aggregated_response")),
+        bool(get("include_original_response")),
+        bool(get("include_raw_response")),
+        bool(get("include_raw_usage")),
         deadline,
-        tools,
-        schema,
+        None,
+        function.output_schema,
+        gateway.rate_limits,
     )
-    if has_files and gateway.object_store is not None:
-        always = gateway.config.gateway.fetch_and_encode_input_files_before_inference
-        call.files = CallFiles(given, gateway.object_store, always=always)
-    call.limits = gateway.rate_limits
+    usual = _USUAL.issuperset(body)
+    if not usual:
+        _take_extras(gateway, call, variants, body)
+    call.tools = settle_tools(function, gateway.config.tools, body)
+    pinned = get("variant_name")
+    namespace = None if usual else get("namespace")
+    dynamic = None if usual else get("internal_dynamic_variant_config")
+    if dynamic is not None:
+        variants, call.templates = _dynamic(gateway, function, dynamic, pinned, namespace)
+    elif pinned is not None:
+        variants = {pinned: _pinned(gateway, function, pinned, namespace)}
+        tags["tensorzero::variant_pinned"] = pinned
+    if namespace is not None:
+        tags["tensorzero::namespace"] = namespace
+    if not usual:
+        _take_options(gateway, call, body)
+    if has_files:
+        call.files = _files(gateway, given)
+    return Asked(call, variants, pinned is not None or dynamic is not None, namespace)
+
+
+def _take_extras(gateway: Gateway, call: InferenceCall, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]) -> None:
+    call.extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
+    call.extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
+    if call.extra_body or call.extra_headers:
+        _check_filters(gateway, call.function, variants, [*call.extra_body, *call.extra_headers])
+    if body.get("internal_dynamic_variant_config") is not None and not call.dryrun:
+        raise BadRequest("If `internal_dynamic_variant_config` is used, `dryrun` must also be set to true")
+
+
+def _take_options(gateway: Gateway, call: InferenceCall, body: Mapping[str, Any]) -> None:
+    if body.get("output_schema") is not None:
+        call.schema = Schema(body["output_schema"])
+    call.include_aggregated_response = bool(body.get("include_aggregated_response"))
+    if call.include_aggregated_response and not call.stream:
+        raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
+    call.credentials = body.get("credentials") or {}
     if body.get("cache_options") is not None:
         call.cache = cache_options(gateway, body["cache_options"], dryrun=call.dryrun)
-    call.templates = templates
-    return Asked(call, variants, pinned is not None or dynamic is not None, namespace)
+
+
+def _files(gateway: Gateway, given: Input) -> CallFiles:
+    if gateway.object_store is None:
+        raise GatewayError(_NO_OBJECT_STORAGE)
+    always = gateway.config.gateway.fetch_and_encode_input_files_before_inference
+    return CallFiles(given, gateway.object_store, always=always)
 
 
 def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:
     """The caller's tags with the gateway's own. Reserved ones only where the call is `internal`."""
-    tags = dict(body.get("tags") or {})
+    tags = dict(body.get("tags") or ())
     if body.get("internal"):
         tags["tensorzero::internal"] = "true"
         return tags
@@ -141,7 +170,7 @@ def _episode_id(given: str | None) -> str:
     return episode_id
 
 
-def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig, dict[str, VariantConfig]]:
+def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig, Mapping[str, VariantConfig]]:
     name, model = body.get("function_name"), body.get("model_name")
     dynamic = body.get("internal_dynamic_variant_config") is not None
     if dynamic and (name is None or model is not None):
@@ -163,10 +192,10 @@ def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig
         )
     if not function.variants and not dynamic:
         raise GatewayError(f"Function `{name}` has no variants")
-    return function, dict(function.variants)
+    return function, function.variants
 
 
-def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tuple[FunctionConfig, dict[str, VariantConfig]]:
+def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tuple[FunctionConfig, Mapping[str, VariantConfig]]:
     """The built-in chat function, with one variant that is named as the model is."""
     if body.get("variant_name") is not None:
         raise _target("`variant_name` cannot be provided when using `model_name`")
@@ -181,7 +210,7 @@ def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tup
             DEFAULT_FUNCTION, "chat", {model_name: variant}, experimentation=ExperimentationConfig()
         )
     _check_namespace(gateway, f"Model `{model_name}` has", model_name, body.get("namespace"))
-    return known, dict(known.variants)
+    return known, known.variants
 
 
 def _model_hint(gateway: Gateway, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +49,15 @@ class Models:
             known = self._providers[id(config)] = (config, make_provider(config))
         return known[1]
 
-    async def infer(self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed) -> ModelInference:
+    def infer(
+        self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed
+    ) -> Awaitable[ModelInference]:
         """The first provider's answer. Raises `AllProvidersFailed`; raw responses of failures are added to `failed`."""
 
-        async def attempt(config: ProviderConfig, limit: Deadline | None) -> ModelInference:
-            return await self._infer_once(model, config, request, call, limit)
+        def attempt(config: ProviderConfig, limit: Deadline | None) -> Awaitable[ModelInference]:
+            return self._infer_once(model, config, request, call, limit)
 
-        return await self._route(model, call, failed, attempt, model.timeouts.non_streaming_total_ms, "non_streaming.total_ms")
+        return self._route(model, call, failed, attempt, model.timeouts.non_streaming_total_ms, "non_streaming.total_ms")
 
     async def _route(
         self,
@@ -66,8 +68,8 @@ class Models:
         limit_ms: int | None,
         key: str,
     ) -> Any:
-        own = limit(f"Model {model.name}", key, limit_ms)
-        deadline = earliest(own, call.deadline)
+        own = None if limit_ms is None else limit(f"Model {model.name}", key, limit_ms)
+        deadline = call.deadline if own is None else earliest(own, call.deadline)
         errors: list[tuple[str, GatewayError]] = []
         try:
             for name in model.routing:
@@ -86,8 +88,9 @@ class Models:
         self, model: ModelConfig, config: ProviderConfig, request: ModelRequest, call: InferenceCall, outer: Deadline | None
     ) -> ModelInference:
         provider = self.provider(config)
-        own = limit(f"Model provider {config.name}", "non_streaming.total_ms", config.timeouts.non_streaming_total_ms)
-        attempt = self._call(model, config, request, call, earliest(own, outer))
+        limit_ms = config.timeouts.non_streaming_total_ms
+        own = None if limit_ms is None else limit(f"Model provider {config.name}", "non_streaming.total_ms", limit_ms)
+        attempt = self._call(model, config, request, call, outer if own is None else earliest(own, outer))
         started = time.monotonic()
         key = ticket = None
         try:

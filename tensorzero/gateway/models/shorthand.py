@@ -35,7 +35,7 @@ def registered_models() -> tuple[str, ...]:
 
 def find_model(config: Config, name: str) -> ModelConfig | None:
     """A configured model, one of this process, or what a shorthand name means; None for anything else."""
-    return config.models.get(name) or _registered.get(name) or _shorthand(config, name)
+    return config.models.get(name) or _registered.get(name) or config.shorthands.get(name) or _shorthand(config, name)
 
 
 def missing_hint(name: str) -> str | None:
@@ -46,8 +46,11 @@ def missing_hint(name: str) -> str | None:
 
 
 def _shorthand(config: Config, name: str) -> ModelConfig | None:
+    """Made once, as what is kept for a provider is kept for its configuration."""
     provider = shorthand_provider(config, name)
-    return None if provider is None else ModelConfig(name, (provider.name,), {provider.name: provider})
+    if provider is None:
+        return None
+    return config.shorthands.setdefault(name, ModelConfig(name, (provider.name,), {provider.name: provider}))
 
 
 def shorthand_provider(config: Config, name: str, prefixes: tuple[str, ...] = PREFIXES) -> ProviderConfig | None:

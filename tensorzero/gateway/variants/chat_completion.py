@@ -88,11 +88,11 @@ async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: Inference
     return result_of(variant.name, ready, answer, call)
 
 
-async def ask(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> ModelInference:
+def ask(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> Awaitable[ModelInference]:
     def attempt() -> Awaitable[ModelInference]:
         return gateway.models.infer(ready.model, ready.request, call, failed)
 
-    return await with_retries(attempt, retries, call)
+    return with_retries(attempt, retries, call)
 
 
 def result_of(variant_name: str, ready: Prepared, answer: ModelInference, call: InferenceCall) -> VariantResult:
@@ -113,14 +113,16 @@ async def open_stream(
     return VariantStream(ready, await with_retries(attempt, retries, call))
 
 
-async def with_retries(attempt: Callable[[], Awaitable[T]], retries: Retries, call: InferenceCall) -> T:
+def with_retries(attempt: Callable[[], Awaitable[T]], retries: Retries, call: InferenceCall) -> Awaitable[T]:
     """Raises the only error as it is, several as `AllRetriesFailed`.
 
     The first pause is 1 to 2 s whatever `max_delay_s` says; later ones double, are capped, and get a jitter of up to
     themselves (observed 2026.6.0).
     """
-    if retries.num_retries == 0:
-        return await attempt()
+    return attempt() if retries.num_retries == 0 else _retried(attempt, retries, call)
+
+
+async def _retried(attempt: Callable[[], Awaitable[T]], retries: Retries, call: InferenceCall) -> T:
     errors: list[GatewayError] = []
     delay = 1.0
     while True:

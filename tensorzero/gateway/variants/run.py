@@ -24,11 +24,17 @@ CHAIN_OF_THOUGHT = "experimental_chain_of_thought"
 
 async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
     """Raises `GatewayError`; then `failed` gets the raw responses of what failed. Else the result's inferences have them."""
-    own = limit(f"Variant `{variant.name}`", "non_streaming.total_ms", variant.timeouts.non_streaming_total_ms)
-    outer, call.deadline = call.deadline, earliest(own, call.deadline)
+    limit_ms = variant.timeouts.non_streaming_total_ms
+    own = None if limit_ms is None else limit(f"Variant `{variant.name}`", "non_streaming.total_ms", limit_ms)
+    outer = call.deadline
+    if own is not None:
+        call.deadline = earliest(own, outer)
     attempts: Failed = []
     try:
-        result = await _infer(gateway, variant, call, attempts)
+        if isinstance(variant, ChatCompletionConfig):
+            result = await chat_completion.infer(gateway, variant, call, attempts)
+        else:
+            result = await _infer(gateway, variant, call, attempts)
     except DeadlineExceeded as passed:
         failed += attempts
         if passed.deadline is own:
@@ -46,8 +52,7 @@ async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, f
 
 
 async def _infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
-    if isinstance(variant, ChatCompletionConfig):
-        return await chat_completion.infer(gateway, variant, call, failed)
+    """Those that ask more than one model."""
     if variant.type == BEST_OF_N:
         return await best_of_n.infer(gateway, variant, await _candidates(gateway, variant, call, failed), call, failed)
     if variant.type == MIXTURE_OF_N:
