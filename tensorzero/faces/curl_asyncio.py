@@ -17,6 +17,7 @@ from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
 from tensorzero.faces.loop_sockets import sockets_on
 
 _SWEEP_S = 5.0
+_KEPT_CONNECTIONS = 256  # else libcurl closes what is more than four times the calls of the moment
 _PAUSE_LOOK = 64  # pieces, at most 16 KB each: fewer are not worth adding up
 _PAUSE_ABOVE = 1 << 19  # bytes that may wait for a slow reader; what one turn of the loop brings comes on top
 
@@ -36,6 +37,7 @@ class LoopPool:
         self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
         self.streams: set[AsyncTransfer] = set()  # those with a reader to be woken before the end
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
