@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tensorzero.clients import arguments
-from tensorzero.clients.inference_body import INPUT_TYPE, inference_body, trace_headers, whole_body
+from tensorzero.clients.inference_body import INPUT_TYPE, trace_headers, whole_body
 from tensorzero.clients.input_wire import wire_input
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
@@ -41,18 +41,17 @@ _read_inferences = reader("GetInferencesResponse")
 
 
 def inference(
+    body: dict[str, Any],
     over_wire: bool,
     otlp_traces_extra_headers: dict[str, str] | None,
     otlp_traces_extra_attributes: dict[str, str] | None,
     otlp_traces_extra_resources: dict[str, str] | None,
     gateway_http_headers: dict[str, str] | None,
-    *body_arguments: Any,
 ) -> Call:
-    """`body_arguments`: those of `inference_body`, in order. With `stream`, `read` reads one chunk.
+    """`body`: what `inference_body` makes. With `stream`, `read` reads one chunk.
 
     `over_wire`: the body as a server gets it, every key and every block in full; an embedded gateway needs only what is given.
     """
-    body = inference_body(*body_arguments)
     if over_wire:
         body = whole_body({**body, "input": full_form(body["input"])})
     headers: dict[str, str] = _NO_HEADERS

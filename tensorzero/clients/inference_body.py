@@ -17,7 +17,7 @@ _ONLY_WHERE_GIVEN = ("allowed_tools", "additional_tools", "tool_choice", "parall
 
 
 def inference_body(
-    input: dict[str, Any],  # noqa: A002  # the public name
+    input: Mapping[str, Any],  # noqa: A002  # the public name
     function_name: str | None,
     model_name: str | None,
     episode_id: Any,

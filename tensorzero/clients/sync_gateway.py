@@ -20,6 +20,7 @@ from tensorzero.clients.construction import (
 )
 from tensorzero.clients.evaluations import EvaluationJobHandler
 from tensorzero.clients.failures import undecodable
+from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Received, make, refuse_subclass
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
@@ -162,37 +163,39 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         """
         return self._infer(
             calls.inference(
+                inference_body(
+                    input,
+                    function_name,
+                    model_name,
+                    episode_id,
+                    namespace,
+                    stream,
+                    params,
+                    variant_name,
+                    dryrun,
+                    output_schema,
+                    allowed_tools,
+                    additional_tools,
+                    provider_tools,
+                    tool_choice,
+                    parallel_tool_calls,
+                    internal,
+                    tags,
+                    credentials,
+                    cache_options,
+                    extra_body,
+                    extra_headers,
+                    include_original_response,
+                    include_raw_response,
+                    include_raw_usage,
+                    include_aggregated_response,
+                    internal_dynamic_variant_config,
+                ),
                 self._http,
                 otlp_traces_extra_headers,
                 otlp_traces_extra_attributes,
                 otlp_traces_extra_resources,
                 gateway_http_headers,
-                input,
-                function_name,
-                model_name,
-                episode_id,
-                namespace,
-                stream,
-                params,
-                variant_name,
-                dryrun,
-                output_schema,
-                allowed_tools,
-                additional_tools,
-                provider_tools,
-                tool_choice,
-                parallel_tool_calls,
-                internal,
-                tags,
-                credentials,
-                cache_options,
-                extra_body,
-                extra_headers,
-                include_original_response,
-                include_raw_response,
-                include_raw_usage,
-                include_aggregated_response,
-                internal_dynamic_variant_config,
             )
         )
 

@@ -78,13 +78,28 @@ class Line:
         self._multi.add_handle(self._handle.curl)
         return transfer
 
+    def exchange(self, request: HttpRequest, deadline: Deadline | None) -> HttpReply:
+        """One whole exchange."""
+        transfer = self.begin(request)
+        perform = self._multi.perform
+        while perform()[1]:
+            self._wait(transfer, deadline)
+            if transfer.done:
+                break
+        else:
+            self._end(transfer)
+        return transfer.reply()
+
+    def _end(self, transfer: Transfer) -> None:
+        _, _, failed = self._multi.info_read()
+        transfer.end((failed[0][1], failed[0][2]) if failed else None)
+
     def step(self, transfer: Transfer, deadline: Deadline | None) -> None:
         """Let libcurl do what is due; if that brought nothing, wait once."""
         pieces, lines = len(transfer.parts), len(transfer.lines)
         _, running = self._multi.perform()
         if not running:
-            _, _, failed = self._multi.info_read()
-            transfer.end((failed[0][1], failed[0][2]) if failed else None)
+            self._end(transfer)
         elif len(transfer.parts) == pieces and len(transfer.lines) == lines:
             self._wait(transfer, deadline)
 
@@ -145,11 +160,8 @@ class BlockingHttp:
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         line = self._take()
-        transfer = line.begin(request)
         try:
-            while not transfer.done:
-                line.step(transfer, deadline)
-            reply = transfer.reply()
+            reply = line.exchange(request, deadline)
         finally:
             line.finish()
         self._idle.append(line)

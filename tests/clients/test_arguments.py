@@ -11,6 +11,7 @@ import uuid_utils
 
 import tensorzero as t
 from tensorzero import generated_types as g
+from tensorzero.clients.inference_body import inference_body
 from tensorzero.types import TensorZeroInternalError
 
 INPUT = {"messages": [{"role": "user", "content": "hi"}]}
@@ -291,6 +292,6 @@ def test_a_typical_call_costs_microseconds() -> None:
     for _ in range(5):
         begin = time.perf_counter()
         for _ in range(500):
-            calls.inference(False, None, None, None, None, INPUT, None, "dummy::good", *[None] * 23)
+            calls.inference(inference_body(INPUT, None, "dummy::good", *[None] * 23), False, None, None, None, None)
         best = min(best, (time.perf_counter() - begin) / 500)
     assert best < 40e-6  # 4 µs measured; the rest is for a busy machine

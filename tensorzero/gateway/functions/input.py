@@ -71,8 +71,9 @@ def _no_template(where: str, name: str) -> str:
 
 
 def _check(function: FunctionConfig, name: str, value: Any) -> None:
+    schema = function.schemas[name]
     try:
-        fault = function.schemas[name].validate(value)
+        fault = None if schema.is_valid(value) else schema.validate(value)
     except SchemaError as error:
         raise BadRequest(str(error)) from None
     if fault is not None:
@@ -112,35 +113,29 @@ def _messages(raw: Any) -> tuple[InputMessage, ...]:
     if not isinstance(raw, (list, tuple)):
         reason = f"invalid type: {unexpected(raw)}, expected a sequence"
         raise InputShapeError("messages", reason, ("messages",), "before" if isinstance(raw, dict) else "value")
-    messages: list[InputMessage] = []
     given: list[Any] = list(raw)
-    for index, message in enumerate(given):
-        if type(message) is dict and len(message) == 2:
-            role, content = message.get("role"), message.get("content")
-            if role == "user" or role == "assistant":
-                if type(content) is str:
-                    messages.append(InputMessage(role, (Text(content),)))
-                    continue
-                block = _only_block(role, content)
-                if block is not None:
-                    messages.append(InputMessage(role, (block,)))
-                    continue
-        messages.append(_message(message, index))
-    return tuple(messages)
+    return tuple([_usual(message) or _message(message, index) for index, message in enumerate(given)])
 
 
-def _only_block(role: Role, content: Any) -> InputBlock | None:
-    """The usual content, one text block; None for all else, which is looked at closely."""
+def _usual(message: Any) -> InputMessage | None:
+    """A role with a text, or with one block of text or arguments; None for all else, which is looked at closely."""
+    if type(message) is not dict or len(message) != 2 or "role" not in message or "content" not in message:
+        return None
+    role, content = message["role"], message["content"]
+    if role != "user" and role != "assistant":
+        return None
+    if type(content) is str:
+        return InputMessage(role, (Text(content),))
     if type(content) is not list or len(content) != 1:
         return None
     block = content[0]
-    if type(block) is not dict or len(block) != 2 or block.get("type") != "text":
+    if type(block) is not dict or len(block) != 2 or "type" not in block or block["type"] != "text":
         return None
-    text = block.get("text")
-    if type(text) is str:
-        return Text(text)
+    if "text" in block:
+        text = block["text"]
+        return InputMessage(role, (Text(text),)) if type(text) is str else None
     arguments = block.get("arguments")
-    return Template(role, arguments) if type(arguments) is dict else None
+    return InputMessage(role, (Template(role, arguments),)) if type(arguments) is dict else None
 
 
 def _message(raw: Any, index: int) -> InputMessage:

@@ -13,7 +13,6 @@ from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import (
     Input,
     InputBlock,
-    InputMessage,
     RawText,
     RequestBlock,
     RequestMessage,
@@ -22,8 +21,6 @@ from tensorzero.gateway.functions.blocks import (
     stored_messages_json,
 )
 from tensorzero.gateway.templates import Templates
-
-_SYSTEM_ONLY = {"system"}
 
 __all__ = ["render_messages", "stored_messages_json"]
 
@@ -35,30 +32,16 @@ def render_messages(
     templates: Templates,
 ) -> tuple[str | None, tuple[RequestMessage, ...]]:
     """The system text and the messages for a model. Raises GatewayError where a template fails."""
-    if not variant.templates or set(variant.templates) == _SYSTEM_ONLY:
-        messages = _as_they_are(input)
-        if messages is not None:
-            return _system(variant, function, input.system, templates), messages
-    rendered = tuple([_message(variant, function, message, templates) for message in input.messages])
-    return _system(variant, function, input.system, templates), rendered
-
-
-def _message(
-    variant: ChatCompletionConfig, function: FunctionConfig, message: InputMessage, templates: Templates
-) -> RequestMessage:
-    role, content = message.role, message.content
-    if len(content) == 1:
-        return RequestMessage(role, (_rendered(variant, function, role, content[0], templates),))
-    return RequestMessage(role, tuple([_rendered(variant, function, role, block, templates) for block in content]))
-
-
-def _as_they_are(input: Input) -> tuple[RequestMessage, ...] | None:  # noqa: A002
-    """The input's own messages, if they hold nothing but text, which is what nearly every call has."""
+    rendered: list[Any] = []
     for message in input.messages:
-        for block in message.content:
-            if type(block) is not Text:
-                return None
-    return input.messages  # pyright: ignore[reportReturnType] - the same shape, and nothing left to render
+        role, content = message.role, message.content
+        if len(content) == 1:
+            block = _rendered(variant, function, role, content[0], templates)
+            rendered.append(message if block is content[0] else RequestMessage(role, (block,)))
+        else:
+            blocks = tuple([_rendered(variant, function, role, block, templates) for block in content])
+            rendered.append(RequestMessage(role, blocks))
+    return _system(variant, function, input.system, templates), tuple(rendered)
 
 
 def _system(variant: ChatCompletionConfig, function: FunctionConfig, system: Any, templates: Templates) -> str | None:
