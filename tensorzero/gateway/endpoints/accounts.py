@@ -37,7 +37,8 @@ def reported_id(inference: ModelInference) -> str:
 
 
 def raw_usage_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached]
+    """Of those whose provider said what it spent; a kept answer has spent nothing."""
+    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached and one.raw_usage is not None]
 
 
 def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
