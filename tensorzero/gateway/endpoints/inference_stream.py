@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.accounts import raw_usage_entry, total_usage
+from tensorzero.gateway.endpoints.accounts import is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import Asked
 from tensorzero.gateway.endpoints.kept_files import keep_files
@@ -181,7 +181,7 @@ class InferenceStream:
 
     def _detailed(self, chunk: ProviderChunk, shown: Any) -> dict[str, Any]:
         call, extra = self._call, {}
-        if call.include_raw_usage and chunk.raw_usage is not None:
+        if call.include_raw_usage and is_known(chunk.usage, chunk.raw_usage):
             if self._reported is None:
                 self._reported = self._model_inference()  # one for all its entries, which have one id
             extra["raw_usage"] = [raw_usage_entry(self._reported, chunk.raw_usage)]
