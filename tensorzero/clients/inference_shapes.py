@@ -154,10 +154,21 @@ def _scope(scope: Any) -> dict[str, Any] | None:
 
 
 def extra_body(entries: list[Any]) -> list[dict[str, Any]]:
-    """One change of the upstream body each: `pointer` with `value` or `delete`, for all, a variant or a model provider."""
+    """One change of the upstream body each: `pointer` with `value` or `delete`, for all, a variant or a model provider.
+
+    A former filter, `model_provider_name`, filters nothing (observed 2026.6.0).
+    """
     return shaped(
-        entries, _EXTRA_BODY, lambda copy: [_extra(entry, "pointer", None, "ExtraBody", at) for at, entry in enumerate(copy)]
+        entries,
+        _EXTRA_BODY,
+        lambda copy: [_extra(_unfiltered(entry), "pointer", None, "ExtraBody", at) for at, entry in enumerate(copy)],
     )
+
+
+def _unfiltered(entry: Any) -> Any:
+    if not isinstance(entry, dict) or not isinstance(cast("dict[str, Any]", entry).get("model_provider_name"), str):
+        return entry
+    return {key: value for key, value in cast("dict[str, Any]", entry).items() if key != "model_provider_name"}
 
 
 def extra_headers(entries: list[Any]) -> list[dict[str, Any]]:

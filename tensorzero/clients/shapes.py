@@ -17,6 +17,7 @@ from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 Path = tuple["str | int", ...]
 
 _ENCODE = TensorZeroTypeEncoder().default
+_BEYOND_SINGLE = 2.0**128 - 2.0**103  # the first that rounds to an infinite 32-bit float
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
@@ -133,9 +134,12 @@ def text(value: Any, path: Path) -> str:
 
 
 def number(value: Any, path: Path) -> float:
+    """A 32-bit float; a whole number goes on as one too."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise WrongShapeError(path, f"invalid type: {kind(value)}, expected f32")
-    return value
+    if abs(value) >= _BEYOND_SINGLE:
+        raise WrongShapeError(path, "number out of range")
+    return float(value)
 
 
 def unsigned(value: Any, path: Path) -> int:

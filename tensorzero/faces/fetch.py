@@ -13,9 +13,10 @@ import socket
 import time
 import urllib.request
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+
+from tensorzero.faces.status_text import status_text
 
 MAX_BYTES = 100 << 20
 MAX_SECONDS = 30.0
@@ -85,7 +86,7 @@ def fetch(url: str, user_agent: str, seconds: float = MAX_SECONDS, max_bytes: in
             continue
         if not 200 <= status < 300:
             text = attempt.content.decode("utf-8", "replace")
-            raise FetchError(f"HTTP error {_status_text(status)}: {text}")
+            raise FetchError(f"HTTP error {status_text(status)}: {text}")
         return Fetched(attempt.content, attempt.content_type)
     raise FetchError(f"Error fetching image: more than {MAX_REDIRECTS} redirects")
 
@@ -211,10 +212,3 @@ def _proxy(scheme: str, host: str) -> str:
         return ""
     proxies = urllib.request.getproxies()
     return proxies.get(scheme) or proxies.get("all") or ""
-
-
-def _status_text(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} <unknown status code>"

@@ -11,6 +11,7 @@ from tensorzero.gateway.errors import BadRequest
 
 WORKFLOW_EPISODE_OFFSET_S = 10_000_000_000
 _EARLIEST_S = 1_579_751_960
+_GREGORIAN_TICKS = 0x01B21DD213814000  # of 100 ns, from 1582-10-15 to the epoch
 
 
 def new_id() -> str:
@@ -24,19 +25,43 @@ def timestamp_s(identifier: UUID) -> int:
 
 def check_v7(text: str) -> UUID:
     identifier = UUID(text)
-    if identifier.version != 7:
-        raise BadRequest(f"Failed to parse UUID as v7: {identifier}")
+    if _version(identifier) != 7:
+        raise _no_v7(identifier)
     return identifier
+
+
+def _version(identifier: UUID) -> int:
+    """The version digit, whatever the variant says."""
+    return identifier.int >> 76 & 0xF
+
+
+def _no_v7(identifier: UUID) -> BadRequest:
+    return BadRequest(f"Failed to parse UUID as v7: {identifier}")
 
 
 def check_episode_id(text: str) -> tuple[str, bool]:
     """The id in its usual spelling, and whether it belongs to a workflow evaluation run (TensorZero docs: episodes)."""
-    identifier = check_v7(text)
-    seconds = timestamp_s(identifier)
-    if seconds >= WORKFLOW_EPISODE_OFFSET_S:
+    identifier = UUID(text)
+    version = _version(identifier)
+    if version == 7:
+        seconds = timestamp_s(identifier)
+    elif version in (1, 6):
+        seconds = _gregorian_s(identifier, version)
+    else:
+        raise _no_v7(identifier)
+    if not 0 <= seconds < WORKFLOW_EPISODE_OFFSET_S:
         return str(identifier), True
+    if version != 7:
+        raise BadRequest(f"Invalid Episode ID: Version must be 7, got {version}")
     if seconds < _EARLIEST_S:
         raise BadRequest("Invalid Episode ID: Timestamp is too early")
     if seconds > int(time.time()):
         raise BadRequest("Invalid Episode ID: Timestamp is in the future")
     return str(identifier), False
+
+
+def _gregorian_s(identifier: UUID, version: int) -> int:
+    """Seconds since the epoch of the versions that count from 1582; before it they are negative."""
+    high, middle, low = identifier.int >> 96, identifier.int >> 80 & 0xFFFF, identifier.int >> 64 & 0xFFF
+    ticks = low << 48 | middle << 32 | high if version == 1 else high << 28 | middle << 12 | low
+    return (ticks - _GREGORIAN_TICKS) // 10**7

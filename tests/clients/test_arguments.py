@@ -110,6 +110,11 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         PARAMS + "chat_completion.seed: invalid type: floating point `1.5`, expected u32 at line 1 column 52",
     ),
     (
+        {"params": {"chat_completion": {"temperature": 3.4028236e38}}},
+        TensorZeroInternalError,
+        PARAMS + "chat_completion.temperature: number out of range at line 1 column 49",
+    ),
+    (
         {"params": {"chat_completion": {"max_tokens": -1}}},
         TensorZeroInternalError,
         PARAMS + "chat_completion.max_tokens: invalid value: integer `-1`, expected u32 at line 1 column 37",
@@ -189,6 +194,11 @@ TAKEN: list[tuple[str, Any, Any]] = [
         "params",
         {"chat_completion": {"seed": 1, "temperature": 0.5, "top_p": None}},
         {"chat_completion": {"temperature": 0.5, "seed": 1}},
+    ),
+    (
+        "extra_body",
+        [{"pointer": "/a", "value": 1, "model_provider_name": "x"}],
+        [{"pointer": "/a", "value": 1}],
     ),
     ("tool_choice", {"specific": "x"}, {"specific": "x"}),
     ("allowed_tools", ("a",), ["a"]),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tensorzero.gateway.config.experimentation_section import from_weights
 from tensorzero.gateway.config.sections import ExperimentationConfig
 from tensorzero.gateway.experimentation.sampling import NoFallbackLeft, choose_variant, draw
 
@@ -74,6 +75,21 @@ def test_fallbacks_come_in_their_order_once_the_weighted_are_gone() -> None:
     with pytest.raises(NoFallbackLeft, match=r"^No fallback variants remaining.$") as caught:
         chosen(config, "f", EPISODES[0], "d")
     assert caught.value.status == 502
+
+
+def test_candidates_of_weight_zero_come_after_the_fallbacks() -> None:
+    config = static({"a": 1.0, "b": 0.0, "d": 0.0}, "c")
+    for episode in EPISODES[:8]:
+        assert chosen(config, "f", episode, "a", "b", "c", "d") == "a"
+        assert chosen(config, "f", episode, "b", "c", "d") == "c"
+        assert chosen(config, "f", episode, "b", "d") == chosen(uniform(), "f", episode, "b", "d")
+
+
+def test_weights_of_variants_that_are_all_zero_are_none() -> None:
+    assert from_weights({"a": 0.0, "b": 0.0}) == uniform()
+    assert from_weights({"a": None, "b": None}) == uniform()
+    assert from_weights({"a": 0.0, "b": None}) == static({}, "b")
+    assert from_weights({"a": 1.0, "b": 0.0}) == static({"a": 1.0})
 
 
 def test_a_namespace_has_its_own_choice_and_an_unknown_one_the_common() -> None:

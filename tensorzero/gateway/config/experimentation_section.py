@@ -75,11 +75,12 @@ EXPERIMENTATION = Tagged(
 
 
 def from_weights(weights: Mapping[str, float | None]) -> ExperimentationConfig:
-    """Without the section: by the variants' own weights, where there are any, else uniform."""
-    if all(weight is None for weight in weights.values()):
-        return ExperimentationConfig()
+    """Without the section: by the variants' own weights, else uniform, also where all are 0 (observed 2026.6.0)."""
     candidates = {name: weight for name, weight in weights.items() if weight is not None and weight > 0}
-    return ExperimentationConfig("static", candidates, tuple(name for name, weight in weights.items() if weight is None))
+    fallbacks = tuple(name for name, weight in weights.items() if weight is None)
+    if not candidates and len(fallbacks) in (0, len(weights)):
+        return ExperimentationConfig()
+    return ExperimentationConfig("static", candidates, fallbacks)
 
 
 def build_experimentation(

@@ -37,7 +37,13 @@ def reported_id(inference: ModelInference) -> str:
 
 
 def raw_usage_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached]
+    """Of those whose provider said what it spent; a kept answer has spent nothing."""
+    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached and is_known(one.usage, one.raw_usage)]
+
+
+def is_known(usage: Usage | None, raw_usage: Any) -> bool:
+    """Whether a provider said what it spent: in an object of its own, or at least in numbers."""
+    return raw_usage is not None or (usage is not None and (usage.input_tokens, usage.output_tokens) != (None, None))
 
 
 def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:

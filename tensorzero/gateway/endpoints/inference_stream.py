@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.accounts import raw_usage_entry, total_usage
+from tensorzero.gateway.endpoints.accounts import is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import Asked
 from tensorzero.gateway.endpoints.kept_files import keep_files
@@ -78,6 +78,7 @@ class InferenceStream:
         self._raw: list[str] = []
         self._usage = Usage()
         self._finish_reason: str | None = None
+        self._reported: ModelInference | None = None
         self._recorded = False
         self._dropped = False
         self._batches = self._run()
@@ -136,7 +137,7 @@ class InferenceStream:
         add, keep_raw, as_text = self._collected.add, self._raw.append, self._as_text
         for chunk in batch:
             if not isinstance(chunk, tuple):
-                out.append(self._error(chunk))
+                out.append(chunk)
                 continue
             content, raw, usage, finish_reason, raw_usage = chunk
             keep_raw(raw)
@@ -161,7 +162,7 @@ class InferenceStream:
         out: Batch = []
         for chunk in batch:
             if not isinstance(chunk, tuple):
-                out.append(self._error(chunk))
+                out.append(chunk)
                 continue
             self._note(chunk)
             text = self._collected.add_json(chunk.content) or ""
@@ -178,16 +179,12 @@ class InferenceStream:
         if chunk.usage is not None:
             self._usage.keep_largest(chunk.usage)
 
-    def _error(self, error: GatewayError) -> GatewayError:
-        raw = getattr(error, "raw_response", None)
-        if raw is not None:
-            self._raw.append(raw)
-        return error
-
     def _detailed(self, chunk: ProviderChunk, shown: Any) -> dict[str, Any]:
         call, extra = self._call, {}
-        if call.include_raw_usage and chunk.usage is not None:
-            extra["raw_usage"] = [raw_usage_entry(self._model_inference(), chunk.raw_usage)]
+        if call.include_raw_usage and is_known(chunk.usage, chunk.raw_usage):
+            if self._reported is None:
+                self._reported = self._model_inference()  # one for all its entries, which have one id
+            extra["raw_usage"] = [raw_usage_entry(self._reported, chunk.raw_usage)]
         if call.include_original_response:
             extra["original_chunk"] = chunk.raw
         if call.include_raw_response:

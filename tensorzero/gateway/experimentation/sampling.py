@@ -43,6 +43,9 @@ def choose_variant(
     for name in config.fallbacks:
         if name in active:
             return name
+    unweighted = sorted(name for name in config.weights if name in active)
+    if unweighted:  # candidates of weight 0 come last of all (observed 2026.6.0)
+        return _uniform(unweighted, draw(function_name, episode_id))
     raise NoFallbackLeft("No fallback variants remaining.")
 
 

@@ -5,18 +5,20 @@ A request's `json_mode` wins over the variant's; without either a JSON function 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from tensorzero.gateway.config.sections import ToolConfig
+from tensorzero.gateway.functions.blocks import RequestMessage, Text, ToolResult
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.schemas import Schema, SchemaError
 
 _MAX_DEPTH = 127
+_JSON_LINE = "Respond using JSON."
 _ANYTHING = Schema({})
 _RESPOND = ToolConfig("respond", "respond", "Respond to the user using the output schema provided.", _ANYTHING)
 
@@ -34,11 +36,22 @@ def respond_tool(schema: Schema | None) -> ToolSettings:
     return ToolSettings((replace(_RESPOND, parameters=schema or _ANYTHING),), choice={"specific": "respond"})
 
 
-def with_json_line(system: str | None) -> str:
-    """The system text of JSON mode `on`, which must mention JSON; only the system text is looked at (observed 2026.6.0)."""
+def with_json_line(system: str | None, messages: Iterable[RequestMessage]) -> str:
+    """The system text of JSON mode `on`, which must mention JSON: a line more where there is no system text, or where neither
+    it nor a message says "json" (observed 2026.6.0)."""
     if system is None:
-        return "Respond using JSON."
-    return system if "json" in system.lower() else f"Respond using JSON.\n\n{system}"
+        return _JSON_LINE
+    if "json" in system.lower() or any("json" in text.lower() for message in messages for text in _texts(message)):
+        return system
+    return f"{_JSON_LINE}\n\n{system}"
+
+
+def _texts(message: RequestMessage) -> Iterator[str]:
+    for block in message.content:
+        if isinstance(block, Text):
+            yield block.text
+        elif isinstance(block, ToolResult):
+            yield block.result
 
 
 def json_output(content: Blocks, schema: Schema) -> tuple[dict[str, Any], Blocks]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader
 from tensorzero.gateway.errors import BadRequest
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_NO_HEADER_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 E = TypeVar("E", ExtraBody, ExtraHeader)
 
 _NO_LIST = (
@@ -34,39 +37,49 @@ def for_provider(entries: Iterable[E], model_name: str, provider_name: str) -> l
 def apply_body(body: dict[str, Any], entries: Iterable[ExtraBody]) -> None:
     """Replace, add or delete in place. Raises `BadRequest` with the original's text."""
     for entry in entries:
-        if not entry.pointer:
-            raise _failure("Pointer cannot be empty", entry.pointer)
-        if not entry.pointer.startswith("/"):
-            raise _failure("Pointer must start with '/'", entry.pointer)
-        keys = [key.replace("~1", "/").replace("~0", "~") for key in entry.pointer[1:].split("/")]
+        keys = _keys(entry.pointer)
         if entry.delete:
-            _delete(body, keys)
+            _delete(body, keys, entry.pointer)
         else:
             _write(body, keys, entry)
 
 
-def apply_headers(headers: dict[str, str], entries: Iterable[ExtraHeader]) -> None:
-    """Override same-named headers, whatever their case. Deleting never removes the built-in `authorization`."""
-    for entry in entries:
-        name = entry.name.lower()
-        if not name or any(c in name for c in " :\r\n\t") or not name.isascii():
-            raise BadRequest(f"Invalid header name `{entry.name}`: invalid HTTP header name")
-        if "\r" in entry.value or "\n" in entry.value:
-            raise BadRequest(f"Invalid header value for `{entry.name}`: failed to parse header value")
-        if not entry.delete:
-            headers[name] = entry.value
-        elif name != "authorization":
-            headers.pop(name, None)
+def apply_headers(headers: dict[str, str], *levels: Iterable[ExtraHeader]) -> None:
+    """Override same-named headers, whatever their case. Deleting takes back what an earlier entry gave, never a header that
+    was there before (observed 2026.6.0)."""
+    given: dict[str, str] = {}
+    for entries in levels:
+        for entry in entries:
+            name = entry.name.lower()
+            if not _HEADER_NAME.fullmatch(name):
+                raise BadRequest(f"Invalid header name `{entry.name}`: invalid HTTP header name")
+            if entry.delete:
+                given.pop(name, None)
+            elif _NO_HEADER_VALUE.search(entry.value):
+                raise BadRequest(f"Invalid header value `{entry.value}`: failed to parse header value")
+            else:
+                given[name] = entry.value
+    headers.update(given)
+
+
+def _keys(pointer: str) -> list[str]:
+    if not pointer:
+        raise _failure("Pointer cannot be empty", pointer)
+    if not pointer.startswith("/"):
+        raise _failure("Pointer must start with '/'", pointer)
+    if pointer.endswith("/"):
+        raise _failure("Pointer cannot end with '/'", pointer)
+    return [key.replace("~1", "/").replace("~0", "~") for key in pointer[1:].split("/")]
 
 
 def _failure(reason: str, pointer: str) -> BadRequest:
     return BadRequest(f"Error replacing extra body: `{reason}` with pointer: `{pointer}`")
 
 
-def _index(key: str, length: int, pointer: str) -> int:
-    if not key.isdigit() or int(key) >= length:
-        raise _failure(f"Could not find array index {key} in target array (len {length})", pointer)
-    return int(key)
+def _index(key: str, length: int) -> int | None:
+    """The place in a list that a key means: decimal digits without zeros in front."""
+    is_number = key.isascii() and key.isdigit() and (key == "0" or key[0] != "0")
+    return int(key) if is_number and int(key) < length else None
 
 
 def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
@@ -83,7 +96,7 @@ def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
             else:
                 target[key] = target = {}
         elif isinstance(target, list):
-            target = _step_into_list(target, key, last, entry)
+            target = _step_into_list(cast("list[Any]", target), key, last, entry)
         else:
             shown = orjson.dumps(target).decode()
             raise _failure(f"Can only index into object or array - found target {shown}", entry.pointer)
@@ -91,24 +104,57 @@ def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
 
 def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody) -> Any:
     if key == "-":
-        target.append(entry.value if last else {})
-        return target[-1]
-    index = _index(key, len(target), entry.pointer)
+        if not last:
+            raise _failure("Array append operator `-` can only be used at the end of a pointer", entry.pointer)
+        target.append(entry.value)
+        return entry.value
+    index = _index(key, len(target))
+    if index is None:
+        raise _failure(f"Could not find array index {key} in target array (len {len(target)})", entry.pointer)
     if last:
         target[index] = entry.value
     return target[index]
 
 
-def _delete(body: Any, keys: list[str]) -> None:
+def _delete(body: Any, keys: list[str], pointer: str) -> None:
+    """What is not there is gone already."""
     target = body
     for key in keys[:-1]:
-        if isinstance(target, dict) and key in target:
-            target = target[key]
-        elif isinstance(target, list) and key.isdigit() and int(key) < len(target):
-            target = target[int(key)]
-        else:
-            return
+        target = _existing(target, key, pointer)
+    last = keys[-1]
     if isinstance(target, dict):
-        target.pop(keys[-1], None)
-    elif isinstance(target, list) and keys[-1].isdigit() and int(keys[-1]) < len(target):
-        del target[int(keys[-1])]
+        _take_out(cast("dict[str, Any]", target), last)
+    elif isinstance(target, list):
+        items = cast("list[Any]", target)
+        index = _place_to_delete(items, last, pointer)
+        if index is not None:
+            del items[index]
+
+
+def _existing(target: Any, key: str, pointer: str) -> Any:
+    if isinstance(target, dict):
+        return cast("dict[str, Any]", target).get(key)
+    if isinstance(target, list):
+        items = cast("list[Any]", target)
+        index = _place_to_delete(items, key, pointer)
+        return None if index is None else items[index]
+    return None
+
+
+def _place_to_delete(items: list[Any], key: str, pointer: str) -> int | None:
+    if key == "-":
+        raise _failure("Cannot delete using array append operator `-`", pointer)
+    return _index(key, len(items))
+
+
+def _take_out(target: dict[str, Any], key: str) -> None:
+    """The last key takes the place of the one that goes (observed 2026.6.0)."""
+    if key not in target:
+        return
+    pairs = list(target.items())
+    place = list(target).index(key)
+    moved = pairs.pop()
+    if place < len(pairs):
+        pairs[place] = moved
+    target.clear()
+    target.update(pairs)

@@ -233,7 +233,7 @@ class ModelStream:
             self._first = batch
             return
         raise ProviderError(
-            f"Error from {self.provider.type} server: Stream ended before first chunk", provider_type=self.provider.type
+            f"Error from {self.config.name} server: Stream ended before first chunk", provider_type=self.provider.type
         )
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:

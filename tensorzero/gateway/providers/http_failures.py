@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from tensorzero.faces.face import HttpError
+from tensorzero.faces.status_text import status_text
 from tensorzero.gateway.errors import FatalStreamError, ProviderError
 
 _CLIENT = frozenset((400, 401, 403, 429))
@@ -21,9 +21,18 @@ def refused(status: int, body: str, headers: Mapping[str, str], provider_type: s
     return ProviderError(message, provider_type=provider_type, raw_request=raw_request, raw_response=body)
 
 
-def stream_refused(status: int, body: str, provider_type: str, raw_request: str) -> FatalStreamError:
+def stream_refused(
+    status: int, body: str, headers: Mapping[str, str], provider_type: str, raw_request: str
+) -> FatalStreamError:
     """A status that is not 2xx, of a streamed call."""
-    message = f"Invalid status code: {status_text(status)}: {body}"
+    message = f"Invalid status code: {status_text(status)}: {body}{_request_id(headers)}"
+    return stream_closed(message, provider_type, raw_request, body)
+
+
+def no_stream(body: str, headers: Mapping[str, str], provider_type: str, raw_request: str) -> FatalStreamError:
+    """A good status, of an answer that is no stream."""
+    kind = headers.get("content-type", "")
+    message = f"Expected content-type 'text/event-stream', got \"{kind}\": {body}{_request_id(headers)}"
     return stream_closed(message, provider_type, raw_request, body)
 
 
@@ -61,11 +70,15 @@ def not_sent(error: HttpError, provider_type: str, raw_request: str) -> Provider
     )
 
 
-def status_text(status: int) -> str:
+def text_of(body: bytes, headers: Mapping[str, str]) -> str:
+    """The answer's text, in the encoding that it names, without a byte order mark; what cannot be read is replaced."""
+    kind = headers.get("content-type", "").lower()
+    named = kind.partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
     try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} <unknown status code>"
+        text = body.decode(named, "replace")
+    except LookupError:
+        text = body.decode("utf-8", "replace")
+    return text.removeprefix("\ufeff")
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

@@ -70,9 +70,8 @@ class OpenAIProvider:
             apply_body(body, config.extra_body)
             apply_body(body, for_provider(request.extra_body, call.model_name, config.name))
         if request.variant_extra_headers or config.extra_headers or request.extra_headers:
-            apply_headers(headers, request.variant_extra_headers)
-            apply_headers(headers, config.extra_headers)
-            apply_headers(headers, for_provider(request.extra_headers, call.model_name, config.name))
+            asked = for_provider(request.extra_headers, call.model_name, config.name)
+            apply_headers(headers, request.variant_extra_headers, config.extra_headers, asked)
 
     async def infer(self, call: ProviderCall) -> ProviderResponse:
         request = self._request(call)
@@ -83,7 +82,7 @@ class OpenAIProvider:
         except HttpError as error:
             raise http_failures.not_sent(error, self.type, raw_request) from error
         latency_ms = round((time.monotonic() - started) * 1000)
-        raw = reply.body.decode("utf-8", "replace")
+        raw = http_failures.text_of(reply.body, reply.headers)
         if not 200 <= reply.status < 300:
             raise http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request)
         try:
@@ -99,14 +98,12 @@ class OpenAIProvider:
             stream = await call.face.http.open_stream(request, call.deadline)
         except HttpError as error:
             raise http_failures.stream_broken(error, self.type, raw_request) from error
-        if 200 <= stream.status < 300 and stream.headers.get("content-type", "").startswith("text/event-stream"):
+        if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
             return OpenAIStream(stream, raw_request, self.type, self._config.discard_unknown_chunks, call)
         body = await _whole_body(stream, call)
         if 200 <= stream.status < 300:
-            kind = stream.headers.get("content-type", "")
-            message = f"Expected content-type 'text/event-stream', got \"{kind}\": {body}"
-            raise http_failures.stream_closed(message, self.type, raw_request, body)
-        raise http_failures.stream_refused(stream.status, body, self.type, raw_request)
+            raise http_failures.no_stream(body, stream.headers, self.type, raw_request)
+        raise http_failures.stream_refused(stream.status, body, stream.headers, self.type, raw_request)
 
 
 def _slices(count: int) -> Iterator[tuple[int, int]]:

@@ -105,7 +105,7 @@ def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> Non
 
 def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> list[Json]:
     found: list[Json] = []
-    system = with_json_line(request.system) if request.json_mode == "on" else request.system
+    system = with_json_line(request.system, request.messages) if request.json_mode == "on" else request.system
     if system is not None:
         found.append({"role": "system", "content": system})
     for message in request.messages:
@@ -121,7 +121,7 @@ def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None)
 
 def _user(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iterable[Json]:
     """Tool results first, each a message of its own; then what remains."""
-    parts: list[Any] = []
+    parts: list[RequestBlock] = []
     for block in message.content:
         match block:
             case ToolResult():
@@ -131,13 +131,13 @@ def _user(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iter
             case Thought():
                 continue
             case _:
-                parts.append(_part(block, file_parts))
+                parts.append(block)
     if parts:
-        yield {"role": "user", "content": _alone_or_list(parts)}
+        yield {"role": "user", "content": _content(parts, file_parts)}
 
 
 def _assistant(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iterable[Json]:
-    parts: list[Any] = []
+    parts: list[RequestBlock] = []
     calls: list[Json] = []
     thoughts: list[str] = []
     for block in message.content:
@@ -151,23 +151,23 @@ def _assistant(message: RequestMessage, file_parts: Mapping[str, str] | None) ->
                 if block.text is not None:
                     thoughts.append(block.text)
             case _:
-                parts.append(_part(block, file_parts))
+                parts.append(block)
     answer: Json = {"role": "assistant"}
     if parts:
-        answer["content"] = _alone_or_list(parts)
+        answer["content"] = _content(parts, file_parts)
     if calls:
         answer["tool_calls"] = calls
+    if not parts and not calls:
+        return  # thoughts alone are no message (observed 2026.6.0)
     if thoughts:
         answer["reasoning_content"] = "\n\n".join(thoughts)
-    if len(answer) > 1:
-        yield answer
+    yield answer
 
 
-def _alone_or_list(parts: list[Any]) -> Any:
-    only = parts[0] if len(parts) == 1 else None
-    if isinstance(only, dict) and only.get("type") == "text":
-        return only["text"]
-    return parts
+def _content(blocks: list[RequestBlock], file_parts: Mapping[str, str] | None) -> Any:
+    """A text alone as text, anything else as a list."""
+    only = blocks[0] if len(blocks) == 1 else None
+    return only.text if isinstance(only, Text) else [_part(block, file_parts) for block in blocks]
 
 
 def _part(block: RequestBlock, file_parts: Mapping[str, str] | None) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tensorzero.gateway.functions.collecting import Collector
-from tensorzero.gateway.functions.json_function import asked_mode, json_output, respond_tool, with_json_line
+from tensorzero.gateway.functions.json_function import asked_mode, json_output, respond_tool
 from tensorzero.gateway.functions.outputs import chat_output
 from tensorzero.gateway.schemas import Schema
 
@@ -63,18 +63,6 @@ def test_the_last_text_or_call_is_the_answer_and_the_rest_is_auxiliary() -> None
 
 def test_no_text_and_no_call_is_no_answer() -> None:
     assert json_output([THOUGHT], ANSWER) == ({"raw": None, "parsed": None}, [THOUGHT])
-
-
-@pytest.mark.parametrize(
-    ("system", "sent"),
-    [
-        (None, "Respond using JSON."),
-        ("Be good.", "Respond using JSON.\n\nBe good."),
-        ("Answer in jSoN.", "Answer in jSoN."),
-    ],
-)
-def test_mode_on_mentions_json_in_the_system_text(system: str | None, sent: str) -> None:
-    assert with_json_line(system) == sent
 
 
 def test_the_older_name_of_mode_tool_is_known() -> None:
