@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tensorzero.gateway.config.mistakes import Mistakes, Place, one_of
 from tensorzero.gateway.config.sections import CredentialLocation, ExtraBody, ExtraHeader, Retries, Timeouts
@@ -168,11 +168,14 @@ class Location:
         return INVALID if INVALID in out.values() else out
 
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443", "ftp": ":21"}
+_PATH_SAFE = "%/:@!$&'()*+,;=-._~|[]^"
+_QUERY_SAFE = "%/?:@!$&()*+,;=-._~|[]^`{}"
 _SPECIAL = ("http", "https", "ws", "wss", "ftp")
 
 
 class Url:
-    """An absolute URL, kept as the original normalises it: an empty path of an http address becomes `/`."""
+    """An absolute URL, kept as the original normalises it."""
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, str):
@@ -183,7 +186,9 @@ class Url:
             return INVALID
         parts = urlsplit(value.strip())
         if parts.scheme in _SPECIAL:
-            parts = parts._replace(netloc=_lower_host(parts.netloc), path=parts.path or "/")
+            netloc = _lower_host(parts.netloc).removesuffix(_DEFAULT_PORTS.get(parts.scheme, "-"))
+            query = quote(parts.query, safe=_QUERY_SAFE)
+            parts = parts._replace(netloc=netloc, path=_plain_path(parts.path), query=query)
         return parts.geturl()
 
 
@@ -197,6 +202,20 @@ def url_problem(text: str) -> str | None:
     except ValueError:
         return "invalid port number"
     return "empty host" if parts.scheme in _SPECIAL and not parts.hostname else None
+
+
+def _plain_path(path: str) -> str:
+    """The path without `.` and `..`, and with other than plain characters percent-encoded."""
+    segments: list[str] = []
+    parts = quote(path, safe=_PATH_SAFE).split("/")[1:] or [""]
+    for number, part in enumerate(parts):
+        if part == ".." and segments:
+            segments.pop()
+        if part not in (".", ".."):
+            segments.append(part)
+        elif number == len(parts) - 1:
+            segments.append("")
+    return "/" + "/".join(segments)
 
 
 def _lower_host(netloc: str) -> str:
