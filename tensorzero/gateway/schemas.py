@@ -74,7 +74,7 @@ class Schema:
                 return self._validator
             message = f'{_compact(self.value)} is not of types "boolean", "object"'
         except jsonschema_rs.ValidationError as error:
-            message = _sorted_types(error.message)
+            message = _in_written_order(_sorted_types(error.message), _at(self.value, error.instance_path))
         except (ValueError, TypeError) as error:
             message = str(error)
         which = f" `{self.name}`" if self.name else ""
@@ -124,11 +124,19 @@ class Schema:
         message = _sorted_types(error.message)
         if message.startswith("Additional properties"):
             message = _EXTRAS.sub(lambda m: f"('{m[1]}' was unexpected)", message)
-        if "{" in message:
-            for value in (_at(instance, error.instance_path), _at(self.value, error.schema_path)):
-                if isinstance(value, (dict, list)):
-                    message = message.replace(_compact(value, sort=True), _compact(value), 1)
+        return _in_written_order(message, _at(instance, error.instance_path), _at(self.value, error.schema_path))
+
+
+def _in_written_order(message: str, *printed: Any) -> str:
+    """`message` with the objects of `printed`, whole or as the items of a list, in their own order of keys."""
+    if "{" not in message:
         return message
+    for value in printed:
+        items = cast("list[Any]", value) if isinstance(value, list) else []
+        for one in (value, *items):
+            if isinstance(one, (dict, list)):
+                message = message.replace(_compact(one, sort=True), _compact(one), 1)
+    return message
 
 
 def _sorted_types(message: str) -> str:

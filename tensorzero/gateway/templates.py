@@ -17,6 +17,7 @@ import minijinja
 import orjson
 
 from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.template_source import EXPONENTS, as_the_original_reads, exponents
 
 _ABSENT_FILTERS = (
     "filesizeformat",
@@ -79,16 +80,17 @@ def _fault(environment: minijinja.Environment, name: str, source: str) -> str | 
 class Templates:
     """Templates by name. Built once for a configuration; rendering is thread-safe."""
 
-    __slots__ = ("_environment", "_filesystem_access", "_rendered", "_sources")
+    __slots__ = ("_environment", "_filesystem_access", "_read", "_rendered", "_sources")
 
     def __init__(self, sources: Mapping[str, str], *, filesystem_access: bool = False) -> None:
         """`filesystem_access` only chooses the wording of the error for a missing include. Raises TemplateLoadError."""
         self._sources = dict(sources)
         self._filesystem_access = filesystem_access
-        self._environment = _environment(self._sources)
+        self._read = {name: as_the_original_reads(source) for name, source in self._sources.items()}
+        self._environment = _environment(self._read)
         self._rendered: dict[tuple[str, bytes], str] = {}
-        for name, source in self._sources.items():
-            fault = _add(self._environment, name, source)
+        for name, source in self._read.items():
+            fault = _add(self._environment, name, source) and check_template(name, self._sources[name])
             if fault is not None:
                 raise TemplateLoadError(fault)
 
@@ -161,7 +163,7 @@ class Templates:
                 sets.append(f"{{% set {key} = {_literal(nested[key])} %}}")
             else:
                 plain[key] = nested.pop(key)
-        source = self._sources[name]
+        source = self._read[name]
         try:
             return self._environment.render_str("".join(sets) + source, name, **plain)
         except minijinja.TemplateError as error:
@@ -195,6 +197,7 @@ def _environment(sources: Mapping[str, str]) -> minijinja.Environment:
         debug=False,
         auto_escape_callback=_escaping,
     )
+    environment.add_filter(EXPONENTS, exponents)
     for name in _ABSENT_FILTERS:
         environment.remove_filter(name)
     for name in _ABSENT_FUNCTIONS:

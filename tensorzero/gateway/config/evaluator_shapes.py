@@ -21,6 +21,7 @@ from tensorzero.gateway.config.shapes import (
     Tagged,
     Text,
     Unresolved,
+    as_json,
     unexpected,
     unknown_variant,
 )  # fmt: skip
@@ -53,7 +54,10 @@ EVALUATORS = Table(
                     Field("variants", JUDGE_VARIANTS, required=True),
                     _OUTPUT_TYPE,
                     _OPTIMIZE,
-                    Field("include", Record("LLMJudgeIncludeConfig", (Field("reference_output", Flag(), default=False),))),
+                    Field(
+                        "include",
+                        Record("LLMJudgeIncludeConfig", (Field("reference_output", Flag(), default=False),), needed=0),
+                    ),
                     _CUTOFF,
                     Field("description", Text()),
                 ),
@@ -98,7 +102,7 @@ class _Evaluation:
         if kind not in ("inference", "static"):
             unknown_variant(kind, ("inference",), place, mistakes)
             return INVALID
-        rest = {key: item for key, item in value.items() if key != "type"}
+        rest = as_json({key: item for key, item in value.items() if key != "type"})
         read = self.record.read(rest, place.freeze(), mistakes)
         return INVALID if read is INVALID else {"type": "inference", **read}
 
@@ -130,6 +134,9 @@ def _problems(name: str, evaluator: Mapping[str, Any], section: str) -> Iterable
                 yield f"{about}: `tools` must be a non-empty list when behavior is `{evaluator['behavior']}`"
         case "llm_judge":
             variants = evaluator["variants"]
+            for variant in variants:
+                if variant.startswith("tensorzero::"):
+                    yield f"Variant name cannot start with 'tensorzero::': {variant}"
             active = [variant for variant in variants.values() if variant.get("active")]
             rule = f"{about} must have exactly 1 variant that is active."
             if len(variants) == 1 and next(iter(variants.values())).get("active") is False:

@@ -69,7 +69,7 @@ EXPERIMENTATION = Tagged(
     _KINDS,
     own=Record(
         "UninitializedExperimentationConfigWithNamespaces",
-        (Field("namespaces", Table(Tagged(_KINDS)), default=dict),),
+        (Field("namespaces", Table(Tagged(_KINDS, expected="object")), default=dict),),
     ),
 )
 

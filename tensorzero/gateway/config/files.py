@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tensorzero.gateway.config.mistakes import Locate, Mistakes
 from tensorzero.gateway.config.shapes import toml_type
+from tensorzero.gateway.config.toml_text import Moment, date_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -193,6 +195,22 @@ def _remember(value: Any, file: str, path: tuple[str, ...], sources: Sources) ->
     if isinstance(value, dict):
         for key, inner in value.items():
             _remember(inner, file, (*path, key), sources)
+
+
+def dates_as_text(value: Any) -> Any:
+    """`value` with every date and time as text, which is what the original's shapes see; tables change in place."""
+    match value:
+        case dict():
+            table = cast("dict[str, Any]", value)
+            for key, item in table.items():
+                table[key] = dates_as_text(item)
+            return table
+        case list():
+            return [dates_as_text(item) for item in cast("list[Any]", value)]
+        case datetime.date() | datetime.time():
+            return Moment(date_text(value))
+        case _:
+            return value
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:

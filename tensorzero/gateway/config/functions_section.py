@@ -83,7 +83,7 @@ def build_function(
     variants: dict[str, VariantConfig] = {}
     for variant_name, variant in read["variants"].items():
         variants[variant_name] = build_variant(name, read["type"], variant_name, variant, schemas, mistakes)
-    share_timeouts(name, variants, mistakes)
+    share_timeouts(name, variants, list(declared_variants), mistakes)
     check_evaluators(read["evaluators"], f"[functions.{name}.evaluators]", (*keys, "evaluators"), mistakes)
     tools = read.get("tools", [])
     return FunctionConfig(

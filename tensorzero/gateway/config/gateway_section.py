@@ -142,7 +142,7 @@ GATEWAY = Record(
                     Field("backend", Choice(("auto", "clickhouse", "valkey"))),
                     Field(
                         "valkey",
-                        Record("ValkeyCacheConfig", (Field("ttl_s", U64, default=86400),)),
+                        Record("ValkeyModelInferenceCacheConfig", (Field("ttl_s", U64, default=86400),), needed=0),
                         default=lambda: {"ttl_s": 86400},
                     ),
                 ),
@@ -152,15 +152,27 @@ GATEWAY = Record(
     ),
 )
 CLICKHOUSE = Record("ClickHouseConfig", (Field("disable_automatic_migrations", Flag()),))
-POSTGRES = Record(
+_POSTGRES = Record(
     "PostgresConfig",
     (
+        Field("enabled", Flag()),
         Field("connection_pool_size", U32),
         Field("inference_metadata_retention_days", U32),
         Field("inference_data_retention_days", U32),
     ),
     open=True,
 )
+
+
+class _Postgres:
+    """`enabled` is checked and not kept."""
+
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        read = _POSTGRES.read(value, place, mistakes)
+        return read if read is INVALID else {key: item for key, item in read.items() if key != "enabled"}
+
+
+POSTGRES = _Postgres()
 AUTOPILOT = Record("AutopilotConfig", (Field("tool_whitelist", TEXTS),))
 
 

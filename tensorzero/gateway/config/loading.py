@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorzero.gateway.config.evaluator_shapes import EVALUATIONS, check_evaluations, evaluator_metrics
-from tensorzero.gateway.config.files import Sources, read_and_merge
+from tensorzero.gateway.config.files import Sources, dates_as_text, read_and_merge
 from tensorzero.gateway.config.functions_section import FUNCTIONS, build_function
 from tensorzero.gateway.config.gateway_section import (
     AUTOPILOT,
@@ -29,15 +29,15 @@ from tensorzero.gateway.config.models_section import (
     build_models,
     check_routing,
 )  # fmt: skip
+from tensorzero.gateway.config.optimizers_section import OPTIMIZERS, check_optimizers
 from tensorzero.gateway.config.paths import NAME, resolve_paths
-from tensorzero.gateway.config.rate_limiting_section import RateLimiting
+from tensorzero.gateway.config.rate_limiting_section import RateLimiting, check_rate_limiting
 from tensorzero.gateway.config.sections import Config, FunctionConfig, MetricConfig
 from tensorzero.gateway.config.shapes import INVALID, Shape, dig
 from tensorzero.gateway.config.shared_shapes import timeouts_over
 from tensorzero.gateway.config.small_sections import (
     METRICS,
     OBJECT_STORAGE,
-    OPTIMIZERS,
     PROVIDER_TYPES,
     TOOLS,
     build_metrics,
@@ -86,6 +86,7 @@ def _load(config_file: str | None) -> Config:
     if mistakes.found:  # what else is wrong cannot be told before the files can be read
         raise ConfigError(mistakes.as_config_mistakes(sources), sources.files)
     resolve_paths(document, sources, mistakes)
+    dates_as_text(document)
     read = _read_sections(document, mistakes)
     config = _build(read, document, sources, mistakes)
     files = (*sources.files, *sources.named, *config.files)
@@ -122,6 +123,7 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
     limit_ms = gateway.global_outbound_http_timeout_ms
     check_gateway(read["gateway"], document, mistakes)
     check_object_storage(read.get("object_storage", {}), mistakes)
+    check_rate_limiting(read.get("rate_limiting", {}), mistakes)
     defaults = build_provider_defaults(read.get("provider_types", {}))
     models = build_models(read.get("models", {}), defaults, limit_ms, mistakes)
     embedding_models = build_embedding_models(read.get("embedding_models", {}), defaults, mistakes)
@@ -145,6 +147,7 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
     check_routing(read.get("models", {}), _table(document, "models"), mistakes)
     evaluations = read.get("evaluations", {})
     check_evaluations(evaluations, _table(document, "functions"), mistakes)
+    check_optimizers(read.get("optimizers", {}), mistakes)
     check_embedded(read["gateway"], mistakes)
     return Config(
         gateway,

@@ -8,7 +8,7 @@ from typing import Any
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
 from tensorzero.gateway.config.provider_shapes import CREDENTIAL_KEYS, DEFAULT_LOCATIONS, PROVIDERS, check_provider
 from tensorzero.gateway.config.sections import CredentialLocation, EmbeddingModelConfig, ModelConfig, ProviderConfig
-from tensorzero.gateway.config.shapes import U64, Field, Flag, Record, Table, Tagged
+from tensorzero.gateway.config.shapes import U64, Field, Flag, Record, Table, Tagged, dig
 from tensorzero.gateway.config.shared_shapes import (
     EXTRA_BODY,
     EXTRA_HEADERS,
@@ -59,7 +59,7 @@ _EMBEDDING_PROVIDER = Tagged(
             Field("timeouts", TIMEOUTS, default=dict, written=False),
             Field("extra_body", EXTRA_BODY),
             Field("extra_headers", EXTRA_HEADERS),
-            Field("cost", Costs(split=False)),
+            Field("cost", Costs(split=False, where="cost")),
         ),
     ),
 )
@@ -74,6 +74,7 @@ MODELS = Table(
             Field("skip_relay", Flag()),
             Field("namespace", NAMESPACE),
         ),
+        needed=2,
     )
 )
 EMBEDDING_MODELS = Table(
@@ -121,7 +122,7 @@ def check_routing(read: Mapping[str, Any], written: Mapping[str, Any], mistakes:
     not be read still count."""
     for name, model in read.items():
         keys, routing = ("models", name), model["routing"]
-        providers = written[name]["providers"]
+        providers = dig(written, name, "providers") or model["providers"]
         if not routing:
             mistakes.say(f"`models.{name}`: `routing` must not be empty", keys)
         seen: set[str] = set()

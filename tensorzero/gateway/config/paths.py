@@ -6,7 +6,9 @@ in memory and in `ConfigSnapshot`. `name` is the path without the folders that a
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from tensorzero.gateway.config.files import Sources
 from tensorzero.gateway.config.mistakes import Mistakes
 from tensorzero.gateway.config.shapes import Unresolved, toml_type
 
+_NAMES_A_FOLDER = re.compile(r"/\.?\Z")
 NAME, DATA = "__tensorzero_remapped_path", "__data"
 
 _TEMPLATED = (
@@ -24,8 +27,9 @@ _TEMPLATED = (
 )  # fmt: skip
 VARIANT_FILES = tuple((*part, *key) for part in ((), ("evaluator",), ("fuser",)) for key in _TEMPLATED)
 _EVALUATOR = (("typescript_file",), *(("variants", "*", *key) for key in VARIANT_FILES))
+_SCHEMAS = (("system_schema",), ("user_schema",), ("assistant_schema",), ("output_schema",))
 _FUNCTION = (
-    ("system_schema",), ("user_schema",), ("assistant_schema",), ("output_schema",), ("schemas", "*", "path"),
+    *_SCHEMAS, ("schemas", "*", "path"), *(("variants", "*", *key) for key in _SCHEMAS),
     *(("variants", "*", *key) for key in VARIANT_FILES),
     *(("evaluators", "*", *key) for key in _EVALUATOR),
 )  # fmt: skip
@@ -104,6 +108,8 @@ def _resolve(
     folder = os.path.realpath(Path(sources.file_of(path) or ".").parent)
     try:
         target = os.path.realpath(Path(folder, written), strict=True)
+        if _NAMES_A_FOLDER.search(written) and not Path(target).is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     except (OSError, ValueError) as error:
         reason = _reason(error)
         sources.named.append(str(Path(folder, written)))

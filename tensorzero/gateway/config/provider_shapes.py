@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.config.shapes import Anything, Choice, Field, Flag, Items, Record, Shape, Table, Text
-from tensorzero.gateway.config.shared_shapes import Location, Url
+from tensorzero.gateway.config.shared_shapes import ONE_LOCATION, Location, Url, url_problem
 
 _MODEL = Field("model_name", Text(), required=True)
 _KEY = Field("api_key_location", Location())
@@ -17,7 +17,9 @@ _NEEDED_BASE = Field("api_base", Url(), required=True)
 _TOOLS = Field("provider_tools", Items(Anything()), default=list)
 _THINK = Field("parse_think_blocks", Flag(), default=True)
 _REGION = (Field("region", Text()), Field("allow_auto_detect_region", Flag(), default=False))
-_IAM = (Field("access_key_id", Text()), Field("secret_access_key", Text()), Field("session_token", Text()))
+_IAM_KEYS = ("access_key_id", "secret_access_key", "session_token")
+_IAM = tuple(Field(name, ONE_LOCATION) for name in _IAM_KEYS)
+_LOCATED = ("env::", "path::", "dynamic::")
 _MIME_KINDS = Choice(("image_url", "file", "input_audio"))
 
 
@@ -40,7 +42,7 @@ PROVIDERS: dict[str, Shape] = {
     "anthropic": _record(_MODEL, _BASE, _KEY, Field("beta_structured_outputs", Flag(), default=False), _TOOLS),
     "azure": _record(_text("deployment_id"), _text("endpoint"), _KEY),
     "aws_bedrock": _record(
-        _text("model_id"), *_REGION, _text("endpoint_url", required=False), _text("api_key", required=False), *_IAM,
+        _text("model_id"), *_REGION, _text("endpoint_url", required=False), Field("api_key", ONE_LOCATION), *_IAM,
     ),
     "aws_sagemaker": _record(
         _text("endpoint_name"), _MODEL, *_REGION, Field("hosted_provider", Choice(("openai", "tgi")), required=True),
@@ -97,6 +99,8 @@ def check_provider(kind: str, settings: Mapping[str, Any], credential: Credentia
     """What is wrong with a provider whose keys have the right types, or None."""
     if kind in ("aws_bedrock", "aws_sagemaker"):
         return _check_aws(kind, settings)
+    if kind == "azure" and (problem := _check_azure(settings["endpoint"])) is not None:
+        return problem
     if kind == "gcp_vertex_gemini" and ("model_id" in settings) == ("endpoint_id" in settings):
         return "Exactly one of model_id or endpoint_id must be provided"
     if not _is_allowed(kind, credential):
@@ -124,21 +128,58 @@ def _is_allowed(kind: str, credential: CredentialLocation) -> bool:
     return credential.kind in _ALLOWED_KINDS[kind]
 
 
+def _check_azure(endpoint: str) -> str | None:
+    if endpoint.startswith(("env::", "dynamic::")) or (problem := url_problem(endpoint)) is None:
+        return None
+    return f"Invalid endpoint URL '{endpoint}': {problem}"
+
+
 def _check_aws(kind: str, settings: Mapping[str, Any]) -> str | None:
-    if "region" not in settings and not settings["allow_auto_detect_region"]:
+    if settings.get("region", "none") == "none" and not settings["allow_auto_detect_region"]:
         advice = 'Use `region = "sdk"` to enable auto-detection, or specify a region like `region = "us-east-1"`.'
         return f"AWS {kind} provider requires a region. {advice}"
-    access, secret, token = (settings.get(key) for key in ("access_key_id", "secret_access_key", "session_token"))
-    if "api_key" in settings and (access or secret):
+    kinds = {key: settings[key].partition("::")[0] for key in (*_IAM_KEYS, "api_key") if key in settings}
+    endpoint = _check_aws_endpoint(kind, settings.get("endpoint_url"))
+    return endpoint or _check_aws_pairs(kind, kinds) or _check_aws_kinds(kind, kinds)
+
+
+def _check_aws_endpoint(kind: str, url: str | None) -> str | None:
+    if url == "sdk":
+        others = "Use a static URL, `env::`, `path::`, or `dynamic::` instead."
+        return f'`endpoint_url = "sdk"` is not supported for `{kind}`. {others}'
+    if url is None or url == "none" or url.startswith(_LOCATED) or (problem := url_problem(url)) is None:
+        return None
+    return f"Invalid endpoint URL `{url}` for {kind}: {problem}"
+
+
+def _check_aws_pairs(kind: str, kinds: Mapping[str, str]) -> str | None:
+    access, secret, token, key = (name in kinds for name in (*_IAM_KEYS, "api_key"))
+    if key and (access or secret or token):
         both = "Cannot specify both `api_key` and IAM credentials (`access_key_id`/`secret_access_key`)"
         return f"{both} for `{kind}`. Use one or the other."
+    if key and kinds["api_key"] not in ("env", "dynamic"):
+        return f"Unsupported credential location for `api_key` in `{kind}`. Use `env::` or `dynamic::`."
     if access and not secret:
         return f"`access_key_id` requires `secret_access_key` to also be specified for `{kind}`."
     if secret and not access:
         return f"`secret_access_key` requires `access_key_id` to also be specified for `{kind}`."
     if token and not access:
         return f"`session_token` cannot be specified without `access_key_id` and `secret_access_key` for `{kind}`."
-    if access and secret and access.partition("::")[0] != secret.partition("::")[0]:
+    return None
+
+
+def _check_aws_kinds(kind: str, kinds: Mapping[str, str]) -> str | None:
+    """Where the two keys and the session token come from: all of them from one kind of source."""
+    for key in _IAM_KEYS:
+        if kinds.get(key, "sdk") not in ("env", "dynamic", "sdk"):
+            return f"Invalid `{key}` for `{kind}` provider: only `env::`, `dynamic::`, and `sdk` are supported."
+    access, secret, token = (kinds.get(key) for key in _IAM_KEYS)
+    if access != secret:
         pair = "`access_key_id` and `secret_access_key` must use the same source type"
         return f"{pair} (both `env::`, both `dynamic::`, or both `sdk`) for `{kind}`."
-    return None
+    if token in (None, "sdk", access):
+        return None
+    if access == "sdk":
+        return f"When using `sdk` for credentials, `session_token` must also be `sdk` or omitted for `{kind}`."
+    pair = f"When using `{access}::` for `access_key_id` and `secret_access_key`"
+    return f"{pair}, `session_token` must also use `{access}::` or be omitted for `{kind}`."

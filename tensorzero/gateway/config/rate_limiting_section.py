@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,14 @@ _VALUE = (
     "Rate limit value must either be a nonnegative integer or { capacity = .., refill_rate = .. } where both are "
     "nonnegative integers"
 )
+_MONEY = (
+    "Cost rate limit value must either be a nonnegative number or { capacity = .., refill_rate = .. } where both are "
+    "nonnegative numbers"
+)
+_ONE_SUM = "Cost rate limit value must be a finite non-negative number"
+_TWO_SUMS = "Cost rate limit `capacity` and `refill_rate` must be finite non-negative numbers"
+_LARGEST = 2**63 - 1
+_TOO_LARGE = "Failed to serialize stored config: u64 value was too large"
 _SCOPED = "Error parsing rate limit scope and priority: "
 
 
@@ -35,7 +44,13 @@ class RateLimiting:
         if INVALID in read.values():
             return INVALID
         if "default_cost" in read:
-            read["default_nano_cost"] = _nano(read.pop("default_cost"))
+            cost = read.pop("default_cost")
+            if not (math.isfinite(cost) and cost >= 0):
+                shown = "NaN" if math.isnan(cost) else f"{cost:g}" if math.isfinite(cost) else str(cost)
+                message = f"`default_cost` must be a finite non-negative number, got {shown}"
+                mistakes.say(message, place.key("default_cost").keys)
+                return INVALID
+            read["default_nano_cost"] = _nano(cost)
         return {key: read[key] for key in ("rules", "enabled", "backend", "default_nano_cost") if key in read}
 
 
@@ -55,8 +70,8 @@ class _Rule:
             elif interval not in _INTERVALS:
                 expected = one_of(_INTERVALS, "")
                 mistakes.at(place, f"unknown variant `{interval}`, {expected}", nearest(interval, _INTERVALS))
-            elif (limit := _limit(amount, money=name == "cost")) is None:
-                mistakes.at(place, _VALUE)
+            elif isinstance(limit := _limit(amount, money=name == "cost"), str):
+                mistakes.at(place, limit)
             else:
                 limits.append({"resource": _RESOURCES[name], "interval": interval, **limit})
         for problem in _priority_problems(value):
@@ -74,22 +89,57 @@ def _nano(amount: float) -> int:
     return int(Decimal(repr(float(amount))) * 1_000_000_000)
 
 
-def _limit(value: Any, *, money: bool) -> dict[str, int] | None:
-    if isinstance(value, Mapping):
-        if set(value) != {"capacity", "refill_rate"}:
-            return None
-        capacity, refill = (_amount(value[key], money=money) for key in ("capacity", "refill_rate"))
-    else:
-        capacity = refill = _amount(value, money=money)
-    return None if capacity is None or refill is None else {"capacity": capacity, "refill_rate": refill}
-
-
-def _amount(value: Any, *, money: bool) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
-        return None
+def _limit(value: Any, *, money: bool) -> dict[str, int] | str:
+    """The limit, or what is wrong with it."""
+    both = isinstance(value, Mapping)
+    if both and set(value) != {"capacity", "refill_rate"}:
+        return _MONEY if money else _VALUE
+    amounts = (value["capacity"], value["refill_rate"]) if both else (value, value)
+    if any(isinstance(amount, bool) or not isinstance(amount, int | float) for amount in amounts):
+        return _MONEY if money else _VALUE
+    if not all(0 <= amount < math.inf for amount in amounts):
+        return (_TWO_SUMS if both else _ONE_SUM) if money else _VALUE
     if money:
-        return _nano(value)
-    return value if isinstance(value, int) else None
+        amounts = tuple(map(_nano, amounts))
+    elif not all(isinstance(amount, int) for amount in amounts):
+        return _VALUE
+    return {"capacity": amounts[0], "refill_rate": amounts[1]}
+
+
+def check_rate_limiting(read: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """No two rules for the same scope, and no sum that cannot be stored."""
+    seen: list[list[tuple[tuple[Any, ...], str]]] = []
+    keys = ("rate_limiting", "rules")
+    for number, rule in enumerate(read.get("rules", ())):
+        scope = sorted(map(_scope_shown, rule["scope"]))
+        if scope in seen:
+            shown = f"RateLimitingConfigScopes([{', '.join(text for _, text in scope)}])"
+            mistakes.say(f"DuplicateRateLimitingConfigScope {{ scope: {shown} }}", (*keys, number))
+        seen.append(scope)
+        if any(limit[key] > _LARGEST for limit in rule["limits"] for key in ("capacity", "refill_rate")):
+            mistakes.say(_TOO_LARGE, (*keys, number))
+    if read.get("default_nano_cost", 0) > _LARGEST:
+        mistakes.say(_TOO_LARGE, ("rate_limiting", "default_cost"))
+
+
+def _scope_shown(scope: Mapping[str, str]) -> tuple[tuple[Any, ...], str]:
+    """How the original orders a scope among others, and how it prints it."""
+    if "tag_key" in scope:
+        order, value = _scope_value(scope["tag_value"])
+        text = f"Tag(TagRateLimitingConfigScope {{ tag_key: {_quoted(scope['tag_key'])}, tag_value: {value} }})"
+        return (0, scope["tag_key"], order), text
+    order, value = _scope_value(scope["api_key_public_id"])
+    return (1, order), f"ApiKeyPublicId(ApiKeyPublicIdConfigScope {{ api_key_public_id: {value} }})"
+
+
+def _scope_value(value: str) -> tuple[tuple[int, str], str]:
+    if value in ("tensorzero::each", "tensorzero::total"):
+        return (1, value), value.removeprefix("tensorzero::").capitalize()
+    return (0, value), f"Concrete({_quoted(value)})"
+
+
+def _quoted(text: str) -> str:
+    return unexpected(text).removeprefix("string ")
 
 
 def _priority_problems(value: Mapping[str, Any]) -> list[str]:

@@ -6,14 +6,17 @@ the order in which the original looks: as written in TOML, sorted below a `type`
 
 from __future__ import annotations
 
-import datetime
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest, one_of
-from tensorzero.gateway.config.toml_text import ESCAPES, Single, write_float
+from tensorzero.gateway.config.toml_text import ESCAPES, Moment, Single, write_float
+
+_PLAIN_FROM, _PLAIN_TO = 1e-5, 1e16  # floats that JSON text has without an exponent
+_EXPONENT = re.compile(r"(e[+-])0")
 
 
 class _Invalid:
@@ -33,8 +36,8 @@ class Shape(Protocol):
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any: ...
 
 
-def unexpected(value: Any) -> str:
-    """A value as the original names it in `invalid type: …`."""
+def unexpected(value: Any, *, json: bool = False) -> str:
+    """A value as the original names it in `invalid type: …`; `json` for what it reads through JSON."""
     match value:
         case None:
             return "null"
@@ -43,7 +46,7 @@ def unexpected(value: Any) -> str:
         case int():
             return f"integer `{value}`"
         case float():
-            return f"floating point `{_number(value)}`"
+            return f"floating point `{_number(value, json=json)}`"
         case str():
             return f'string "{_debug(value)}"'
         case Mapping():
@@ -65,18 +68,18 @@ def toml_type(value: Any) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """The value as it goes through JSON on its way to a structure chosen by `type`: dates as text, NaN as null."""
+    """The value as it goes through JSON on its way to a structure chosen by `type`: NaN as null."""
     match value:
         case float() if math.isnan(value) or math.isinf(value):
             return None
-        case datetime.datetime() | datetime.date() | datetime.time():
-            return value.isoformat().replace("+00:00", "Z")
         case Unresolved():
             return value
         case Mapping():
             return {key: as_json(item) for key, item in value.items()}
         case list():
             return [as_json(item) for item in value]
+        case Moment():
+            return str(value)
         case _:
             return value
 
@@ -86,11 +89,7 @@ class Text:
     expected: str = "a string"
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, datetime.datetime | datetime.date | datetime.time):
-            return as_json(value)
-        return _wrong_type(value, self.expected, place, mistakes)
+        return str(value) if isinstance(value, str) else _wrong_type(value, self.expected, place, mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +141,19 @@ class Choice:
     listed: tuple[str, ...] = ()
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if value == {} and not place.json:
+            mistakes.at(place, "wanted exactly 1 element, found 0 elements")
+            return INVALID
         if isinstance(value, Mapping) and place.json and len(value) != 1:
             mistakes.at(place, "invalid value: map, expected map with a single key")
             return INVALID
-        if isinstance(value, Mapping) and len(value) > 0:
+        if isinstance(value, Mapping):
             key = next(iter(value))
             if key in self.names:
                 mistakes.at(place.key(key), f"expected table, found {toml_type(value[key])}")
                 return INVALID
             value = key
-        if not isinstance(value, str):
+        if not isinstance(value, str) or isinstance(value, Moment):
             if place.json:
                 return _wrong_type(value, "string or map", place, mistakes)
             mistakes.at(place, "invalid type: unit variant, expected string only")
@@ -161,6 +163,18 @@ class Choice:
             return value
         unknown_variant(value, self.listed or self.names, place, mistakes)
         return INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """The name of a choice, as a standard `type` key reads it."""
+
+    names: tuple[str, ...]
+
+    def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
+        if not isinstance(value, str):
+            return _wrong_type(value, "variant identifier", place, mistakes)
+        return Choice(self.names).read(str(value), place, mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,16 +254,23 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A table with known keys. `open` ignores others; `listing=False` is how flattened structures report them."""
+    """A table with known keys, or a list of their values in order.
+
+    `open` ignores other keys; `listing=False` is how flattened structures report them. A list may end after `needed` values
+    (all by default).
+    """
 
     name: str
     fields: tuple[Field, ...]
     open: bool = False
     listing: bool = True
+    needed: int | None = None
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, Unresolved):
             return INVALID
+        if isinstance(value, list) and self.listing:
+            return self._in_order(value, place, mistakes)
         if not isinstance(value, Mapping):
             return _wrong_type(value, f"struct {self.name}", place, mistakes)
         by_name = {f.name: f for f in self.fields if f.written}
@@ -261,7 +282,7 @@ class Record:
                 self._unknown(key, by_name, place, mistakes)
             elif known is None:
                 unlisted.append(key)
-            elif not (place.json and value[key] is None):
+            elif known.required or known.default is not ABSENT or not (place.json and value[key] is None):
                 read[key] = known.shape.read(value[key], place.key(key), mistakes)
         for known in self.fields:
             if known.required and known.name not in read:
@@ -270,6 +291,22 @@ class Record:
         for key in unlisted:  # a flattened structure says so last
             self._unknown(key, by_name, place, mistakes)
         if INVALID in read.values():
+            return INVALID
+        return self.ordered(read)
+
+    def _in_order(self, values: list[Any], place: Place, mistakes: Mistakes) -> Any:
+        known = [f for f in self.fields if f.written]
+        read: dict[str, Any] = {}
+        for i, (one, value) in enumerate(zip(known, values, strict=False)):
+            read[one.name] = one.shape.read(value, place.index(i), mistakes)
+            if read[one.name] is INVALID:
+                return INVALID
+        if len(values) < (len(known) if self.needed is None else self.needed):
+            elements = f"{len(known)} element{'s' if len(known) > 1 else ''}"
+            mistakes.at(place, f"invalid length {len(values)}, expected struct {self.name} with {elements}")
+            return INVALID
+        if len(values) > len(known):
+            mistakes.at(place, f"invalid length {len(values)}, expected fewer elements in array")
             return INVALID
         return self.ordered(read)
 
@@ -295,23 +332,26 @@ class Tagged:
     options: Mapping[str, Shape]
     tag: str = "type"
     own: Record | None = None
-    aliases: Mapping[str, str] = field(default_factory=dict)
     listed: tuple[str, ...] = ()
+    expected: str = "a map"
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, Unresolved):
             return INVALID
         if not isinstance(value, Mapping):
-            return _wrong_type(value, f"struct {self.own.name}" if self.own else "a map", place, mistakes)
+            if self.expected == "object" and isinstance(value, int | float) and not isinstance(value, bool):
+                mistakes.at(place, "invalid type: number, expected object")
+                return INVALID
+            return _wrong_type(value, f"struct {self.own.name}" if self.own else self.expected, place, mistakes)
         own_names = {f.name for f in self.own.fields if f.written} if self.own else set[str]()
         mine = {key: item for key, item in value.items() if key in own_names}
+        mine = as_json(mine) if place.json else mine
         own = self.own.read(mine, place, mistakes) if self.own else {}
         rest = as_json({key: item for key, item in value.items() if key not in own_names and key != self.tag})
         chosen = value.get(self.tag)
         if not isinstance(chosen, str):
             mistakes.at(place, f"TensorZeroDerive: missing tag field `{self.tag}`")
             return INVALID
-        chosen = self.aliases.get(chosen, chosen)
         if chosen not in self.options:
             unknown_variant(chosen, self.listed or tuple(self.options), place, mistakes)
             return INVALID
@@ -333,12 +373,16 @@ def unknown_variant(name: str, names: Sequence[str], place: Place, mistakes: Mis
 
 
 def _wrong_type(value: Any, expected: str, place: Place, mistakes: Mistakes) -> Any:
-    mistakes.at(place, f"invalid type: {unexpected(value)}, expected {expected}")
+    mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected {expected}")
     return INVALID
 
 
-def _number(value: float) -> str:
-    return "NaN" if math.isnan(value) else write_float(value)
+def _number(value: float, *, json: bool) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if not json or value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_TO:
+        return write_float(value)
+    return _EXPONENT.sub(r"\1", repr(value))
 
 
 def _debug(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from tensorzero.gateway.config.mistakes import Mistakes, Place, one_of
 from tensorzero.gateway.config.sections import CredentialLocation, ExtraBody, ExtraHeader, Retries, Timeouts
@@ -35,6 +35,7 @@ RETRIES = Record(
     "RetryConfig",
     (Field("num_retries", USIZE, default=0), Field("max_delay_s", Real(single=True), default=10.0)),
     open=True,
+    needed=0,
 )
 
 
@@ -77,7 +78,7 @@ class Replacement:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected struct {self.name}")
+            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected struct {self.name}")
             return INVALID
         if self.key in value and not isinstance(value[self.key], str):
             return Text().read(value[self.key], place.key(self.key), mistakes)
@@ -138,7 +139,7 @@ def _check_location(text: str) -> str | None:
     return f"Invalid credential location format: `{text}`. {forms}"
 
 
-_ONE_LOCATION = Checked(Text(), _check_location)
+ONE_LOCATION = Checked(Text(), _check_location)
 
 
 class Location:
@@ -146,10 +147,10 @@ class Location:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, str):
-            return _ONE_LOCATION.read(value, place, mistakes)
+            return ONE_LOCATION.read(value, place, mistakes)
         if not isinstance(value, Mapping):
             expected = "a string or an object with 'default' and 'fallback' fields"
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected {expected}")
+            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected {expected}")
             return INVALID
         out: dict[str, Any] = {}
         for key in value:
@@ -157,39 +158,64 @@ class Location:
                 mistakes.at(place, f"unknown field `{key}`, {one_of(('default', 'fallback'), '')}")
                 out[key] = INVALID
         for key in ("default", "fallback"):
-            if key in value:
-                out[key] = _ONE_LOCATION.read(value[key], place, mistakes)
+            if key in value and not isinstance(value[key], str):
+                out[key] = Text().read(value[key], place.key(key), mistakes)
+            elif key in value:
+                out[key] = ONE_LOCATION.read(value[key], place, mistakes)
             else:
                 mistakes.at(place, f"missing field `{key}`")
                 out[key] = INVALID
         return INVALID if INVALID in out.values() else out
 
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443", "ftp": ":21"}
+_PATH_SAFE = "%/:@!$&'()*+,;=-._~|[]^"
+_QUERY_SAFE = "%/?:@!$&()*+,;=-._~|[]^`{}"
 _SPECIAL = ("http", "https", "ws", "wss", "ftp")
 
 
 class Url:
-    """An absolute URL, kept as the original normalises it: an empty path of an http address becomes `/`."""
+    """An absolute URL, kept as the original normalises it."""
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, str):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected a string representing an URL")
+            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected a string representing an URL")
             return INVALID
-        if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", value):
-            mistakes.at(place, f"relative URL without a base: {_quoted(value)}")
+        if (problem := url_problem(value)) is not None:
+            mistakes.at(place, f"{problem}: {_quoted(value)}")
             return INVALID
-        try:
-            parts = urlsplit(value.strip())
-            _ = parts.port
-        except ValueError:
-            mistakes.at(place, f"invalid port number: {_quoted(value)}")
-            return INVALID
-        if parts.scheme in _SPECIAL and not parts.hostname:
-            mistakes.at(place, f"empty host: {_quoted(value)}")
-            return INVALID
+        parts = urlsplit(value.strip())
         if parts.scheme in _SPECIAL:
-            parts = parts._replace(netloc=_lower_host(parts.netloc), path=parts.path or "/")
+            netloc = _lower_host(parts.netloc).removesuffix(_DEFAULT_PORTS.get(parts.scheme, "-"))
+            query = quote(parts.query, safe=_QUERY_SAFE)
+            parts = parts._replace(netloc=netloc, path=_plain_path(parts.path), query=query)
         return parts.geturl()
+
+
+def url_problem(text: str) -> str | None:
+    """Why `text` is no absolute URL, in the original's words."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):
+        return "relative URL without a base"
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError:
+        return "invalid port number"
+    return "empty host" if parts.scheme in _SPECIAL and not parts.hostname else None
+
+
+def _plain_path(path: str) -> str:
+    """The path without `.` and `..`, and with other than plain characters percent-encoded."""
+    segments: list[str] = []
+    parts = quote(path, safe=_PATH_SAFE).split("/")[1:] or [""]
+    for number, part in enumerate(parts):
+        if part == ".." and segments:
+            segments.pop()
+        if part not in (".", ".."):
+            segments.append(part)
+        elif number == len(parts) - 1:
+            segments.append("")
+    return "/" + "/".join(segments)
 
 
 def _lower_host(netloc: str) -> str:
@@ -204,18 +230,20 @@ def _quoted(text: str) -> str:
 _COST_FIELDS = (Field("cost_per_million", Real()), Field("cost_per_unit", Real()), Field("required", Flag(), default=False))
 _BOTH_POINTERS = (Field("pointer", Text()), Field("pointer_nonstreaming", Text()), Field("pointer_streaming", Text()))
 _RATES = ("cost_per_million", "cost_per_unit")
+_DECIMAL_END = 2**96 - 1
+_WRONG_ESCAPE = re.compile(r"~(?![01]).?", re.DOTALL)
 _WRONG_POINTERS = (
     "invalid pointer configuration: specify either `pointer` alone, or both `pointer_nonstreaming` and `pointer_streaming`"
 )
 
 
 class Costs:
-    """`cost` entries. `split` allows a pointer for streams and another for the rest."""
+    """`cost` entries. `split` allows a pointer for streams and another for the rest; `where` is how messages name them."""
 
-    __slots__ = ("entry", "split")
+    __slots__ = ("entry", "split", "where")
 
-    def __init__(self, *, split: bool) -> None:
-        self.split = split
+    def __init__(self, *, split: bool, where: str | None = None) -> None:
+        self.split, self.where = split, where
         pointers = _BOTH_POINTERS if split else (Field("pointer", Text(), required=True),)
         self.entry = Record("UninitializedCostConfigEntry", (*pointers, *_COST_FIELDS), open=True)
 
@@ -225,16 +253,21 @@ class Costs:
         items = [self._entry(item, place.index(i), mistakes) for i, item in enumerate(value)]
         for item in items:
             if item is not INVALID and (problem := self._problem(item)):
-                mistakes.at(place, problem)
+                mistakes.say(f"{self.where or place.printed}: {problem}", place.keys)
                 return INVALID
         return INVALID if INVALID in items else items
 
     def _entry(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
-        if isinstance(value, Mapping):
-            for rate in _RATES:  # the original forgets which rate it was
-                if rate in value and Real().read(value[rate], place, mistakes) is INVALID:
-                    return INVALID
-        return self.entry.read(value, place, mistakes)
+        if not isinstance(value, Mapping):
+            mistakes.at(place, f"invalid type: {unexpected(value)}, expected struct {self.entry.name}")
+            return INVALID
+        for field in self.entry.fields[:-1]:  # the original forgets which one it was
+            if field.name in value and field.shape.read(value[field.name], place, mistakes) is INVALID:
+                return INVALID
+        if all(abs(value.get(rate, 0)) < _DECIMAL_END for rate in _RATES):  # false for NaN too
+            return self.entry.read(value, place, mistakes)
+        mistakes.at(place, "Error while converting to Decimal")
+        return INVALID
 
     def _problem(self, entry: Mapping[str, Any]) -> str | None:
         written = {key for key in ("pointer", "pointer_nonstreaming", "pointer_streaming") if key in entry}
@@ -243,6 +276,8 @@ class Costs:
         for key in sorted(written):
             if entry[key] and not entry[key].startswith("/"):
                 return f"invalid JSON pointer `{entry[key]}`: NoLeadingSlash"
+            if escape := _WRONG_ESCAPE.search(entry[key]):
+                return f"invalid JSON pointer `{entry[key]}`: InvalidEscape({_quoted(escape[0])})"
         if sum(rate in entry for rate in _RATES) != 1:
             return "must specify exactly one of `cost_per_million` or `cost_per_unit`"
         return None

@@ -1,4 +1,4 @@
-"""`[metrics]`, `[tools]`, `[provider_types]`, `[object_storage]` and `[optimizers]`."""
+"""`[metrics]`, `[tools]`, `[provider_types]` and `[object_storage]`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ from tensorzero.gateway.config.mistakes import Mistakes, Place
 from tensorzero.gateway.config.sections import CredentialLocation, MetricConfig, ToolConfig
 from tensorzero.gateway.config.shapes import (
     INVALID,
-    U32,
-    USIZE,
-    Anything,
     Choice,
     Field,
     FileText,
     Flag,
-    Real,
+    Identifier,
     Record,
     Shape,
     Table,
-    Tagged,
     Text,
     unexpected,
 )  # fmt: skip
-from tensorzero.gateway.config.shared_shapes import RETRIES, Location, build_location, default_retries
+from tensorzero.gateway.config.shared_shapes import Location, build_location
 
 METRICS = Table(
     Record(
@@ -83,6 +79,13 @@ _API_KEY_TYPES = (
     "openrouter", "sglang", "tgi", "together", "vllm", "xai",
 )  # fmt: skip
 _GCP_TYPES = ("gcp_vertex_gemini", "gcp_vertex_anthropic")
+_TYPE_NAMES = {
+    "anthropic": "Anthropic", "azure": "Azure", "deepseek": "DeepSeek", "fireworks": "Fireworks",
+    "gcp_vertex_gemini": "GCPVertexGemini", "gcp_vertex_anthropic": "GCPVertexAnthropic",
+    "google_ai_studio_gemini": "GoogleAIStudioGemini", "groq": "Groq", "hyperbolic": "Hyperbolic", "mistral": "Mistral",
+    "openai": "OpenAI", "openrouter": "OpenRouter", "sglang": "SGLang", "tgi": "TGI", "together": "Together", "vllm": "VLLM",
+    "xai": "XAI",
+}  # fmt: skip
 _TYPE_ORDER = (*_API_KEY_TYPES[:4], *_GCP_TYPES, *_API_KEY_TYPES[4:])
 
 
@@ -100,12 +103,12 @@ class _StorageChoice:
         if "storage_type" not in value:
             mistakes.at(place, "missing field `storage_type`")
             return INVALID
-        kind = Choice(("none", "cloud_storage")).read(value["storage_type"], place.key("storage_type"), mistakes)
+        kind = Identifier(("none", "cloud_storage")).read(value["storage_type"], place.key("storage_type"), mistakes)
         if kind != "cloud_storage":
             return INVALID if kind is INVALID else {"storage_type": kind}
         rest = {key: item for key, item in value.items() if key != "storage_type"}
         read = Record("GCPBatchConfigCloudStorage", _texts(("input_uri_prefix", "output_uri_prefix"))).read(
-            rest, place, mistakes
+            rest, place.freeze(), mistakes
         )
         return INVALID if read is INVALID else {"storage_type": kind, **read}
 
@@ -133,8 +136,12 @@ _SFT: dict[str, tuple[Field, ...]] = {
 
 def _type_config(kind: str) -> Record:
     key = "credential_location" if kind in _GCP_TYPES else "api_key_location"
-    defaults = Record("ProviderTypeDefaults", (Field(key, Location(), required=True),), open=True)
-    return Record(f"{kind}Config", (*_SFT.get(kind, ()), Field("defaults", defaults)), open=True)
+    name = _TYPE_NAMES[kind]
+    defaults = Record(
+        "GCPDefaults" if kind in _GCP_TYPES else f"{name}Defaults", (Field(key, Location(), required=True),), open=True
+    )
+    fields = (*_SFT.get(kind, ()), Field("defaults", defaults))
+    return Record(f"{name}ProviderTypeConfig", fields, open=kind not in _GCP_TYPES)
 
 
 PROVIDER_TYPES = Record("ProviderTypesConfig", tuple(Field(kind, _type_config(kind)) for kind in _TYPE_ORDER))
@@ -170,7 +177,7 @@ class _ObjectStorage:
         if "type" not in value:
             mistakes.at(place, "missing field `type`")
             return INVALID
-        kind = Choice(tuple(self.kinds)).read(value["type"], place.key("type"), mistakes)
+        kind = Identifier(tuple(self.kinds)).read(value["type"], place.key("type"), mistakes)
         if kind is INVALID:
             return INVALID
         rest = {key: item for key, item in value.items() if key != "type"}
@@ -198,74 +205,3 @@ def _optional(value: Any) -> str:
     if value is None:
         return "None"
     return f"Some({str(value).lower() if isinstance(value, bool) else unexpected(value).removeprefix('string ')})"
-
-
-def _tuned(*more: Field) -> Record:
-    return Record("SFTConfig", (Field("model", Text(), required=True), Field("batch_size", USIZE), *more), open=True)
-
-
-def _lora() -> dict[str, Any]:
-    return {"type": "Lora", "lora_r": 8, "lora_alpha": 16, "lora_dropout": 0.0, "lora_trainable_modules": "all-linear"}
-
-
-OPTIMIZERS = Table(
-    Tagged(
-        {
-            "dicl": Record(
-                "UninitializedDiclOptimizationConfig",
-                (
-                    *_texts(("embedding_model", "variant_name", "function_name")),
-                    Field("dimensions", U32),
-                    Field("batch_size", USIZE, default=128),
-                    Field("max_concurrency", USIZE, default=10),
-                    Field("k", U32, default=10),
-                    Field("model", Text()),
-                    Field("append_to_existing_variants", Flag(), default=False),
-                ),
-                open=True,
-            ),
-            "openai_sft": _tuned(Field("learning_rate_multiplier", Real()), Field("n_epochs", USIZE), Field("seed", USIZE)),
-            "openai_rft": Record(
-                "UninitializedOpenAIRFTConfig",
-                (Field("model", Text(), required=True), Field("grader", Anything(), required=True)),
-                open=True,
-            ),
-            "fireworks_sft": _tuned(),
-            "gcp_vertex_gemini_sft": _tuned(),
-            "gepa": Record(
-                "UninitializedGEPAConfig",
-                (
-                    *_texts(("function_name",), ("evaluation_name",)),
-                    Field("batch_size", USIZE, default=5),
-                    Field("max_iterations", U32, default=1),
-                    Field("max_concurrency", U32, default=10),
-                    *_texts(("analysis_model", "mutation_model")),
-                    Field("seed", U32),
-                    Field("timeout", USIZE, default=300),
-                    Field("include_inference_for_mutation", Flag(), default=True),
-                    Field("retries", RETRIES, default=default_retries),
-                    Field("max_tokens", U32),
-                ),
-                open=True,
-            ),
-            "together_sft": Record(
-                "UninitializedTogetherSFTConfig",
-                (
-                    *_texts(("model",)),
-                    Field("n_epochs", U32, default=1),
-                    Field("n_checkpoints", U32, default=1),
-                    Field("batch_size", Anything(), default="max"),
-                    Field("learning_rate", Real(), default=0.00001),
-                    Field("warmup_ratio", Real(), default=0.0),
-                    Field("max_grad_norm", Real(), default=1.0),
-                    Field("weight_decay", Real(), default=0.0),
-                    Field("lr_scheduler", Anything(), default=lambda: {"lr_scheduler_type": "linear", "min_lr_ratio": 0.0}),
-                    Field("training_method", Anything(), default=lambda: {"method": "sft", "train_on_inputs": "auto"}),
-                    Field("training_type", Anything(), default=_lora),
-                ),
-                open=True,
-            ),
-        },
-        own=Record("UninitializedOptimizerInfo", ()),
-    )
-)

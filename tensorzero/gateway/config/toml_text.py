@@ -16,6 +16,7 @@ from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_IDLE_ZEROS = re.compile(r"(\.\d*?)0+(?!\d)")
 ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -89,11 +90,22 @@ def write_value(value: Any) -> str:
             inner = ", ".join(f"{write_key(k)} = {write_value(v)}" for k, v in value.items())
             return f"{{ {inner} }}" if inner else "{}"
         case datetime.datetime() | datetime.date() | datetime.time():
-            return value.isoformat().replace("+00:00", "Z")
+            return date_text(value)
         case Sequence():
             return f"[{', '.join(map(write_value, value))}]"
         case _:
             raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+class Moment(str):
+    """The text of a date or time: a string wherever one is read, but no name of a choice."""
+
+    __slots__ = ()
+
+
+def date_text(value: datetime.date | datetime.time) -> str:
+    """A date or time as TOML has it, with no more digits of a second than it needs."""
+    return _IDLE_ZEROS.sub(r"\1", value.isoformat()).replace("+00:00", "Z")
 
 
 def write_float(value: float) -> str:

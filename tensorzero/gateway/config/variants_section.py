@@ -204,14 +204,17 @@ def check_candidates(function: FunctionConfig, declared: Collection[str], mistak
             mistakes.say(message, keys)
 
 
-def share_timeouts(function: str, variants: dict[str, VariantConfig], mistakes: Mistakes) -> None:
+def share_timeouts(function: str, variants: dict[str, VariantConfig], declared: Collection[str], mistakes: Mistakes) -> None:
     """The deprecated `timeout_s` of a sampled variant becomes its candidates' own timeouts, in place."""
     for name in sorted(variants):
         seconds = variants[name].settings.get("timeout_s")
         if seconds is None or not 0 <= seconds < 2**53:
             continue
-        for candidate in dict.fromkeys(_candidates(variants[name])):
+        for candidate in _candidates(variants[name]):
             if candidate not in variants:
+                if candidate not in declared:
+                    message = f"functions.{function}.variants.{name}: candidate `{candidate}` not found"
+                    mistakes.say(message, ("functions", function, "variants", name, "candidates"), nearest(candidate, declared))
                 continue
             if variants[candidate].timeouts != Timeouts():
                 mistakes.say(

@@ -186,6 +186,30 @@ def test_rate_limiting_rules_need_no_backend(tmp_path: Path) -> None:
     assert rule["limits"] == [{"resource": "token", "interval": "minute", "capacity": 5, "refill_rate": 5}]
 
 
+def test_a_list_of_values_in_order_is_a_model(tmp_path: Path) -> None:
+    config = load(tmp_path, 'models.m = [["p"], { p = { type = "openai", model_name = "x" } }]\n')
+    assert config.models["m"].routing == ("p",)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("http://h", "http://h/"), ("HTTP://H.com:80", "http://h.com/"), ("https://h:443/v1", "https://h/v1"),
+        ("https://h:80/", "https://h:80/"), ("http://h/a b", "http://h/a%20b"), ("http://h/é", "http://h/%C3%A9"),
+        ("http://h/a/../b/./c", "http://h/b/c"), ("http://h/a/..", "http://h/"), ("http://h/a%20b//c/", "http://h/a%20b//c/"),
+        ("http://h?x=1", "http://h/?x=1"),
+    ],
+)  # fmt: skip
+def test_an_address_is_kept_as_the_original_normalises_it(tmp_path: Path, written: str, kept: str) -> None:
+    text = '[models.m]\nrouting = ["p"]\nproviders.p = { type = "openai", model_name = "x", api_base = "' + written + '" }\n'
+    assert load(tmp_path, text).models["m"].providers["p"].settings["api_base"] == kept
+
+
+def test_a_date_is_a_text_wherever_one_is_read(tmp_path: Path) -> None:
+    text = MODEL + FUNCTION + "description = 2020-01-02T03:04:05.600000Z\n" + variant("v")
+    assert load(tmp_path, text).functions["f"].description == "2020-01-02T03:04:05.6Z"
+
+
 def test_the_embedded_gateway_refuses_authentication(tmp_path: Path) -> None:
     (message,) = messages(tmp_path, "[gateway.auth]\nenabled = true\n")
     assert message.startswith("`[gateway.auth]` is not supported in embedded gateway mode.")
