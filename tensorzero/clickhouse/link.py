@@ -49,11 +49,22 @@ class Link:
     def connection(self) -> Connection:
         with self._lock:
             self._check_elsewhere()
-            connection = self._connection or self._connect()
-            if self._prepared is None:
-                self._prepared = schema.prepare(connection.run, self.address.database)
-            self._used = time.monotonic()
-            return connection
+            for last in (False, False, True):
+                connection = self._connection or self._connect()
+                try:
+                    if self._prepared is None:
+                        self._prepared = schema.prepare(connection.run, self.address.database)
+                except DatabaseUnavailable:
+                    if not self.lost(connection) or last:
+                        raise
+                else:
+                    self._used = time.monotonic()
+                    return connection
+        raise AssertionError("unreachable")
+
+    def check_schema_again(self) -> None:
+        """The next connection looks whether the tables are there, as at the start."""
+        self._prepared = None
 
     def _connect(self) -> Connection:
         address = self.address
