@@ -42,9 +42,14 @@ class ServerAddress:
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     @property
+    def url_host(self) -> str:
+        """The host as it stands in a URL: an IPv6 address in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def label(self) -> str:
         """The address as it may be shown: no user, no password."""
-        return f"{self.scheme}://{self.host}:{self.port}/{self.database}"
+        return f"{self.scheme}://{self.url_host}:{self.port}/{self.database}"
 
     @property
     def key(self) -> str:
@@ -123,12 +128,15 @@ def _parse_server(url: str) -> ServerAddress:
             hint="Use http(s)://user:password@host:8123/database.",
         )
     secure = parts.scheme == "https"
+    named = dict(settings)  # ClickHouse takes `?user=` and `?password=` too
+    user = unquote(parts.username) if parts.username else named.get("user")
+    password = unquote(parts.password) if parts.password is not None else named.get("password")
     return ServerAddress(
         host=parts.hostname,
         port=port or (8443 if secure else 8123),
         secure=secure,
         database=unquote(path[0]) if path else "default",
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password is not None else None,
-        settings=tuple((name, value) for name, value in settings if name not in OWN_SETTINGS),
+        user=user,
+        password=password,
+        settings=tuple((name, value) for name, value in settings if name not in (*OWN_SETTINGS, "user", "password")),
     )

@@ -232,6 +232,10 @@ def test_urls_say_host_database_and_engine(monkeypatch: pytest.MonkeyPatch, tmp_
     server = parse_url("https://us%40er:p%2Fw@host/a?max_threads=2&input_format_null_as_default=1")
     assert server == ServerAddress("host", 8443, True, "a", "us@er", "p/w", (("max_threads", "2"),))
     assert parse_url("http://host") == ServerAddress("host", 8123, False, "default")
+    assert parse_url("http://u:p@[::1]:8123/a").label == "http://[::1]:8123/a"
+    named = parse_url("http://host/a?user=u&password=p%3D&max_threads=2")
+    assert named == ServerAddress("host", 8123, False, "a", "u", "p=", (("max_threads", "2"),))
+    assert "p=" not in repr(named)
     assert parse_url("chdb://memory?database=x") == EngineAddress(None, "x")
     assert parse_url("chdb://./a/b") == EngineAddress(tmp_path / "a" / "b", "tensorzero")
     assert parse_url("chdb:///a//b/../c") == EngineAddress(Path("/a/c"), "tensorzero")
