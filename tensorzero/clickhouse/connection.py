@@ -9,6 +9,7 @@ loaded by the first query that a user makes.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import threading
 import uuid
@@ -223,13 +224,19 @@ class ServerConnection:
         address = self._address
         url = f"{address.scheme}://{address.url_host}:{address.port}/ping"
         try:
-            status = self._connections().request("GET", url, timeout=CONNECT_SECONDS, retries=False).status
+            answer = self._connections().request("GET", url, headers=self._login(), timeout=CONNECT_SECONDS, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DatabaseUnavailable(
                 f"ClickHouse is not healthy: {address.label}: {_reason(error)}", hint="Is the server running?"
             ) from error
-        if status != 200:
-            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {status}): {address.label}")
+        if answer.status != 200:
+            reason = http.client.responses.get(answer.status, "")
+            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {answer.status} {reason}): {address.label}")
+
+    def _login(self) -> dict[str, str]:
+        """Gateways in front of a server may want it even for `/ping`. Header text is Latin-1, what it carries UTF-8."""
+        given = {"X-ClickHouse-User": self._address.user, "X-ClickHouse-Key": self._address.password}
+        return {name: value.encode().decode("latin-1") for name, value in given.items() if value is not None}
 
     def close(self) -> None:
         with self._lock:

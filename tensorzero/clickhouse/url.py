@@ -1,6 +1,6 @@
 """`clickhouse_url`: a ClickHouse server over HTTP, or the chdb engine in this process.
 
-http[s]://[user[:password]@]host[:port]/[database]     database `default` when the path is empty
+http[s]://[user[:password]@]host[:port]/[database]     without them database `default`, port 80 or 443 (observed 2026.6.0)
 chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensorzero`, or `?database=`
 """
 
@@ -114,7 +114,12 @@ def _parse_server(url: str) -> ServerAddress:
         raise InvalidDatabaseUrl("Invalid ClickHouse database URL") from None
     if parts.scheme in ("clickhouse", "clickhousedb"):
         raise InvalidDatabaseUrl(f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Use 'http' or 'https' instead.")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("", "http", "https"):
+        raise InvalidDatabaseUrl(
+            f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Only 'http' and 'https' are supported.",
+            hint="Use http(s)://user:password@host:8123/database or chdb:///directory.",
+        )
+    if not parts.scheme or not parts.hostname:
         raise InvalidDatabaseUrl(
             "Invalid ClickHouse database URL", hint="Use http(s)://user:password@host:8123/database or chdb:///directory."
         )
@@ -133,7 +138,7 @@ def _parse_server(url: str) -> ServerAddress:
     password = unquote(parts.password) if parts.password is not None else named.get("password")
     return ServerAddress(
         host=parts.hostname,
-        port=port or (8443 if secure else 8123),
+        port=port or (443 if secure else 80),
         secure=secure,
         database=unquote(path[0]) if path else "default",
         user=user,

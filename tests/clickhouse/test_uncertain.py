@@ -60,7 +60,11 @@ def fail_first(monkeypatch: pytest.MonkeyPatch, failure: Callable[[], Exception]
 @pytest.mark.parametrize("applied", [False, True])
 @pytest.mark.parametrize("failure", [lambda: ValueError("no JSON"), lambda: KeyError("data"), MemoryError])
 def test_whatever_an_insert_raises_its_rows_arrive_once(
-    tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, failure: Callable[[], Exception], applied: bool
+    tmp_path: Path,
+    open_database: OpenDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Callable[[], Exception],
+    applied: bool,
 ) -> None:
     """Half an answer makes a driver fail in ways of its own."""
     database = open_database(f"chdb://{tmp_path}/db")
