@@ -98,6 +98,10 @@ def _parse_engine(url: str) -> EngineAddress:
     place = unquote(place)
     if place in ("memory", ":memory:"):
         return EngineAddress(None, database)
+    if "?" in place:
+        raise InvalidDatabaseUrl(
+            f"Invalid chdb URL: '{url}'", hint="chdb reads a `?` in a directory's name as the end of it: use another directory."
+        )
     if not place.startswith(("/", "./", "../", "~/")) or place == "/":
         raise InvalidDatabaseUrl(
             f"Invalid chdb URL: '{url}'",

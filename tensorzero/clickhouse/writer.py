@@ -31,6 +31,8 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 ARRIVAL_SECONDS = 0.1
 """How long bytes that a dead process sent may take until the database has begun what they ask for."""
+PROBE_SECONDS = 2.0
+"""Whoever waits for delivery asks this often whether the database still answers at all: an insert would wait for minutes."""
 PATIENCE = 3
 """So many times in a row a holder may be gone before it counts as a failure: each time its successor is looked for."""
 
@@ -119,28 +121,43 @@ class Writer:
         """
         if not self._delivers:
             return
+        until = None if timeout is None else time.monotonic() + timeout
         with self._lock:
-            goal = self._written
-            if self._settled >= goal and not self._claimed:
+            goal, attempts = self._written, self._attempts
+            if self._reached(goal):
                 return
-            attempts = self._attempts
             self._hurry = True
             self._wake.set()
-
-            def delivered() -> bool:
-                return self._settled >= goal and not self._claimed
-
-            def decided() -> bool:
-                return delivered() or self._attempts > attempts or self._stopping
-
-            done = self._changed.wait_for(decided, timeout)
-            if delivered():
+        while True:
+            reason = self._await(goal, attempts, until)
+            if reason is None:
                 return
-            waiting, reason = self._written - self._settled, self.last_error
-        raise DatabaseUnavailable(
-            f"{waiting} rows are not in the database yet: {reason or ('the flush took too long' if not done else 'closed')}",
-            hint="They are kept, and written as soon as the database takes them.",
-        )
+            try:
+                if not reason:
+                    self._link.probe()
+            except DatabaseUnavailable as error:
+                reason = error.message
+            if reason:
+                raise DatabaseUnavailable(
+                    f"{self._written - self._settled} rows are not in the database yet: {reason}",
+                    hint="They are kept, and written as soon as the database takes them.",
+                )
+
+    def _await(self, goal: int, attempts: int, until: float | None) -> str | None:
+        """Wait for a while: None when the rows up to `goal` are delivered, why they are not, or nothing known yet (empty)."""
+        seconds = PROBE_SECONDS if until is None else min(PROBE_SECONDS, until - time.monotonic())
+        with self._lock:
+            self._changed.wait_for(
+                lambda: self._reached(goal) or self._attempts > attempts or self._stopping, max(0.0, seconds)
+            )
+            if self._reached(goal):
+                return None
+            if self._attempts > attempts or self._stopping:
+                return self.last_error or "closed"
+            return "the flush took too long" if seconds < PROBE_SECONDS else ""
+
+    def _reached(self, goal: int) -> bool:
+        return self._settled >= goal and not self._claimed
 
     @property
     def waiting_rows(self) -> int:

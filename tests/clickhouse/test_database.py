@@ -222,6 +222,7 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("http://h:notaport/db", "Invalid ClickHouse database URL"),
         ("chdb://host/db", "Invalid chdb URL: 'chdb://host/db'"),
         ("chdb:///", "Invalid chdb URL: 'chdb:///'"),
+        ("chdb:///a%3Fb", "Invalid chdb URL: 'chdb:///a%3Fb'"),
     ],
 )
 def test_a_wrong_url_is_refused_in_the_originals_words(url: str, words: str) -> None:

@@ -24,7 +24,7 @@ from stored_rows import OpenDatabase, assert_inferences_once
 
 from tensorzero.clickhouse import holder
 from tensorzero.clickhouse.database import Database, encode_row
-from tensorzero.clickhouse.errors import DatabaseHeld
+from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 
 HOLDER = """
@@ -163,6 +163,26 @@ def test_a_holder_that_hangs_is_named(
         other.process.send_signal(signal.SIGCONT)
     assert str(other.process.pid) in (raised.value.hint or "")
     assert count(open_database(url)) == 1
+
+
+def test_a_holder_that_hangs_inside_an_insert_is_named_soon(
+    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The insert itself would wait for minutes."""
+    monkeypatch.setattr(holder, "PING_SECONDS", 0.5)
+    monkeypatch.setattr("tensorzero.clickhouse.writer.PROBE_SECONDS", 0.2)
+    database = open_database(url)
+    assert count(database) == 1
+    other.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        database.write(inference()[1])
+        with pytest.raises(DatabaseUnavailable, match=f"held by process {other.process.pid}, which does not answer"):
+            count(database)
+    finally:
+        other.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 5
+    assert count(database) == 2
 
 
 def test_the_endpoint_answers_only_with_the_token(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:

@@ -100,20 +100,25 @@ def test_rows_for_a_database_that_was_replaced_go_into_a_new_one(tmp_path: Path,
     engine.close()
 
 
+def refuse(self: Segment, offset: int, length: int) -> bytes:
+    """In place of a read."""
+    raise OSError(5, "Input/output error")
+
+
 def test_rows_that_the_disk_lost_are_said_and_not_waited_for(
     tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = open_database(f"chdb://{tmp_path}/db")
-    monkeypatch.setattr("tensorzero.clickhouse.writer.BATCH_SECONDS", 0.5)
-    _, rows = inference()
-    database.write(rows)
-    [path] = (tmp_path / "db.spool").rglob("*.spool")
-    content = bytearray(path.read_bytes())
-    content[40] ^= 255
-    path.write_bytes(content)
-    later, rows = inference()
-    database.write(rows)
-    database.flush(10)
+    later, later_rows = inference()
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "_read_at", refuse)
+        database.write(inference()[1])
+        database.write(later_rows)
+        [path] = (tmp_path / "db.spool").rglob("*.spool")
+        content = bytearray(path.read_bytes())
+        content[40] ^= 255
+        path.write_bytes(content)
+    wait_until_delivered(database)
     assert "2 rows" in caplog.text
     assert "cannot be read any more" in caplog.text
     assert_inferences_once(database, {later})
@@ -124,9 +129,6 @@ def test_a_spool_that_cannot_be_read_now_is_tried_again(
     tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = open_database(f"chdb://{tmp_path}/db")
-
-    def refuse(self: Segment, offset: int, length: int) -> bytes:
-        raise OSError(5, "Input/output error")
 
     inference_id, rows = inference()
     with monkeypatch.context() as patched:
