@@ -46,7 +46,7 @@ def complete(connection: Connection, database: str, table: str, lines: Sequence[
     if identity is None:
         connection.insert(table, b"\n".join(lines))
         return
-    rows, unnamed = _by_id(lines, identity)
+    rows, lacking = _by_id(lines, identity)
     for ids in _chunks(list(rows)):
         there = _ids(
             connection, f"SELECT toString({identity}) AS found FROM {table} WHERE {identity} IN {{ids:Array(UUID)}}", ids
@@ -54,11 +54,9 @@ def complete(connection: Connection, database: str, table: str, lines: Sequence[
         if there:
             for derived in DERIVED.get(table, ()):
                 _complete_derived(connection, database, table, identity, derived, sorted(there))
-        lacking = [rows[found] for found in ids if found not in there]
-        if lacking:
-            connection.insert(table, b"\n".join(lacking))
-    if unnamed:
-        connection.insert(table, b"\n".join(unnamed))
+        lacking += [rows[found] for found in ids if found not in there]
+    if lacking:
+        connection.insert(table, b"\n".join(lacking))
 
 
 def _wait_for_inserts_under_way(connection: Connection, table: str) -> None:
