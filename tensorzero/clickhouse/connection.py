@@ -9,6 +9,7 @@ loaded by the first query that a user makes.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import threading
 import uuid
@@ -35,6 +36,8 @@ JSON_SETTINGS = {"output_format_json_quote_64bit_integers": "1"}
 
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 300
+LOOKUP_SECONDS = 30
+"""For small questions, such as what a feedback is about: a server that hangs must not hold a call for minutes."""
 
 # With no handler anywhere, Python would print the driver's own warning at every attempt of an outage; ours says it once.
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
@@ -142,7 +145,7 @@ class ServerConnection:
         self._insert_settings = dict(insert_settings)
         self._compress = compress
         self._lock = threading.Lock()
-        self._opened: dict[str | None, Any] = {}
+        self._opened: dict[tuple[str | None, int], Any] = {}
         self._pool: Any = None
 
     def run(self, sql: str) -> list[dict[str, Any]]:
@@ -151,7 +154,7 @@ class ServerConnection:
             return json_rows(client.raw_query(sql, fmt=None if is_command(sql) else "JSONEachRow", settings=JSON_SETTINGS))
 
     def fetch(self, query: Query) -> list[dict[str, Any]]:
-        client = self._client(self._address.database)
+        client = self._client(self._address.database, LOOKUP_SECONDS)
         with driver_errors():
             parameters = dict(query.parameters)
             command = is_command(query.sql)
@@ -174,19 +177,19 @@ class ServerConnection:
         with driver_errors():
             return client.query_arrow(query.sql, parameters=dict(query.parameters))
 
-    def _client(self, database: str | None) -> Any:
+    def _client(self, database: str | None, seconds: int = ANSWER_SECONDS) -> Any:
         """The driver's client for the database (None: for none). Making one asks the server a few questions."""
         with self._lock:
-            client = self._opened.get(database)
+            client = self._opened.get((database, seconds))
             if client is None:
-                client = self._opened[database] = self._open(database)
+                client = self._opened[database, seconds] = self._open(database, seconds)
             return client
 
-    def _open(self, database: str | None) -> Any:
+    def _open(self, database: str | None, seconds: int) -> Any:
         address = self._address
         with driver_errors():
             client: Any = load_driver().get_client(
-                host=address.host,
+                host=address.url_host,
                 port=address.port,
                 username=address.user or "default",
                 password=address.password or "",
@@ -195,7 +198,7 @@ class ServerConnection:
                 settings=dict(address.settings),
                 compress=self._compress,
                 connect_timeout=CONNECT_SECONDS,
-                send_receive_timeout=ANSWER_SECONDS,
+                send_receive_timeout=seconds,
                 autogenerate_session_id=False,
                 pool_mgr=self._connections(),
             )
@@ -219,15 +222,21 @@ class ServerConnection:
         import urllib3
 
         address = self._address
-        url = f"{address.scheme}://{address.host}:{address.port}/ping"
+        url = f"{address.scheme}://{address.url_host}:{address.port}/ping"
         try:
-            status = self._connections().request("GET", url, timeout=CONNECT_SECONDS, retries=False).status
+            answer = self._connections().request("GET", url, headers=self._login(), timeout=CONNECT_SECONDS, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DatabaseUnavailable(
                 f"ClickHouse is not healthy: {address.label}: {_reason(error)}", hint="Is the server running?"
             ) from error
-        if status != 200:
-            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {status}): {address.label}")
+        if answer.status != 200:
+            reason = http.client.responses.get(answer.status, "")
+            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {answer.status} {reason}): {address.label}")
+
+    def _login(self) -> dict[str, str]:
+        """Gateways in front of a server may want it even for `/ping`. Header text is Latin-1, what it carries UTF-8."""
+        given = {"X-ClickHouse-User": self._address.user, "X-ClickHouse-Key": self._address.password}
+        return {name: value.encode().decode("latin-1") for name, value in given.items() if value is not None}
 
     def close(self) -> None:
         with self._lock:

@@ -36,7 +36,8 @@ from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.queries.cache import cache_entry_query
 from tensorzero.clickhouse.query import Query
-from tensorzero.clickhouse.spool import MemorySpool, Spool, encode_record
+from tensorzero.clickhouse.segment import encode_record
+from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer, join_abandoned
@@ -199,7 +200,9 @@ class Database:
         Empty when there is no such row; columns at their default may be missing. Raises like `find_inference`.
         """
         parts = self._opened()
-        found = parts.writer.pending.row(inference_id) or parts.writer.orphans.row(inference_id)
+        found = parts.writer.pending.asked(inference_id)
+        if found is None:
+            found = parts.writer.orphans.asked(inference_id)
         if found is not None:
             return found
         query = asked_query(target.function_type, target.function_name, target.variant_name, target.episode_id, inference_id)

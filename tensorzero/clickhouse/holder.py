@@ -118,7 +118,9 @@ class Holder:
 
             self._engine = Engine(directory)
             token = secrets.token_urlsafe(32)
-            self._endpoint = Endpoint(self._engine, lambda user, given: user == USER and hmac.compare_digest(given, token))
+            self._endpoint = Endpoint(
+                self._engine, lambda user, given: user == USER and hmac.compare_digest(given.encode(), token.encode())
+            )
             os.write(descriptor, json.dumps({"pid": os.getpid(), "port": self._endpoint.port, "token": token}).encode())
         except BaseException:
             self._let_go()

@@ -18,6 +18,8 @@ import re
 import signal
 import socket
 import threading
+import time
+import zlib
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -55,6 +57,8 @@ TRANSPORT_KEYS = frozenset(
 _STREAMED = re.compile(rb"\bFORMAT\s+(Native|TabSeparated|TSV|CSV|RowBinary|JSONEachRow)\s*;?\s*\Z", re.IGNORECASE)
 _READS = re.compile(rb"\s*(SELECT|WITH)\b", re.IGNORECASE)
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+BREATH_SECONDS = 0.05
+STRANGERS_BYTES = 64 * 1024
 _HTTP_STATUS = {60: 404, 81: 404, 16: 404, 47: 404, 62: 400, 516: 403, 117: 400}
 
 
@@ -79,18 +83,30 @@ class Endpoint:
             try:
                 client, address = self._listener.accept()
             except OSError:
-                return
+                if self._closing or self._listener.fileno() < 0:
+                    return
+                time.sleep(BREATH_SECONDS)  # a client that gave up, or a process out of descriptors
+                continue
             if self._closing:
                 client.close()
                 return
+            self._welcome(client, address)
+
+    def _welcome(self, client: socket.socket, address: Any) -> None:
+        thread = threading.Thread(target=self._serve, args=(client, address), name="tensorzero-chdb-client", daemon=True)
+        try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._quiet:
                 self._sockets.add(client)
-            threading.Thread(target=self._serve, args=(client, address), name="tensorzero-chdb-client", daemon=True).start()
+            thread.start()
+        except (OSError, RuntimeError):  # gone already, or no thread to be had
+            with self._quiet:
+                self._sockets.discard(client)
+            client.close()
 
     def _serve(self, client: socket.socket, address: Any) -> None:
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError, EOFError, zlib.error):  # gone, or talking nonsense
                 _Handler(client, address, self)  # type: ignore[arg-type] - it only reads our attributes
         finally:
             with self._quiet:
@@ -99,10 +115,10 @@ class Endpoint:
 
     @contextlib.contextmanager
     def working(self) -> Any:
-        """Counts a request under way, so that closing waits for it."""
+        """Counts a request under way, so that closing waits for it. While closing, connections are cut: a successor serves."""
         with self._quiet:
             if self._closing:
-                raise QueryRefused("Code: 210. DB::Exception: The database is being closed. (NETWORK_ERROR)", code=210)
+                raise ConnectionAbortedError
             self._busy += 1
         try:
             yield
@@ -142,20 +158,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: a query is not news."""
 
     def do_GET(self) -> None:
-        self._answer(b"")
+        self._answer()
 
     def do_POST(self) -> None:
-        self._answer(self._read_body())
+        self._answer()
 
-    def _answer(self, body: bytes) -> None:
+    def _answer(self) -> None:
         target = urlsplit(self.path)
         arguments = dict(parse_qsl(target.query, keep_blank_values=True))
-        if target.path == "/ping" and (self.server.open_ping or self._allowed(arguments)):
+        if target.path == "/ping" and self.server.open_ping:
             self._send(200, b"Ok.\n")
         elif not self._allowed(arguments):
+            self._refuse_body()
             self._send_error(QueryRefused("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)", code=516))
+        elif target.path == "/ping":
+            self._send(200, b"Ok.\n")
         else:
-            self._execute(arguments, body)
+            self._execute(arguments, self._read_body() if self.command == "POST" else b"")
 
     def _allowed(self, arguments: Mapping[str, str]) -> bool:
         user, password = arguments.get("user", ""), arguments.get("password", "")
@@ -169,16 +188,29 @@ class _Handler(BaseHTTPRequestHandler):
             user, _, password = plain.partition(":")
         return self.server.check(user, password)
 
+    def _refuse_body(self) -> None:
+        """A stranger's body is not kept, nor read beyond what lets a short one's sender see the answer."""
+        self.close_connection = True
+        length = self.headers.get("Content-Length", "")
+        if length.isdecimal():
+            self.rfile.read(min(int(length), STRANGERS_BYTES))
+
     def _read_body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             pieces: list[bytes] = []
             while length := int(self.rfile.readline().split(b";")[0], 16):
-                pieces.append(self.rfile.read(length))
+                piece = self.rfile.read(length)
+                if len(piece) != length:
+                    raise ConnectionAbortedError
+                pieces.append(piece)
                 self.rfile.readline()
             self.rfile.readline()
             body = b"".join(pieces)
         else:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(max(0, length))
+            if len(body) != length:
+                raise ConnectionAbortedError  # the sender died: nothing of half a request is done
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def _execute(self, arguments: dict[str, str], body: bytes) -> None:

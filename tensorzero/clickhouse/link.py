@@ -16,7 +16,7 @@ from tensorzero.clickhouse.url import Address, EngineAddress, ServerAddress
 
 T = TypeVar("T")
 
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 0.2
 """A holder in another process is asked whether it still answers after this long without a call."""
 
 
@@ -49,11 +49,30 @@ class Link:
     def connection(self) -> Connection:
         with self._lock:
             self._check_elsewhere()
-            connection = self._connection or self._connect()
-            if self._prepared is None:
-                self._prepared = schema.prepare(connection.run, self.address.database)
-            self._used = time.monotonic()
-            return connection
+            for last in (False, False, True):
+                connection = self._connection or self._connect()
+                try:
+                    if self._prepared is None:
+                        self._prepared = schema.prepare(connection.run, self.address.database)
+                except DatabaseUnavailable:
+                    if not self.lost(connection) or last:
+                        raise
+                else:
+                    self._used = time.monotonic()
+                    return connection
+        raise AssertionError("unreachable")
+
+    def probe(self) -> None:
+        """Whether a database in another process answers; raises DatabaseUnavailable, naming a holder that hangs."""
+        elsewhere, holder, connection = self._elsewhere, self._holder, self._connection
+        if elsewhere is not None and holder is not None:
+            holder.check(elsewhere)
+        elif isinstance(connection, ServerConnection):
+            connection.ping()
+
+    def check_schema_again(self) -> None:
+        """The next connection looks whether the tables are there, as at the start."""
+        self._prepared = None
 
     def _connect(self) -> Connection:
         address = self.address

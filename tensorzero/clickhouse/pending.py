@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tensorzero.clickhouse.queries.asked import ASKED_COLUMNS
 from tensorzero.clickhouse.tables import CACHE_TABLE, TARGET_TABLES
 
 
@@ -24,6 +25,10 @@ class Target:
     function_type: str
 
 
+Known = tuple[str, str, str, str, Mapping[str, Any]]
+"""Function type, function, variant and episode of an inference, and its columns of `ASKED_COLUMNS`: an outage may be long."""
+
+
 class PendingTargets:
     """Targets by inference and by episode, cache entries by key, forgotten in the order of writing.
 
@@ -31,7 +36,7 @@ class PendingTargets:
     """
 
     def __init__(self) -> None:
-        self._inferences: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._inferences: dict[str, Known] = {}
         self._episodes: dict[str, str] = {}
         self._order: deque[tuple[int, str]] = deque()
         self._entries: dict[str, Mapping[str, Any]] = {}
@@ -42,8 +47,9 @@ class PendingTargets:
         for table, row in rows:
             if table in TARGET_TABLES:
                 inference_id = str(row["id"])
-                self._inferences[inference_id] = (table, row)
-                self._episodes[str(row["episode_id"])] = inference_id
+                episode_id = str(row["episode_id"])
+                self._inferences[inference_id] = _known(TARGET_TABLES[table], episode_id, row)
+                self._episodes[episode_id] = inference_id
                 self._order.append((position, inference_id))
             elif table == CACHE_TABLE:
                 key = str(row["long_cache_key"])
@@ -54,10 +60,9 @@ class PendingTargets:
         """Everything up to `position` is in the database."""
         while self._order and self._order[0][0] <= position:
             inference_id = self._order.popleft()[1]
-            _, row = self._inferences.pop(inference_id, ("", {}))
-            episode_id = str(row.get("episode_id"))
-            if self._episodes.get(episode_id) == inference_id:
-                del self._episodes[episode_id]
+            known = self._inferences.pop(inference_id, None)
+            if known and self._episodes.get(known[3]) == inference_id:
+                del self._episodes[known[3]]
         while self._entry_order and self._entry_order[0][0] <= position:
             _, key, row = self._entry_order.popleft()
             if self._entries.get(key) is row:  # a later one under the same key stays
@@ -68,19 +73,22 @@ class PendingTargets:
         return self._entries.get(long_key)
 
     def inference(self, inference_id: uuid.UUID) -> Target | None:
-        found = self._inferences.get(str(inference_id))
-        return _target(*found) if found else None
+        return _target(self._inferences.get(str(inference_id)))
 
-    def row(self, inference_id: uuid.UUID) -> Mapping[str, Any] | None:
-        """The inference as it was written."""
-        found = self._inferences.get(str(inference_id))
-        return found[1] if found else None
+    def asked(self, inference_id: uuid.UUID) -> Mapping[str, Any] | None:
+        """The columns of `ASKED_COLUMNS`, as they were written."""
+        known = self._inferences.get(str(inference_id))
+        return known[4] if known else None
 
     def episode(self, episode_id: uuid.UUID) -> Target | None:
         inference_id = self._episodes.get(str(episode_id))
-        found = self._inferences.get(inference_id) if inference_id else None
-        return _target(*found) if found else None
+        return _target(self._inferences.get(inference_id)) if inference_id else None
 
 
-def _target(table: str, row: Mapping[str, Any]) -> Target:
-    return Target(str(row["function_name"]), str(row["variant_name"]), uuid.UUID(str(row["episode_id"])), TARGET_TABLES[table])
+def _known(function_type: str, episode_id: str, row: Mapping[str, Any]) -> Known:
+    asked = {name: row[name] for name in ASKED_COLUMNS[function_type] if name in row}
+    return function_type, str(row["function_name"]), str(row["variant_name"]), episode_id, asked
+
+
+def _target(known: Known | None) -> Target | None:
+    return Target(known[1], known[2], uuid.UUID(known[3]), known[0]) if known else None

@@ -10,6 +10,7 @@ run again over the rows that lack them. Sums and statistics name no row; docs/du
 from __future__ import annotations
 
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import orjson
 
 from tensorzero.clickhouse.connection import Connection
+from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.schema_views import VIEWS
 from tensorzero.clickhouse.tables import DERIVED, IDENTITIES, Derived, quoted
@@ -25,16 +27,26 @@ from tensorzero.clickhouse.uuids import number_of
 CHUNK = 400
 """Ids in one question: they travel in the query string of a request, which servers bound."""
 
+UNDER_WAY_SECONDS = 30.0
+
+UNDER_WAY = Query("""
+    SELECT query_id FROM system.processes
+    WHERE query_kind = 'Insert' AND current_database = currentDatabase()
+        AND arrayExists(name -> startsWith(query, concat('INSERT INTO ', name, ' ')), {tables:Array(String)})
+""")
+"""Inserts into some tables that the database has begun. Whoever sent them may be gone; they go on all the same."""
+
 _SELECTS = {view.name: " ".join(view.select.split()) for view in VIEWS}
 
 
 def complete(connection: Connection, database: str, table: str, lines: Sequence[bytes]) -> None:
     """Bring every row of `lines` into `table` once, derived rows included. Raises what the connection raises."""
+    _wait_for_inserts_under_way(connection, table)
     identity = IDENTITIES.get(table)
     if identity is None:
         connection.insert(table, b"\n".join(lines))
         return
-    rows, unnamed = _by_id(lines, identity)
+    rows, lacking = _by_id(lines, identity)
     for ids in _chunks(list(rows)):
         there = _ids(
             connection, f"SELECT toString({identity}) AS found FROM {table} WHERE {identity} IN {{ids:Array(UUID)}}", ids
@@ -42,11 +54,27 @@ def complete(connection: Connection, database: str, table: str, lines: Sequence[
         if there:
             for derived in DERIVED.get(table, ()):
                 _complete_derived(connection, database, table, identity, derived, sorted(there))
-        lacking = [rows[found] for found in ids if found not in there]
-        if lacking:
-            connection.insert(table, b"\n".join(lacking))
-    if unnamed:
-        connection.insert(table, b"\n".join(unnamed))
+        lacking += [rows[found] for found in ids if found not in there]
+    if lacking:
+        connection.insert(table, b"\n".join(lacking))
+
+
+def _wait_for_inserts_under_way(connection: Connection, table: str) -> None:
+    """An insert whose sender was killed or cut off may still be running: what it brings can be asked for when it has ended."""
+    query = Query(UNDER_WAY.sql, {"tables": [table, *(derived.target for derived in DERIVED.get(table, ()))]})
+    give_up = time.monotonic() + UNDER_WAY_SECONDS
+    begun: set[str] | None = None
+    while True:
+        try:
+            running = {str(row["query_id"]) for row in connection.fetch(query)}
+        except QueryRefused:
+            return  # a user who may not look; a cut insert has most likely ended by now
+        begun = running if begun is None else begun & running
+        if not begun:
+            return
+        if time.monotonic() > give_up:
+            raise DatabaseUnavailable(f"An earlier insert into {table} does not end")
+        time.sleep(0.02)
 
 
 def _complete_derived(

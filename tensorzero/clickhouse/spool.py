@@ -1,69 +1,24 @@
 """Rows on their way to the database: files that one process appends to and whoever comes next can finish.
 
-A segment file is a 16-byte head (magic with version, how far its records are delivered) and records after it:
-
-    head    8 bytes `TZSPOOL1`, u64 offset of the first record that is not known to be delivered
-    record  4 bytes `REC1`, u32 length, u32 CRC-32 of the payload, payload
-    payload a line for each row: table name, tab, JSON object
-
 `Spool.append` is one write of one record: when it returns, the rows survive the process (with `TENSORZERO_SPOOL_FSYNC=1` the
 machine too). A segment is locked as long as its process lives; a file whose lock is free belongs to a dead process, and
-`claim_orphans` takes it over. A record that was cut short by the end of its process was never acknowledged and is not read.
+`claim_orphans` takes it over. What a file looks like stands in segment.py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import struct
 import threading
-import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 from tensorzero.clickhouse.errors import SpoolError
-from tensorzero.clickhouse.file_lock import try_lock
+from tensorzero.clickhouse.segment import RECORD, SUFFIX, Batch, Row, Segment, payload_rows
 
-HEAD = struct.Struct("<8sQ")
-RECORD = struct.Struct("<4sII")
-MAGIC = b"TZSPOOL1"
-RECORD_MAGIC = b"REC1"
-SUFFIX = ".spool"
 SEGMENT_BYTES = 16 * 1024 * 1024
-
-_FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-Row = tuple[str, bytes]
-"""Table name, and the row as one line of JSONEachRow without its line end."""
-
-
-def encode_record(lines: Sequence[bytes]) -> bytes:
-    """A record out of payload lines, each `table TAB json LF`."""
-    payload = b"".join(lines)
-    return RECORD.pack(RECORD_MAGIC, len(payload), zlib.crc32(payload)) + payload
-
-
-def payload_rows(payload: bytes) -> list[Row]:
-    """The rows of one record, in order."""
-    rows: list[Row] = []
-    for line in payload.split(b"\n"):
-        if line:
-            table, _, row = line.partition(b"\t")
-            rows.append((table.decode(), row))
-    return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Some rows in the order of their writing; `segment` and `end` say what `settle` may forget."""
-
-    rows: list[Row]
-    segment: Segment | None
-    end: int
 
 
 class RowStore(Protocol):
@@ -75,153 +30,9 @@ class RowStore(Protocol):
 
     def settle(self, batch: Batch) -> None: ...
 
+    def unread(self) -> bool: ...
+
     def close(self) -> None: ...
-
-
-class Segment:
-    """One file. Appending and settling are its owner's business; the caller keeps them from overlapping."""
-
-    def __init__(self, path: Path, descriptor: int, *, size: int, delivered: int) -> None:
-        self.path = path
-        self.descriptor = descriptor
-        self.size = size
-        self.delivered = delivered
-        self.read_to = delivered
-        self.torn = False
-        self.damaged = False
-
-    @classmethod
-    def create(cls, directory: Path, stem: str) -> Segment:
-        """A new, locked, empty file. It gets its name only once it is locked, so that nobody takes it for an orphan."""
-        unnamed = directory / f"{stem}.new"
-        descriptor = os.open(unnamed, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            if not try_lock(descriptor):
-                raise SpoolError(f"The spool file `{unnamed}` could not be locked")  # noqa: TRY301 - cleaned up below
-            if os.write(descriptor, HEAD.pack(MAGIC, HEAD.size)) != HEAD.size:
-                raise SpoolError(f"The spool file `{unnamed}` could not be written")  # noqa: TRY301
-            path = unnamed.with_suffix(SUFFIX)
-            unnamed.rename(path)
-        except BaseException:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                unnamed.unlink()
-            raise
-        return cls(path, descriptor, size=HEAD.size, delivered=HEAD.size)
-
-    @classmethod
-    def claim(cls, path: Path) -> Segment | None:
-        """Take over a file whose process is gone; None while somebody owns it, or when it is no spool of this version."""
-        try:
-            descriptor = os.open(path, _FLAGS)
-        except OSError:
-            return None
-        try:
-            if not try_lock(descriptor) or not _same_file(descriptor, path):
-                os.close(descriptor)
-                return None
-            head = os.read(descriptor, HEAD.size)
-            size = os.fstat(descriptor).st_size
-        except OSError:
-            os.close(descriptor)
-            return None
-        if len(head) < HEAD.size or head[:8] != MAGIC:
-            os.close(descriptor)
-            return None
-        delivered = HEAD.unpack(head)[1]
-        return cls(path, descriptor, size=size, delivered=delivered if HEAD.size <= delivered <= size else HEAD.size)
-
-    def append(self, record: bytes, *, fsync: bool) -> None:
-        """Raises OSError, or SpoolError after a short write; then the file is as before."""
-        try:
-            written = os.write(self.descriptor, record)
-            if written != len(record):
-                raise SpoolError(f"The disk took only {written} of {len(record)} bytes")  # noqa: TRY301 - undone below
-            if fsync:
-                os.fsync(self.descriptor)
-        except BaseException:
-            self._cut(self.size)
-            raise
-        self.size += len(record)
-
-    def _cut(self, size: int) -> None:
-        """Forget what stands after `size`. If even that fails, the file takes no more records: its tail is torn."""
-        try:
-            os.ftruncate(self.descriptor, size)
-            os.lseek(self.descriptor, size, os.SEEK_SET)
-        except OSError:
-            self.torn = True
-
-    def read(self, max_rows: int) -> Batch | None:
-        """The next rows that were not read yet, whole records only; None at the end. Raises OSError."""
-        rows: list[Row] = []
-        with self.path.open("rb") as file:
-            file.seek(self.read_to)
-            while len(rows) < max_rows and (payload := self._next_payload(file)) is not None:
-                rows.extend(payload_rows(payload))
-        return Batch(rows, self, self.read_to) if rows else None
-
-    def _next_payload(self, file: object) -> bytes | None:
-        left = self.size - self.read_to
-        if left < RECORD.size:
-            return None
-        head: bytes = file.read(RECORD.size)  # type: ignore[attr-defined]
-        magic, length, checksum = RECORD.unpack(head)
-        if magic != RECORD_MAGIC or length > left - RECORD.size:
-            self.damaged = self.damaged or (magic != RECORD_MAGIC and any(head))
-            return None
-        payload: bytes = file.read(length)  # type: ignore[attr-defined]
-        if zlib.crc32(payload) != checksum:
-            self.damaged = self.damaged or left > RECORD.size + length
-            return None
-        self.read_to += RECORD.size + length
-        return payload
-
-    def rewind(self) -> None:
-        self.read_to = self.delivered
-
-    def mark(self, delivered: int) -> None:
-        """Remember in the file that everything before `delivered` reached the database. A lost mark costs a question later."""
-        self.delivered = delivered
-        self._write_at(8, struct.pack("<Q", delivered))
-
-    def empty(self) -> None:
-        """Start over in the same file, everything in it being delivered."""
-        self._cut(HEAD.size)
-        if not self.torn:
-            self.size = self.read_to = HEAD.size
-            self.mark(HEAD.size)
-
-    def _write_at(self, offset: int, data: bytes) -> None:
-        with contextlib.suppress(OSError):
-            if hasattr(os, "pwrite"):
-                os.pwrite(self.descriptor, data, offset)
-            else:
-                os.lseek(self.descriptor, offset, os.SEEK_SET)
-                os.write(self.descriptor, data)
-                os.lseek(self.descriptor, self.size, os.SEEK_SET)
-
-    @property
-    def settled(self) -> bool:
-        return self.delivered >= self.size
-
-    def remove(self) -> None:
-        """Delete the file: all of it is delivered. What could not be read is kept under another name."""
-        with contextlib.suppress(OSError):
-            if self.damaged:
-                self.path.rename(self.path.with_suffix(".damaged"))
-            elif hasattr(os, "pwrite"):
-                self.path.unlink()
-        self.release()
-        if not hasattr(os, "pwrite") and not self.damaged:
-            with contextlib.suppress(OSError):
-                self.path.unlink()  # Windows deletes closed files only
-
-    def release(self) -> None:
-        """Let go of the file; whatever is left in it waits for whoever claims it."""
-        with contextlib.suppress(OSError):
-            os.close(self.descriptor)
-        self.descriptor = -1
 
 
 class Spool:
@@ -268,18 +79,23 @@ class Spool:
                 return batch
         return None
 
+    def unread(self) -> bool:
+        """Whether something accepted was not read yet."""
+        with self._lock:
+            return any(segment.read_to < segment.size for segment in self._segments)
+
     def settle(self, batch: Batch) -> None:
         """Everything in `batch` (and before it) is in the database, or set aside: forget it."""
         segment = batch.segment
         if segment is None:
             return
         with self._lock:
-            segment.mark(batch.end)
-            if not segment.settled:
+            if batch.end < segment.size:
+                segment.mark(batch.end)
                 return
-            if segment is self._segments[-1] and not segment.torn:
-                segment.empty()
-            else:
+            reusable = segment is self._segments[-1] and not segment.torn and not segment.damaged
+            if not (reusable and segment.empty()):
+                segment.mark(batch.end)
                 self._segments.remove(segment)
                 segment.remove()
 
@@ -315,6 +131,9 @@ class MemorySpool:
             rows.extend(payload_rows(self._records.popleft()[RECORD.size :]))
         return Batch(rows, None, 0) if rows else None
 
+    def unread(self) -> bool:
+        return bool(self._records)
+
     def settle(self, batch: Batch) -> None:
         """Reading already took the rows out."""
 
@@ -342,11 +161,3 @@ def segment_batches(segment: Segment, max_rows: int) -> Iterator[Batch]:
 def make_private(directory: Path) -> None:
     """Create a directory that only this user can read."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        ours, named = os.fstat(descriptor), path.stat()
-    except OSError:
-        return False
-    return (ours.st_ino, ours.st_dev) == (named.st_ino, named.st_dev)

@@ -1,6 +1,6 @@
 """`clickhouse_url`: a ClickHouse server over HTTP, or the chdb engine in this process.
 
-http[s]://[user[:password]@]host[:port]/[database]     database `default` when the path is empty
+http[s]://[user[:password]@]host[:port]/[database]     without them database `default`, port 80 or 443 (observed 2026.6.0)
 chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensorzero`, or `?database=`
 """
 
@@ -42,9 +42,14 @@ class ServerAddress:
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     @property
+    def url_host(self) -> str:
+        """The host as it stands in a URL: an IPv6 address in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def label(self) -> str:
         """The address as it may be shown: no user, no password."""
-        return f"{self.scheme}://{self.host}:{self.port}/{self.database}"
+        return f"{self.scheme}://{self.url_host}:{self.port}/{self.database}"
 
     @property
     def key(self) -> str:
@@ -93,6 +98,10 @@ def _parse_engine(url: str) -> EngineAddress:
     place = unquote(place)
     if place in ("memory", ":memory:"):
         return EngineAddress(None, database)
+    if "?" in place:
+        raise InvalidDatabaseUrl(
+            f"Invalid chdb URL: '{url}'", hint="chdb reads a `?` in a directory's name as the end of it: use another directory."
+        )
     if not place.startswith(("/", "./", "../", "~/")) or place == "/":
         raise InvalidDatabaseUrl(
             f"Invalid chdb URL: '{url}'",
@@ -109,7 +118,12 @@ def _parse_server(url: str) -> ServerAddress:
         raise InvalidDatabaseUrl("Invalid ClickHouse database URL") from None
     if parts.scheme in ("clickhouse", "clickhousedb"):
         raise InvalidDatabaseUrl(f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Use 'http' or 'https' instead.")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("", "http", "https"):
+        raise InvalidDatabaseUrl(
+            f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Only 'http' and 'https' are supported.",
+            hint="Use http(s)://user:password@host:8123/database or chdb:///directory.",
+        )
+    if not parts.scheme or not parts.hostname:
         raise InvalidDatabaseUrl(
             "Invalid ClickHouse database URL", hint="Use http(s)://user:password@host:8123/database or chdb:///directory."
         )
@@ -123,12 +137,15 @@ def _parse_server(url: str) -> ServerAddress:
             hint="Use http(s)://user:password@host:8123/database.",
         )
     secure = parts.scheme == "https"
+    named = dict(settings)  # ClickHouse takes `?user=` and `?password=` too
+    user = unquote(parts.username) if parts.username else named.get("user")
+    password = unquote(parts.password) if parts.password is not None else named.get("password")
     return ServerAddress(
         host=parts.hostname,
-        port=port or (8443 if secure else 8123),
+        port=port or (443 if secure else 80),
         secure=secure,
         database=unquote(path[0]) if path else "default",
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password is not None else None,
-        settings=tuple((name, value) for name, value in settings if name not in OWN_SETTINGS),
+        user=user,
+        password=password,
+        settings=tuple((name, value) for name, value in settings if name not in (*OWN_SETTINGS, "user", "password")),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,36 @@ from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.pending import PendingTargets
 from tensorzero.clickhouse.refused import REFUSAL_CODES, set_aside
 from tensorzero.clickhouse.replay import complete
-from tensorzero.clickhouse.spool import Batch, Row, RowStore, Segment, Spool, claim_orphans, segment_batches
+from tensorzero.clickhouse.schema_tables import TABLES
+from tensorzero.clickhouse.segment import Batch, Row, Segment
+from tensorzero.clickhouse.spool import RowStore, Spool, claim_orphans, segment_batches
 from tensorzero.clickhouse.tables import CACHE_TABLE, INFERENCE_TABLES, TARGET_TABLES, delivery_rank
 
 BATCH_ROWS = 1000
+ORPHANED_ROWS = 2000
+"""In a batch of what a dead process left: asking and inserting cost by the call more than by the row."""
 BATCH_SECONDS = 0.2
 BUSY_ROWS, BUSY_BATCH_SECONDS = 100, 1.0
 """After a batch of that many rows the next one may take longer to come together: an insert costs much, a row little."""
 SCAN_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+ARRIVAL_SECONDS = 0.1
+"""How long bytes that a dead process sent may take until the database has begun what they ask for."""
+PROBE_SECONDS = 2.0
+"""Whoever waits for delivery asks this often whether the database still answers at all: an insert would wait for minutes."""
+PATIENCE = 3
+"""So many times in a row a holder may be gone before it counts as a failure: each time its successor is looked for."""
 
 _REMEMBERED = {*TARGET_TABLES, CACHE_TABLE}
+_SCHEMA = {table.name for table in TABLES}
+_GONE_CODES = (60, 81)
+"""UNKNOWN_TABLE, UNKNOWN_DATABASE: of a table of the schema, it says that the database was replaced."""
 
 logger = logging.getLogger("tensorzero")
 
 
-class HolderGone(Exception):
+class HolderGone(DatabaseUnavailable):
     """The process that held the chdb directory ended during a call."""
 
 
@@ -110,28 +123,43 @@ class Writer:
         """
         if not self._delivers:
             return
+        until = None if timeout is None else time.monotonic() + timeout
         with self._lock:
-            goal = self._written
-            if self._settled >= goal and not self._claimed:
+            goal, attempts = self._written, self._attempts
+            if self._reached(goal):
                 return
-            attempts = self._attempts
             self._hurry = True
             self._wake.set()
-
-            def delivered() -> bool:
-                return self._settled >= goal and not self._claimed
-
-            def decided() -> bool:
-                return delivered() or self._attempts > attempts or self._stopping
-
-            done = self._changed.wait_for(decided, timeout)
-            if delivered():
+        while True:
+            reason = self._await(goal, attempts, until)
+            if reason is None:
                 return
-            waiting, reason = self._written - self._settled, self.last_error
-        raise DatabaseUnavailable(
-            f"{waiting} rows are not in the database yet: {reason or ('the flush took too long' if not done else 'closed')}",
-            hint="They are kept, and written as soon as the database takes them.",
-        )
+            try:
+                if not reason:
+                    self._link.probe()
+            except DatabaseUnavailable as error:
+                reason = error.message
+            if reason:
+                raise DatabaseUnavailable(
+                    f"{self._written - self._settled} rows are not in the database yet: {reason}",
+                    hint="They are kept, and written as soon as the database takes them.",
+                )
+
+    def _await(self, goal: int, attempts: int, until: float | None) -> str | None:
+        """Wait for a while: None when the rows up to `goal` are delivered, why they are not, or nothing known yet (empty)."""
+        seconds = PROBE_SECONDS if until is None else min(PROBE_SECONDS, until - time.monotonic())
+        with self._lock:
+            self._changed.wait_for(
+                lambda: self._reached(goal) or self._attempts > attempts or self._stopping, max(0.0, seconds)
+            )
+            if self._reached(goal):
+                return None
+            if self._attempts > attempts or self._stopping:
+                return self.last_error or "closed"
+            return "the flush took too long" if seconds < PROBE_SECONDS else ""
+
+    def _reached(self, goal: int) -> bool:
+        return self._settled >= goal and not self._claimed
 
     @property
     def waiting_rows(self) -> int:
@@ -215,6 +243,7 @@ class Writer:
         self._resting = False
         first, until = self._settled, self._written
         try:
+            batch: Batch | None = None
             while (not found or self._settled < until) and (batch := self._read_own()) is not None:
                 found = True
                 self._deliver(batch.rows, ask=False)
@@ -223,6 +252,8 @@ class Writer:
                     self._settled += len(batch.rows)
                     self.pending.forget(self._settled)
                     self._changed.notify_all()
+            if batch is None:
+                self._write_off()
             if not self.waiting_rows:
                 self._hurry = False
             self._last_batch = self._settled - first
@@ -231,12 +262,23 @@ class Writer:
         return found
 
     def _read_own(self) -> Batch | None:
-        try:
-            return self._store.read(BATCH_ROWS)
-        except OSError as error:
-            self._note_failure(StorageError(f"The spool cannot be read: {error}"))
-            self._pause(1.0)
-            return self._read_own()
+        while True:
+            try:
+                return self._store.read(BATCH_ROWS)
+            except OSError as error:
+                self._note_failure(StorageError(f"The spool cannot be read: {error}"))
+                self._pause(1.0)
+
+    def _write_off(self) -> None:
+        """What was accepted and stands in no readable record any more (a disk that lost it) must not be waited for."""
+        with self._lock:
+            lost = self._written - self._settled
+            if not lost or self._store.unread():
+                return
+            self._settled = self._written
+            self.pending.forget(self._settled)
+            self._changed.notify_all()
+        logger.error("%d rows in %s cannot be read any more; what is left of the file is kept as .damaged", lost, self._place)
 
     def claim(self) -> None:
         """Take over files of dead processes; from then on feedback on their inferences is accepted."""
@@ -244,18 +286,24 @@ class Writer:
             return
         for segment in claim_orphans(self.directory):
             with self._lock:
-                self._claimed.append(segment)
-                for batch in segment_batches(segment, BATCH_ROWS):
-                    self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in _REMEMBERED])
+                try:
+                    for batch in segment_batches(segment, BATCH_ROWS):
+                        self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in _REMEMBERED])
+                except (OSError, ValueError, KeyError) as error:
+                    logger.warning("The spool file `%s` cannot be read now: %s", segment.path, error)
+                    segment.release()
+                else:
+                    self._claimed.append(segment)
 
     def _deliver_orphans(self) -> None:
         """Inferences of all files first, then the feedback: it may be about another file's inferences."""
         if not self._claimed:
             return
+        time.sleep(ARRIVAL_SECONDS)
         segments = list(self._claimed)
         for first in (True, False):
             for segment in segments:
-                for batch in segment_batches(segment, BATCH_ROWS):
+                for batch in self._orphaned_batches(segment):
                     rows = [row for row in batch.rows if (row[0] in INFERENCE_TABLES) is first]
                     self._deliver(rows, ask=True)
         with self._lock:
@@ -268,6 +316,19 @@ class Writer:
             self.orphans.forget(1)
             self._changed.notify_all()
 
+    def _orphaned_batches(self, segment: Segment) -> Iterator[Batch]:
+        segment.rewind()
+        while True:
+            try:
+                batch = segment.read(ORPHANED_ROWS)
+            except OSError as error:
+                self._note_failure(StorageError(f"The spool file `{segment.path}` cannot be read: {error}"))
+                self._pause(1.0)
+                continue
+            if batch is None:
+                return
+            yield batch
+
     def _deliver(self, rows: Iterable[Row], *, ask: bool) -> None:
         groups: dict[str, list[bytes]] = {}
         for table, line in rows:
@@ -277,18 +338,19 @@ class Writer:
 
     def _deliver_table(self, table: str, lines: list[bytes], *, ask: bool) -> None:
         """Until the rows are in the database or set aside. After any failure the database is asked what it has."""
-        pause = FIRST_PAUSE_SECONDS
+        pause, patience = FIRST_PAUSE_SECONDS, PATIENCE
         while True:
             try:
                 refused = self._attempt(table, lines, ask=ask)
-            except HolderGone:
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the rows stay and the thread lives
                 ask = True
-                continue
-            except StorageError as error:
+                if isinstance(error, HolderGone) and patience:
+                    patience -= 1
+                    self._pause(ARRIVAL_SECONDS)
+                    continue
                 self._note_failure(error)
                 self._pause(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                ask = True
                 continue
             if refused is None:
                 self._note_success()
@@ -311,13 +373,15 @@ class Writer:
             else:
                 connection.insert(table, b"\n".join(lines))
         except QueryRefused as error:
-            if error.code in REFUSAL_CODES:
+            if error.code in _GONE_CODES and table in _SCHEMA:
+                self._link.check_schema_again()
+            elif error.code in REFUSAL_CODES:
                 return error
             self._link.lost(connection)
             raise
         except DatabaseUnavailable as error:
             if self._link.lost(connection):
-                raise HolderGone from error
+                raise HolderGone(error.message, hint=error.hint) from error
             raise
         return None
 
@@ -333,16 +397,17 @@ class Writer:
         logger.error("ClickHouse refused a row of %s; it is kept in %s: %s", table, place, error.message)
         return True
 
-    def _note_failure(self, error: StorageError) -> None:
+    def _note_failure(self, error: Exception) -> None:
+        reason = error.message if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
         if self.last_error is None:
             logger.warning(
                 "Rows wait in %s: %s does not take them (%s). They are written when it does.",
                 self._place,
                 self._link.where,
-                error.message,
+                reason,
             )
         with self._lock:
-            self.last_error = error.message
+            self.last_error = reason
             self._attempts += 1
             self._changed.notify_all()
 

@@ -32,11 +32,10 @@ def new_ids() -> tuple[uuid.UUID, uuid.UUID]:
 
 def test_a_pending_row_is_known_until_it_is_delivered() -> None:
     pending, (inference_id, episode_id) = PendingTargets(), new_ids()
-    row = row_of(inference_id, episode_id)
-    pending.add(1, [("ChatInference", row)])
-    assert pending.row(inference_id) == row
+    pending.add(1, [("ChatInference", row_of(inference_id, episode_id, tool_params=TOOL_PARAMS))])
+    assert pending.asked(inference_id) == {"tool_params": TOOL_PARAMS}
     pending.forget(1)
-    assert pending.row(inference_id) is None
+    assert pending.asked(inference_id) is None
 
 
 def test_delivered_rows_are_asked_of_the_database(tmp_path: Path) -> None:

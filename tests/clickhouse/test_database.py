@@ -215,10 +215,14 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("clickhousedb://h/db", "Invalid scheme in ClickHouse URL: 'clickhousedb'. Use 'http' or 'https' instead."),
         ("http://h/db?database=x", "The query string 'database' is not allowed in the ClickHouse URL"),
         ("http://h/a/b", "The path of the ClickHouse URL must be of length 0 or 1, and end with the database name if set"),
+        ("ftp://h/db", "Invalid scheme in ClickHouse URL: 'ftp'. Only 'http' and 'https' are supported."),
+        ("u:secret@h", "Invalid scheme in ClickHouse URL: 'u'. Only 'http' and 'https' are supported."),
+        ("http://u:secret@/db", "Invalid ClickHouse database URL"),
         ("nonsense", "Invalid ClickHouse database URL"),
         ("http://h:notaport/db", "Invalid ClickHouse database URL"),
         ("chdb://host/db", "Invalid chdb URL: 'chdb://host/db'"),
         ("chdb:///", "Invalid chdb URL: 'chdb:///'"),
+        ("chdb:///a%3Fb", "Invalid chdb URL: 'chdb:///a%3Fb'"),
     ],
 )
 def test_a_wrong_url_is_refused_in_the_originals_words(url: str, words: str) -> None:
@@ -230,8 +234,12 @@ def test_a_wrong_url_is_refused_in_the_originals_words(url: str, words: str) -> 
 def test_urls_say_host_database_and_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     server = parse_url("https://us%40er:p%2Fw@host/a?max_threads=2&input_format_null_as_default=1")
-    assert server == ServerAddress("host", 8443, True, "a", "us@er", "p/w", (("max_threads", "2"),))
-    assert parse_url("http://host") == ServerAddress("host", 8123, False, "default")
+    assert server == ServerAddress("host", 443, True, "a", "us@er", "p/w", (("max_threads", "2"),))
+    assert parse_url("http://host") == ServerAddress("host", 80, False, "default")
+    assert parse_url("http://u:p@[::1]:8123/a").label == "http://[::1]:8123/a"
+    named = parse_url("http://host/a?user=u&password=p%3D&max_threads=2")
+    assert named == ServerAddress("host", 80, False, "a", "u", "p=", (("max_threads", "2"),))
+    assert "p=" not in repr(named)
     assert parse_url("chdb://memory?database=x") == EngineAddress(None, "x")
     assert parse_url("chdb://./a/b") == EngineAddress(tmp_path / "a" / "b", "tensorzero")
     assert parse_url("chdb:///a//b/../c") == EngineAddress(Path("/a/c"), "tensorzero")

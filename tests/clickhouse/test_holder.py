@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import resource
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -19,8 +23,8 @@ from sample_rows import inference
 from stored_rows import OpenDatabase, assert_inferences_once
 
 from tensorzero.clickhouse import holder
-from tensorzero.clickhouse.database import Database
-from tensorzero.clickhouse.errors import DatabaseHeld
+from tensorzero.clickhouse.database import Database, encode_row
+from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 
 HOLDER = """
@@ -161,6 +165,26 @@ def test_a_holder_that_hangs_is_named(
     assert count(open_database(url)) == 1
 
 
+def test_a_holder_that_hangs_inside_an_insert_is_named_soon(
+    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The insert itself would wait for minutes."""
+    monkeypatch.setattr(holder, "PING_SECONDS", 0.5)
+    monkeypatch.setattr("tensorzero.clickhouse.writer.PROBE_SECONDS", 0.2)
+    database = open_database(url)
+    assert count(database) == 1
+    other.process.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        database.write(inference()[1])
+        with pytest.raises(DatabaseUnavailable, match=f"held by process {other.process.pid}, which does not answer"):
+            count(database)
+    finally:
+        other.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 5
+    assert count(database) == 2
+
+
 def test_the_endpoint_answers_only_with_the_token(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:
     open_database(url)
     lock = tmp_path / "db.lock"
@@ -189,3 +213,112 @@ def test_no_token_is_shown(tmp_path: Path, url: str, open_database: OpenDatabase
     open_database(url)
     token = json.loads((tmp_path / "db.lock").read_text())["token"]
     assert token not in repr(holder.read_holder(tmp_path / "db.lock"))
+
+
+STARTS = """
+import sys
+from tensorzero.clickhouse.database import Database
+Database.open(sys.argv[1]).close()
+"""
+
+
+def test_a_start_survives_a_holder_that_ends_at_that_moment(
+    tmp_path: Path, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answered, and is gone before the first question."""
+    subprocess.run([sys.executable, "-c", STARTS, url], check=True, timeout=30)
+    gone = holder.Elsewhere(pid=1, port=free_port(), token="t")
+    real, told = holder.Holder.settle, []
+
+    def settle(self: holder.Holder) -> object:
+        if not told:
+            told.append(True)
+            return gone
+        return real(self)
+
+    monkeypatch.setattr(holder.Holder, "settle", settle)
+    assert count(open_database(url)) == 0
+    assert told
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def raw_exchange(port: int, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+        return answer
+
+
+def secrets_of(tmp_path: Path) -> tuple[int, str]:
+    found = holder.read_holder(tmp_path / "db.lock")
+    assert found
+    return found.port, f"X-ClickHouse-User: {holder.USER}\r\nX-ClickHouse-Key: {found.token}\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "nonsense\r\n\r\n",
+        "POST / HTTP/1.1\r\n{key}Content-Length: many\r\n\r\nSELECT 1",
+        "POST / HTTP/1.1\r\n{key}Content-Length: -5\r\n\r\nSELECT 1",
+        "POST / HTTP/1.1\r\n{key}Transfer-Encoding: chunked\r\n\r\nzz\r\nSELECT 1",
+        "POST / HTTP/1.1\r\n{key}Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nSELECT 1",
+        "POST / HTTP/1.1\r\nX-ClickHouse-User: tensorzero\r\nX-ClickHouse-Key: kl\u00fc\r\nContent-Length: 8\r\n\r\nSELECT 1",
+        "POST / HTTP/1.1\r\nAuthorization: Basic !!!\r\nContent-Length: 8\r\n\r\nSELECT 1",
+    ],
+)
+def test_nonsense_at_the_endpoint_hurts_nobody(
+    tmp_path: Path, url: str, open_database: OpenDatabase, request_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashes: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", crashes.append)
+    database = open_database(url)
+    port, key = secrets_of(tmp_path)
+    answer = raw_exchange(port, request_text.replace("{key}", key).encode("latin-1"))
+    assert b" 200 " not in answer.partition(b"\r\n")[0]
+    assert count(database) == 0
+    assert crashes == []
+
+
+def test_a_request_that_was_cut_short_does_nothing(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:
+    """Its sender died while sending: half of its rows would be neither refused nor whole."""
+    database = open_database(url)
+    port, key = secrets_of(tmp_path)
+    _, rows = inference()
+    body = b"INSERT INTO tensorzero.ChatInference FORMAT JSONEachRow\n" + encode_row(rows[0][1]) + b"\n"
+    head = f"POST / HTTP/1.1\r\n{key}Content-Length: {len(body) + 700}\r\n\r\n".encode()
+    assert raw_exchange(port, head + body) == b""
+    assert count(database) == 0
+
+
+def test_a_strangers_large_body_is_not_read(tmp_path: Path, url: str, open_database: OpenDatabase) -> None:
+    open_database(url)
+    port, _ = secrets_of(tmp_path)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * 70_000)
+        assert b" 403 " in connection.recv(65536)
+
+
+def test_a_holder_that_ran_out_of_files_serves_again(
+    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other.kill()
+    database = open_database(url)
+    port, key = secrets_of(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 1, limits[1]))
+    try:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.settimeout(0.3)
+            connection.recv(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert b" 200 " in raw_exchange(port, f"GET /ping HTTP/1.1\r\n{key}\r\n".encode())
+    assert count(database) == 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tensorzero.clickhouse import spool as spool_module
+from tensorzero.clickhouse import segment as segment_module
 from tensorzero.clickhouse.errors import SpoolError
-from tensorzero.clickhouse.spool import MemorySpool, Segment, Spool, claim_orphans, encode_record, segment_batches
+from tensorzero.clickhouse.segment import Segment, encode_record
+from tensorzero.clickhouse.spool import MemorySpool, Spool, claim_orphans, segment_batches
 
 
 def record(*numbers: int) -> bytes:
@@ -91,21 +93,102 @@ def test_a_record_torn_at_any_byte_hides_no_earlier_one(tmp_path: Path) -> None:
     assert orphaned_rows(tmp_path) == [b'{"n":1}', b'{"n":2}']
 
 
-def test_a_damaged_file_is_kept_under_another_name(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
+def spoiled(directory: Path, spoil: Callable[[bytearray], None]) -> tuple[list[bytes], Segment]:
+    """What a later process reads of three records after `spoil` changed the file; and the file."""
+    spool = Spool(directory)
     for number in range(3):
         spool.append(record(number))
     spool.close()
-    path = files(tmp_path)[0]
+    path = files(directory)[0]
     content = bytearray(path.read_bytes())
-    content[content.index(b'{"n":1}') + 5] = ord("7")
+    spoil(content)
     path.write_bytes(content)
-    [segment] = claim_orphans(tmp_path)
-    assert [row for batch in segment_batches(segment, 10) for _, row in batch.rows] == [b'{"n":0}']
+    [segment] = claim_orphans(directory)
+    return [row for batch in segment_batches(segment, 10) for _, row in batch.rows], segment
+
+
+def flip(needle: bytes, offset: int = 0) -> Callable[[bytearray], None]:
+    def spoil(content: bytearray) -> None:
+        content[content.index(needle) + offset] ^= 1
+
+    return spoil
+
+
+def zero(start: int, end: int) -> Callable[[bytearray], None]:
+    def spoil(content: bytearray) -> None:
+        content[start:end] = bytes(end - start)
+
+    return spoil
+
+
+def add_junk(content: bytearray) -> None:
+    content.extend(b"junk of somebody else")
+
+
+SIZE = len(record(0))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "left"),
+    [
+        (flip(b'{"n":1}', 5), [0, 2]),
+        (flip(b'{"n":2}', 5), [0, 1]),
+        (flip(b"REC1"), [1, 2]),
+        (zero(16, 16 + SIZE), [1, 2]),
+        (zero(0, 16 + SIZE), [1, 2]),
+        (zero(0, 16), [0, 1, 2]),
+        (add_junk, [0, 1, 2]),
+    ],
+    ids=["a row", "the last row", "a record's head", "a record of zeros", "the first page of zeros", "the head", "junk behind"],
+)
+def test_damage_hides_no_other_record_and_the_file_is_kept(
+    tmp_path: Path, spoil: Callable[[bytearray], None], left: list[int]
+) -> None:
+    rows, segment = spoiled(tmp_path, spoil)
+    assert rows == [b'{"n":%d}' % number for number in left]
     assert segment.damaged
     segment.remove()
-    assert files(tmp_path) == []
     assert [found.suffix for found in tmp_path.iterdir()] == [".damaged"]
+
+
+@pytest.mark.parametrize("delivered", [17, 16 + SIZE + 3, 10**9])
+def test_a_wrong_note_of_what_is_delivered_hides_nothing(tmp_path: Path, delivered: int) -> None:
+    def spoil(content: bytearray) -> None:
+        content[8:16] = delivered.to_bytes(8, "little")
+
+    rows, segment = spoiled(tmp_path, spoil)
+    segment.release()
+    assert rows == [b'{"n":0}', b'{"n":1}', b'{"n":2}']
+
+
+def test_a_file_that_lost_its_name_is_still_read(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(record(1))
+    files(tmp_path)[0].unlink()
+    batch = spool.read(10)
+    assert batch is not None
+    assert batch.rows == [("ChatInference", b'{"n":1}')]
+    spool.close()
+
+
+def test_a_disk_that_refuses_the_note_of_delivery_never_hides_later_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy-on-write disk that is full takes not even eight bytes in the middle."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    spool = Spool(tmp_path)
+    spool.append(record(1))
+    batch = spool.read(10)
+    assert batch is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(segment_module.os, "pwrite", refuse)
+        spool.settle(batch)
+    spool.append(record(2))
+    spool.close()
+    assert orphaned_rows(tmp_path) == [b'{"n":2}']
 
 
 def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:
@@ -142,7 +225,7 @@ def test_a_short_write_keeps_nothing_of_the_record(tmp_path: Path, monkeypatch: 
         return real(descriptor, data[: len(data) // 2])
 
     with monkeypatch.context() as patched:
-        patched.setattr(spool_module.os, "write", half)
+        patched.setattr(segment_module.os, "write", half)
         with pytest.raises(SpoolError, match="could not be kept") as raised:
             spool.append(record(2))
     assert raised.value.hint

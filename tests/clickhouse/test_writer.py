@@ -20,7 +20,8 @@ from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.schema_views import VIEWS
-from tensorzero.clickhouse.spool import Spool, encode_record
+from tensorzero.clickhouse.segment import encode_record
+from tensorzero.clickhouse.spool import Spool
 from tensorzero.clickhouse.tables import DERIVED
 
 DERIVED_VIEWS = [(table, derived.view) for table, views in DERIVED.items() for derived in views]
