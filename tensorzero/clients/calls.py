@@ -57,9 +57,14 @@ def inference(
     headers: dict[str, str] = {}
     if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+        if full_input and not all(arguments.is_header(name, value) for name, value in headers.items()):
+            raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
     if gateway_http_headers is not None:
-        given = arguments.text_map("gateway_http_headers", gateway_http_headers)
-        headers = headers | {name.lower(): value for name, value in given.items()}
+        if not full_input:
+            arguments.text_map("gateway_http_headers", gateway_http_headers)
+        else:
+            headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
+            headers.pop("content-length", None)
     if body["stream"]:
         return Call("POST", "/inference", body, ChunkReader(), True, headers)
     return Call("POST", "/inference", body, parse_inference_response, False, headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -136,12 +137,21 @@ class BaseTensorZeroGateway(FormerMethods):
 
 
 def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> HttpTransport:
-    """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given."""
-    url = arguments.gateway_url(gateway_url)
+    """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given, else from the URL's user."""
+    url, user = arguments.gateway_url(gateway_url)
     seconds = arguments.timeout_s(timeout)
-    arguments.flag("verbose_errors", verbose_errors)
+    verbose = arguments.switch("verbose_errors", verbose_errors)
     key = arguments.optional_text("api_key", api_key)
-    return HttpTransport(url, seconds, bool(verbose_errors), key or os.environ.get("TENSORZERO_API_KEY") or None)
+    if key is None:
+        key = os.environ.get("TENSORZERO_API_KEY")
+    authorization = None if key is None else f"Bearer {key}"
+    if authorization is None and user is not None:
+        text = user if ":" in user else f"{user}:"
+        authorization = f"Basic {base64.b64encode(text.encode()).decode()}"
+    if authorization is not None and not arguments.is_header_value(authorization):
+        reason = "Failed to create authorization header: failed to parse header value"
+        raise TensorZeroInternalError(f"Failed to construct TensorZero client: {reason}")
+    return HttpTransport(url, seconds, verbose, authorization)
 
 
 def embedded_arguments(

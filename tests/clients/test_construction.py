@@ -24,6 +24,8 @@ DUMMY = '[models.m]\nrouting = ["p"]\n\n[models.m.providers.p]\ntype = "dummy"\n
         ("http://", "empty host"),
         ("http://[x", "invalid IPv6 address"),
         ("http://a:99999", "invalid port number"),
+        ("http://exa mple.com", "invalid international domain name"),
+        ("http://%zz", "invalid international domain name"),
     ],
 )
 def test_wrong_urls(url: str, reason: str) -> None:
@@ -51,6 +53,10 @@ def test_wrong_kinds() -> None:
         t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", timeout="x")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="argument 'gateway_url': 'int' object cannot be converted to 'PyString'"):
         t.TensorZeroGateway.build_http(gateway_url=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="argument 'verbose_errors': 'NoneType' object cannot be converted to 'PyBool'"):
+        t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", verbose_errors=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="argument 'async_setup': 'int' object cannot be converted to 'PyBool'"):
+        t.AsyncTensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", async_setup=0)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         t.TensorZeroGateway.build_http("http://127.0.0.1:1")  # type: ignore[misc]
 
