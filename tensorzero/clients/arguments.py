@@ -27,15 +27,16 @@ def refuse(name: str, value: Any, wanted: str) -> NoReturn:
 
 
 def text(name: str, value: Any) -> str:
+    """UnicodeEncodeError for lone surrogates."""
     if not isinstance(value, str):
         refuse(name, value, "PyString")
+    if not value.isascii():
+        value.encode()
     return value
 
 
 def optional_text(name: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        refuse(name, value, "PyString")
-    return value
+    return None if value is None else text(name, value)
 
 
 def switch(name: str, value: Any) -> bool:
@@ -63,10 +64,8 @@ def optional_mapping(name: str, value: Any) -> dict[str, Any] | None:
 def text_map(name: str, value: Any) -> dict[str, str]:
     """A copy. TypeError where a key or a value is not text."""
     for key, item in mapping(name, value).items():
-        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            refuse(name, key, "PyString")
-        if not isinstance(item, str):
-            refuse(name, item, "PyString")
+        text(name, key)
+        text(name, item)
     return dict(value)
 
 
@@ -97,6 +96,7 @@ def uuid_text(name: str, value: Any) -> str:
     given = value if isinstance(value, str) else str(value)
     if _HYPHENATED.fullmatch(given):
         return given
+    text(name, given)
     found = _parsed_uuid(given)
     if found is None:
         raise ValueError(f"Failed to parse {name} as UUID: Error({_uuid_problem(given)[0]})")

@@ -91,7 +91,8 @@ def feedback(
     arguments.flag("dryrun", dryrun)
     arguments.flag("internal", internal)
     checked_tags = arguments.optional_text_map("tags", tags) or {}
-    plain_value = value if value is True or value is False or type(value) is str else plain(value, _VALUE)
+    simple = value is True or value is False or (type(value) is str and value.isascii())
+    plain_value = value if simple else plain(value, _VALUE)
     body = {
         "episode_id": arguments.optional_uuid_text("episode_id", episode_id),
         "inference_id": arguments.optional_uuid_text("inference_id", inference_id),
