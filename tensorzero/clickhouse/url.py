@@ -109,6 +109,11 @@ def _parse_server(url: str) -> ServerAddress:
         raise InvalidDatabaseUrl("Invalid ClickHouse database URL") from None
     if parts.scheme in ("clickhouse", "clickhousedb"):
         raise InvalidDatabaseUrl(f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Use 'http' or 'https' instead.")
+    if parts.scheme not in ("", "http", "https"):
+        raise InvalidDatabaseUrl(
+            f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Only 'http' and 'https' are supported.",
+            hint="Use http(s)://user:password@host:8123/database or chdb:///directory.",
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidDatabaseUrl(
             "Invalid ClickHouse database URL", hint="Use http(s)://user:password@host:8123/database or chdb:///directory."

@@ -11,7 +11,7 @@ from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.http_transport import HttpTransport
 from tensorzero.clients.inference_body import inference_body
-from tensorzero.clients.native import native_repr
+from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.received import Config
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
@@ -34,7 +34,7 @@ RENDER_SAMPLES = f"`experimental_render_samples` {_REMOVED} {_INSTEAD}"
 LAUNCH_OPTIMIZATION = f"`experimental_launch_optimization` {_REMOVED} {_INSTEAD}"
 
 
-class BaseTensorZeroGateway(FormerMethods):
+class BaseTensorZeroGateway(FormerMethods, Native):
     """The parent of both clients. Not to be made."""
 
     _transport: Transport
@@ -132,7 +132,8 @@ class BaseTensorZeroGateway(FormerMethods):
     def _gepa_needs_http(self) -> None:
         if not self._http:
             raise TensorZeroInternalError(
-                "Internal TensorZero Error: Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres."
+                "Internal TensorZero Error: Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres for "
+                "durable execution"
             )
 
 
@@ -166,7 +167,7 @@ def embedded_arguments(
     seconds = arguments.timeout_s(timeout)
     if config_file is None:
         warnings.warn(NO_CONFIG, UserWarning, stacklevel=3)
-    return config_file, clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None, seconds
+    return config_file, clickhouse_url, seconds
 
 
 def embedded_transport(config_file: str | None, clickhouse_url: str | None, timeout_s: float | None) -> Transport:

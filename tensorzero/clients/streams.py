@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from tensorzero.clients.failures import unread_chunk
-from tensorzero.clients.native import native_repr
+from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.notices import warn
 from tensorzero.faces.drive import drive
 from tensorzero.types import InferenceChunk
@@ -17,7 +17,7 @@ DROPPED = "Stream was garbage-collected without being iterated to completion"
 NONE = object()
 
 
-class Chunks:
+class Chunks(Native):
     """The part that both streams share: where the next chunk is, and whether there can be one."""
 
     __slots__ = ("__weakref__", "_batches", "_broken", "_done", "_gateway", "_items", "_read")

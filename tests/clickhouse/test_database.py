@@ -216,6 +216,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("http://h/db?database=x", "The query string 'database' is not allowed in the ClickHouse URL"),
         ("http://h/a/b", "The path of the ClickHouse URL must be of length 0 or 1, and end with the database name if set"),
         ("nonsense", "Invalid ClickHouse database URL"),
+        ("tcp://h/db", "Invalid scheme in ClickHouse URL: 'tcp'. Only 'http' and 'https' are supported."),
+        ("localhost:8123", "Invalid scheme in ClickHouse URL: 'localhost'. Only 'http' and 'https' are supported."),
         ("http://h:notaport/db", "Invalid ClickHouse database URL"),
         ("chdb://host/db", "Invalid chdb URL: 'chdb://host/db'"),
         ("chdb:///", "Invalid chdb URL: 'chdb:///'"),
