@@ -184,7 +184,8 @@ def test_openai_patching_is_refused_and_leaves_the_client_alone() -> None:
 
 
 def test_an_empty_clickhouse_url_is_a_wrong_one() -> None:
-    with pytest.warns(UserWarning), pytest.raises(TensorZeroInternalError, match="Invalid ClickHouse database URL"):
+    refused = pytest.raises(TensorZeroInternalError, match="Invalid ClickHouse database URL")
+    with pytest.warns(UserWarning, match="No config file"), refused:
         t.TensorZeroGateway.build_embedded(clickhouse_url="")
 
 
