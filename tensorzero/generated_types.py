@@ -17,6 +17,249 @@ from tensorzero.omit_type import OmitType as OmitType
 
 
 @dataclass(kw_only=True)
+class Base64File:
+    data: str
+    mime_type: str
+    detail: Detail | None = None
+    filename: str | None = None
+    source_url: str | None = None
+
+
+@dataclass(kw_only=True)
+class BooleanMetricFilter:
+    metric_name: str
+    value: bool
+
+
+@dataclass(kw_only=True)
+class ChatInferenceDatapoint:
+    dataset_name: str
+    function_name: str
+    id: str
+    input: Input
+    is_deleted: bool
+    updated_at: str
+    additional_tools: list[Tool] | None = None
+    allowed_tools: list[str] | None = None
+    auxiliary: str | None = None
+    episode_id: str | None = None
+    is_custom: bool | None = False
+    name: str | None = None
+    output: list[ContentBlockChatOutput] | None = None
+    parallel_tool_calls: bool | None = None
+    provider_tools: list[ProviderTool] | None = field(default_factory=list)
+    source_inference_id: str | None = None
+    staled_at: str | None = None
+    tags: dict[str, Any] | None = None
+    tool_choice: ToolChoice | None = None
+
+
+@dataclass(kw_only=True)
+class CreateChatDatapointRequest:
+    function_name: str
+    input: Input
+    additional_tools: list[Tool] | None = None
+    allowed_tools: list[str] | None = None
+    episode_id: str | None = None
+    name: str | None = None
+    output: list[ContentBlockChatOutput] | None = None
+    parallel_tool_calls: bool | None = None
+    provider_tools: list[ProviderTool] | None = field(default_factory=list)
+    tags: dict[str, Any] | None = None
+    tool_choice: ToolChoice | None = None
+
+
+@dataclass(kw_only=True)
+class CreateJsonDatapointRequest:
+    function_name: str
+    input: Input
+    episode_id: str | None = None
+    name: str | None = None
+    output: JsonDatapointOutputUpdate | None = None
+    output_schema: Any | None = None
+    tags: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class DemonstrationFeedbackFilter:
+    has_demonstration: bool
+
+
+@dataclass(kw_only=True)
+class FloatMetricFilter:
+    comparison_operator: FloatComparisonOperator
+    metric_name: str
+    value: float
+
+
+@dataclass(kw_only=True)
+class InferenceResponseToolCall:
+    id: str
+    raw_arguments: str
+    raw_name: str
+    arguments: Any | None = None
+    name: str | None = None
+
+
+@dataclass(kw_only=True)
+class JsonInferenceDatapoint:
+    dataset_name: str
+    function_name: str
+    id: str
+    input: Input
+    is_deleted: bool
+    output_schema: Any
+    updated_at: str
+    auxiliary: str | None = None
+    episode_id: str | None = None
+    is_custom: bool | None = False
+    name: str | None = None
+    output: JsonInferenceOutput | None = None
+    source_inference_id: str | None = None
+    staled_at: str | None = None
+    tags: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class ObjectStorageError:
+    mime_type: str
+    storage_path: StoragePath
+    detail: Detail | None = None
+    error: str | None = None
+    filename: str | None = None
+    source_url: str | None = None
+
+
+@dataclass(kw_only=True)
+class ObjectStorageFile:
+    data: str
+    mime_type: str
+    storage_path: StoragePath
+    detail: Detail | None = None
+    filename: str | None = None
+    source_url: str | None = None
+
+
+@dataclass(kw_only=True)
+class ObjectStoragePointer:
+    mime_type: str
+    storage_path: StoragePath
+    detail: Detail | None = None
+    filename: str | None = None
+    source_url: str | None = None
+
+
+@dataclass(kw_only=True)
+class StoredChatInference:
+    episode_id: str
+    function_name: str
+    inference_id: str
+    timestamp: str
+    variant_name: str
+    additional_tools: list[Tool] | None = None
+    allowed_tools: list[str] | None = None
+    dispreferred_outputs: list[list[ContentBlockChatOutput]] | None = field(default_factory=list)
+    extra_body: UnfilteredInferenceExtraBody | None = None
+    inference_params: InferenceParams | None = None
+    input: StoredInput | None = None
+    output: list[ContentBlockChatOutput] | None = None
+    parallel_tool_calls: bool | None = None
+    processing_time_ms: int | None = None
+    provider_tools: list[ProviderTool] | None = field(default_factory=list)
+    snapshot_hash: str | None = None
+    tags: dict[str, str] | None = field(default_factory=dict)
+    tool_choice: ToolChoice | None = None
+    ttft_ms: int | None = None
+
+
+@dataclass(kw_only=True)
+class StoredJsonInference:
+    episode_id: str
+    function_name: str
+    inference_id: str
+    timestamp: str
+    variant_name: str
+    dispreferred_outputs: list[JsonInferenceOutput] | None = field(default_factory=list)
+    extra_body: UnfilteredInferenceExtraBody | None = None
+    inference_params: InferenceParams | None = None
+    input: StoredInput | None = None
+    output: JsonInferenceOutput | None = None
+    output_schema: Any | None = None
+    processing_time_ms: int | None = None
+    snapshot_hash: str | None = None
+    tags: dict[str, str] | None = field(default_factory=dict)
+    ttft_ms: int | None = None
+
+
+@dataclass(kw_only=True)
+class TagFilter:
+    comparison_operator: TagComparisonOperator
+    key: str
+    value: str
+
+
+@dataclass(kw_only=True)
+class Thought:
+    extra_data: Any | None = None
+    provider_type: str | None = None
+    signature: str | None = None
+    summary: list[ThoughtSummaryBlock] | None = None
+    text: str | None = None
+
+
+@dataclass(kw_only=True)
+class TimeFilter:
+    comparison_operator: TimeComparisonOperator
+    time: str
+
+
+@dataclass(kw_only=True)
+class ToolCall:
+    arguments: str
+    id: str
+    name: str
+
+
+@dataclass(kw_only=True)
+class Unknown:
+    data: Any
+    model_name: str | None = None
+    provider_name: str | None = None
+
+
+@dataclass(kw_only=True)
+class UpdateChatDatapointRequestInternal:
+    id: str
+    additional_tools: list[Tool] | None = None
+    allowed_tools: list[str] | None | OmitType = OMIT
+    input: Input | None = None
+    name: str | None | OmitType = OMIT
+    output: list[ContentBlockChatOutput] | None | OmitType = OMIT
+    parallel_tool_calls: bool | None | OmitType = OMIT
+    provider_tools: list[ProviderTool] | None = None
+    tags: dict[str, Any] | None = None
+    tool_choice: ToolChoice | None | OmitType = OMIT
+
+
+@dataclass(kw_only=True)
+class UpdateJsonDatapointRequestInternal:
+    id: str
+    input: Input | None = None
+    name: str | None | OmitType = OMIT
+    output: JsonDatapointOutputUpdate | None | OmitType = OMIT
+    output_schema: Any | None = None
+    tags: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class UrlFile:
+    url: str
+    detail: Detail | None = None
+    filename: str | None = None
+    mime_type: str | None = None
+
+
+@dataclass(kw_only=True)
 class AlwaysExtraBody:
     pointer: str
     value: Any
@@ -47,21 +290,6 @@ class AndDatapointFilter:
 
 
 @dataclass(kw_only=True)
-class Base64File:
-    data: str
-    mime_type: str
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
-
-
-@dataclass(kw_only=True)
-class BooleanMetricFilter:
-    metric_name: str
-    value: bool
-
-
-@dataclass(kw_only=True)
 class ChatCompletionInferenceParams:
     frequency_penalty: float | None = None
     json_mode: JsonMode | None = None
@@ -78,102 +306,33 @@ class ChatCompletionInferenceParams:
 
 
 @dataclass(kw_only=True)
-class ChatInferenceDatapoint:
-    dataset_name: str
-    function_name: str
-    id: str
-    input: Input
-    is_deleted: bool
-    updated_at: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    auxiliary: str | None = None
-    episode_id: str | None = None
-    is_custom: bool | None = False
-    name: str | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    source_inference_id: str | None = None
-    staled_at: str | None = None
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None = None
-
-
-@dataclass(kw_only=True)
 class ContentBlockChatOutputText:
     text: str
     type: Literal['text'] = 'text'
 
 
 @dataclass(kw_only=True)
-class ContentBlockChatOutputThought:
-    extra_data: Any | None = None
-    provider_type: str | None = None
-    signature: str | None = None
-    summary: list[ThoughtSummaryBlock] | None = None
-    text: str | None = None
+class ContentBlockChatOutputThought(Thought):
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
-class ContentBlockChatOutputToolCall:
-    id: str
-    raw_arguments: str
-    raw_name: str
-    arguments: Any | None = None
-    name: str | None = None
+class ContentBlockChatOutputToolCall(InferenceResponseToolCall):
     type: Literal['tool_call'] = 'tool_call'
 
 
 @dataclass(kw_only=True)
-class ContentBlockChatOutputUnknown:
-    data: Any
-    model_name: str | None = None
-    provider_name: str | None = None
+class ContentBlockChatOutputUnknown(Unknown):
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
-class CreateChatDatapointRequest:
-    function_name: str
-    input: Input
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    episode_id: str | None = None
-    name: str | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None = None
-
-
-@dataclass(kw_only=True)
-class CreateDatapointRequestChat:
-    function_name: str
-    input: Input
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    episode_id: str | None = None
-    name: str | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None = None
+class CreateDatapointRequestChat(CreateChatDatapointRequest):
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
-class CreateDatapointRequestJson:
-    function_name: str
-    input: Input
-    episode_id: str | None = None
-    name: str | None = None
-    output: JsonDatapointOutputUpdate | None = None
-    output_schema: Any | None = None
-    tags: dict[str, Any] | None = None
+class CreateDatapointRequestJson(CreateJsonDatapointRequest):
     type: Literal['json'] = 'json'
 
 
@@ -212,57 +371,12 @@ class CreateDatapointsResponse:
 
 
 @dataclass(kw_only=True)
-class CreateJsonDatapointRequest:
-    function_name: str
-    input: Input
-    episode_id: str | None = None
-    name: str | None = None
-    output: JsonDatapointOutputUpdate | None = None
-    output_schema: Any | None = None
-    tags: dict[str, Any] | None = None
-
-
-@dataclass(kw_only=True)
-class DatapointChat:
-    dataset_name: str
-    function_name: str
-    id: str
-    input: Input
-    is_deleted: bool
-    updated_at: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    auxiliary: str | None = None
-    episode_id: str | None = None
-    is_custom: bool | None = False
-    name: str | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    source_inference_id: str | None = None
-    staled_at: str | None = None
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None = None
+class DatapointChat(ChatInferenceDatapoint):
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
-class DatapointJson:
-    dataset_name: str
-    function_name: str
-    id: str
-    input: Input
-    is_deleted: bool
-    output_schema: Any
-    updated_at: str
-    auxiliary: str | None = None
-    episode_id: str | None = None
-    is_custom: bool | None = False
-    name: str | None = None
-    output: JsonInferenceOutput | None = None
-    source_inference_id: str | None = None
-    staled_at: str | None = None
-    tags: dict[str, Any] | None = None
+class DatapointJson(JsonInferenceDatapoint):
     type: Literal['json'] = 'json'
 
 
@@ -301,11 +415,6 @@ class DeleteDatapointsResponse:
 
 
 @dataclass(kw_only=True)
-class DemonstrationFeedbackFilter:
-    has_demonstration: bool
-
-
-@dataclass(kw_only=True)
 class DynamicToolParams:
     additional_tools: list[Tool] | None = None
     allowed_tools: list[str] | None = None
@@ -320,61 +429,28 @@ class ExtraBodyReplacementKindValue:
 
 
 @dataclass(kw_only=True)
-class FileBase64:
-    data: str
-    mime_type: str
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
+class FileBase64(Base64File):
     file_type: Literal['base64'] = 'base64'
 
 
 @dataclass(kw_only=True)
-class FileObjectStorage:
-    data: str
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
+class FileObjectStorage(ObjectStorageFile):
     file_type: Literal['object_storage'] = 'object_storage'
 
 
 @dataclass(kw_only=True)
-class FileObjectStorageError:
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    error: str | None = None
-    filename: str | None = None
-    source_url: str | None = None
+class FileObjectStorageError(ObjectStorageError):
     file_type: Literal['object_storage_error'] = 'object_storage_error'
 
 
 @dataclass(kw_only=True)
-class FileObjectStoragePointer:
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
+class FileObjectStoragePointer(ObjectStoragePointer):
     file_type: Literal['object_storage_pointer'] = 'object_storage_pointer'
 
 
 @dataclass(kw_only=True)
-class FileUrlFile:
-    url: str
-    detail: Detail | None = None
-    filename: str | None = None
-    mime_type: str | None = None
+class FileUrlFile(UrlFile):
     file_type: Literal['url'] = 'url'
-
-
-@dataclass(kw_only=True)
-class FloatMetricFilter:
-    comparison_operator: FloatComparisonOperator
-    metric_name: str
-    value: float
 
 
 @dataclass(kw_only=True)
@@ -415,23 +491,17 @@ class InferenceFilterAnd:
 
 
 @dataclass(kw_only=True)
-class InferenceFilterBooleanMetric:
-    metric_name: str
-    value: bool
+class InferenceFilterBooleanMetric(BooleanMetricFilter):
     type: Literal['boolean_metric'] = 'boolean_metric'
 
 
 @dataclass(kw_only=True)
-class InferenceFilterDemonstrationFeedback:
-    has_demonstration: bool
+class InferenceFilterDemonstrationFeedback(DemonstrationFeedbackFilter):
     type: Literal['demonstration_feedback'] = 'demonstration_feedback'
 
 
 @dataclass(kw_only=True)
-class InferenceFilterFloatMetric:
-    comparison_operator: FloatComparisonOperator
-    metric_name: str
-    value: float
+class InferenceFilterFloatMetric(FloatMetricFilter):
     type: Literal['float_metric'] = 'float_metric'
 
 
@@ -448,32 +518,18 @@ class InferenceFilterOr:
 
 
 @dataclass(kw_only=True)
-class InferenceFilterTag:
-    comparison_operator: TagComparisonOperator
-    key: str
-    value: str
+class InferenceFilterTag(TagFilter):
     type: Literal['tag'] = 'tag'
 
 
 @dataclass(kw_only=True)
-class InferenceFilterTime:
-    comparison_operator: TimeComparisonOperator
-    time: str
+class InferenceFilterTime(TimeFilter):
     type: Literal['time'] = 'time'
 
 
 @dataclass(kw_only=True)
 class InferenceParams:
     chat_completion: ChatCompletionInferenceParams
-
-
-@dataclass(kw_only=True)
-class InferenceResponseToolCall:
-    id: str
-    raw_arguments: str
-    raw_name: str
-    arguments: Any | None = None
-    name: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -494,12 +550,7 @@ class InputMessageContentFile:
 
 
 @dataclass(kw_only=True)
-class InputMessageContentInferenceResponseToolCall:
-    id: str
-    raw_arguments: str
-    raw_name: str
-    arguments: Any | None = None
-    name: str | None = None
+class InputMessageContentInferenceResponseToolCall(InferenceResponseToolCall):
     type: Literal['tool_call'] = 'tool_call'
 
 
@@ -523,20 +574,12 @@ class InputMessageContentText:
 
 
 @dataclass(kw_only=True)
-class InputMessageContentThought:
-    extra_data: Any | None = None
-    provider_type: str | None = None
-    signature: str | None = None
-    summary: list[ThoughtSummaryBlock] | None = None
-    text: str | None = None
+class InputMessageContentThought(Thought):
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
-class InputMessageContentToolCall:
-    arguments: str
-    id: str
-    name: str
+class InputMessageContentToolCall(ToolCall):
     type: Literal['tool_call'] = 'tool_call'
 
 
@@ -549,35 +592,13 @@ class InputMessageContentToolResult:
 
 
 @dataclass(kw_only=True)
-class InputMessageContentUnknown:
-    data: Any
-    model_name: str | None = None
-    provider_name: str | None = None
+class InputMessageContentUnknown(Unknown):
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
 class JsonDatapointOutputUpdate:
     raw: str | None = None
-
-
-@dataclass(kw_only=True)
-class JsonInferenceDatapoint:
-    dataset_name: str
-    function_name: str
-    id: str
-    input: Input
-    is_deleted: bool
-    output_schema: Any
-    updated_at: str
-    auxiliary: str | None = None
-    episode_id: str | None = None
-    is_custom: bool | None = False
-    name: str | None = None
-    output: JsonInferenceOutput | None = None
-    source_inference_id: str | None = None
-    staled_at: str | None = None
-    tags: dict[str, Any] | None = None
 
 
 @dataclass(kw_only=True)
@@ -661,35 +682,6 @@ class ModelProviderExtraHeaderDelete:
 class NotDatapointFilter:
     child: DatapointFilter
     type: Literal['not'] = 'not'
-
-
-@dataclass(kw_only=True)
-class ObjectStorageError:
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    error: str | None = None
-    filename: str | None = None
-    source_url: str | None = None
-
-
-@dataclass(kw_only=True)
-class ObjectStorageFile:
-    data: str
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
-
-
-@dataclass(kw_only=True)
-class ObjectStoragePointer:
-    mime_type: str
-    storage_path: StoragePath
-    detail: Detail | None = None
-    filename: str | None = None
-    source_url: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -787,69 +779,12 @@ class StoragePath:
 
 
 @dataclass(kw_only=True)
-class StoredChatInference:
-    episode_id: str
-    function_name: str
-    inference_id: str
-    timestamp: str
-    variant_name: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    dispreferred_outputs: list[list[ContentBlockChatOutput]] | None = field(default_factory=list)
-    extra_body: UnfilteredInferenceExtraBody | None = None
-    inference_params: InferenceParams | None = None
-    input: StoredInput | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    processing_time_ms: int | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    snapshot_hash: str | None = None
-    tags: dict[str, str] | None = field(default_factory=dict)
-    tool_choice: ToolChoice | None = None
-    ttft_ms: int | None = None
-
-
-@dataclass(kw_only=True)
-class StoredInferenceChat:
-    episode_id: str
-    function_name: str
-    inference_id: str
-    timestamp: str
-    variant_name: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None = None
-    dispreferred_outputs: list[list[ContentBlockChatOutput]] | None = field(default_factory=list)
-    extra_body: UnfilteredInferenceExtraBody | None = None
-    inference_params: InferenceParams | None = None
-    input: StoredInput | None = None
-    output: list[ContentBlockChatOutput] | None = None
-    parallel_tool_calls: bool | None = None
-    processing_time_ms: int | None = None
-    provider_tools: list[ProviderTool] | None = field(default_factory=list)
-    snapshot_hash: str | None = None
-    tags: dict[str, str] | None = field(default_factory=dict)
-    tool_choice: ToolChoice | None = None
-    ttft_ms: int | None = None
+class StoredInferenceChat(StoredChatInference):
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
-class StoredInferenceJson:
-    episode_id: str
-    function_name: str
-    inference_id: str
-    timestamp: str
-    variant_name: str
-    dispreferred_outputs: list[JsonInferenceOutput] | None = field(default_factory=list)
-    extra_body: UnfilteredInferenceExtraBody | None = None
-    inference_params: InferenceParams | None = None
-    input: StoredInput | None = None
-    output: JsonInferenceOutput | None = None
-    output_schema: Any | None = None
-    processing_time_ms: int | None = None
-    snapshot_hash: str | None = None
-    tags: dict[str, str] | None = field(default_factory=dict)
-    ttft_ms: int | None = None
+class StoredInferenceJson(StoredJsonInference):
     type: Literal['json'] = 'json'
 
 
@@ -895,20 +830,12 @@ class StoredInputMessageContentText:
 
 
 @dataclass(kw_only=True)
-class StoredInputMessageContentThought:
-    extra_data: Any | None = None
-    provider_type: str | None = None
-    signature: str | None = None
-    summary: list[ThoughtSummaryBlock] | None = None
-    text: str | None = None
+class StoredInputMessageContentThought(Thought):
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
-class StoredInputMessageContentToolCall:
-    arguments: str
-    id: str
-    name: str
+class StoredInputMessageContentToolCall(ToolCall):
     type: Literal['tool_call'] = 'tool_call'
 
 
@@ -921,45 +848,13 @@ class StoredInputMessageContentToolResult:
 
 
 @dataclass(kw_only=True)
-class StoredInputMessageContentUnknown:
-    data: Any
-    model_name: str | None = None
-    provider_name: str | None = None
+class StoredInputMessageContentUnknown(Unknown):
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
-class StoredJsonInference:
-    episode_id: str
-    function_name: str
-    inference_id: str
-    timestamp: str
-    variant_name: str
-    dispreferred_outputs: list[JsonInferenceOutput] | None = field(default_factory=list)
-    extra_body: UnfilteredInferenceExtraBody | None = None
-    inference_params: InferenceParams | None = None
-    input: StoredInput | None = None
-    output: JsonInferenceOutput | None = None
-    output_schema: Any | None = None
-    processing_time_ms: int | None = None
-    snapshot_hash: str | None = None
-    tags: dict[str, str] | None = field(default_factory=dict)
-    ttft_ms: int | None = None
-
-
-@dataclass(kw_only=True)
-class TagDatapointFilter:
-    comparison_operator: TagComparisonOperator
-    key: str
-    value: str
+class TagDatapointFilter(TagFilter):
     type: Literal['tag'] = 'tag'
-
-
-@dataclass(kw_only=True)
-class TagFilter:
-    comparison_operator: TagComparisonOperator
-    key: str
-    value: str
 
 
 @dataclass(kw_only=True)
@@ -974,44 +869,14 @@ class Text:
 
 
 @dataclass(kw_only=True)
-class Thought:
-    extra_data: Any | None = None
-    provider_type: str | None = None
-    signature: str | None = None
-    summary: list[ThoughtSummaryBlock] | None = None
-    text: str | None = None
-
-
-@dataclass(kw_only=True)
-class ThoughtSummaryBlock:
-    text: str
-    type: Literal['summary_text'] = 'summary_text'
-
-
-@dataclass(kw_only=True)
 class ThoughtSummaryBlockSummaryText:
     text: str
     type: Literal['summary_text'] = 'summary_text'
 
 
 @dataclass(kw_only=True)
-class TimeDatapointFilter:
-    comparison_operator: TimeComparisonOperator
-    time: str
+class TimeDatapointFilter(TimeFilter):
     type: Literal['time'] = 'time'
-
-
-@dataclass(kw_only=True)
-class TimeFilter:
-    comparison_operator: TimeComparisonOperator
-    time: str
-
-
-@dataclass(kw_only=True)
-class ToolCall:
-    arguments: str
-    id: str
-    name: str
 
 
 @dataclass(kw_only=True)
@@ -1027,39 +892,8 @@ class ToolResult:
 
 
 @dataclass(kw_only=True)
-class Unknown:
-    data: Any
-    model_name: str | None = None
-    provider_name: str | None = None
-
-
-@dataclass(kw_only=True)
-class UpdateChatDatapointRequest:
-    id: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None | OmitType = OMIT
-    input: Input | None = None
-    name: str | None | OmitType = OMIT
-    output: list[ContentBlockChatOutput] | None | OmitType = OMIT
-    parallel_tool_calls: bool | None | OmitType = OMIT
-    provider_tools: list[ProviderTool] | None = None
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None | OmitType = OMIT
+class UpdateChatDatapointRequest(UpdateChatDatapointRequestInternal):
     type: Literal['chat'] = 'chat'
-
-
-@dataclass(kw_only=True)
-class UpdateChatDatapointRequestInternal:
-    id: str
-    additional_tools: list[Tool] | None = None
-    allowed_tools: list[str] | None | OmitType = OMIT
-    input: Input | None = None
-    name: str | None | OmitType = OMIT
-    output: list[ContentBlockChatOutput] | None | OmitType = OMIT
-    parallel_tool_calls: bool | None | OmitType = OMIT
-    provider_tools: list[ProviderTool] | None = None
-    tags: dict[str, Any] | None = None
-    tool_choice: ToolChoice | None | OmitType = OMIT
 
 
 @dataclass(kw_only=True)
@@ -1093,32 +927,8 @@ class UpdateDynamicToolParamsRequest:
 
 
 @dataclass(kw_only=True)
-class UpdateJsonDatapointRequest:
-    id: str
-    input: Input | None = None
-    name: str | None | OmitType = OMIT
-    output: JsonDatapointOutputUpdate | None | OmitType = OMIT
-    output_schema: Any | None = None
-    tags: dict[str, Any] | None = None
+class UpdateJsonDatapointRequest(UpdateJsonDatapointRequestInternal):
     type: Literal['json'] = 'json'
-
-
-@dataclass(kw_only=True)
-class UpdateJsonDatapointRequestInternal:
-    id: str
-    input: Input | None = None
-    name: str | None | OmitType = OMIT
-    output: JsonDatapointOutputUpdate | None | OmitType = OMIT
-    output_schema: Any | None = None
-    tags: dict[str, Any] | None = None
-
-
-@dataclass(kw_only=True)
-class UrlFile:
-    url: str
-    detail: Detail | None = None
-    filename: str | None = None
-    mime_type: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -1177,6 +987,7 @@ StoredInference = StoredInferenceChat | StoredInferenceJson
 StoredInputMessageContent = StoredInputMessageContentText | StoredInputMessageContentTemplate | StoredInputMessageContentToolCall | StoredInputMessageContentToolResult | StoredInputMessageContentRawText | StoredInputMessageContentThought | StoredInputMessageContentFile | StoredInputMessageContentUnknown
 System = str | dict[str, Any]
 TagComparisonOperator = Literal['=', '!=']
+ThoughtSummaryBlock = ThoughtSummaryBlockSummaryText
 TimeComparisonOperator = Literal['<', '<=', '=', '>', '>=', '!=']
 Tool = FunctionTool | OpenAICustomTool
 ToolCallWrapper = ToolCall | InferenceResponseToolCall

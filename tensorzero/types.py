@@ -101,7 +101,7 @@ class Text(ContentBlock):
     def to_dict(self) -> dict[str, Any]:
         if self.text is None:
             return {"type": "text", "arguments": self.arguments}
-        if not isinstance(self.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(self.text, dict):
             return {"type": "text", "arguments": self.text}
         return {"type": "text", "text": self.text}
 
@@ -483,6 +483,8 @@ def parse_inference_response(data: dict[str, Any]) -> InferenceResponse:
 
 def parse_inference_chunk(chunk: dict[str, Any]) -> InferenceChunk:
     """One chunk of a stream: chat if it has `content`, JSON if it has `raw`."""
+    if "content" not in chunk and "raw" not in chunk:
+        raise ValueError(f"Unable to determine response type: {chunk}")
     return _chunk(chunk, _uuid(chunk["inference_id"]), _uuid(chunk["episode_id"]))
 
 
@@ -507,9 +509,9 @@ class ChunkReader:
 def _chunk(chunk: dict[str, Any], inference_id: UUID, episode_id: UUID) -> InferenceChunk:
     get = chunk.get
     finish_reason = get("finish_reason")
-    raw_usage, raw_response = get("raw_usage"), get("raw_response")
+    usage, raw_usage, raw_response = get("usage"), get("raw_usage"), get("raw_response")
     rest = (
-        Usage(**chunk["usage"]) if "usage" in chunk else None,
+        Usage(**usage) if usage is not None else None,
         parse_raw_usage(raw_usage) if raw_usage is not None else None,
         parse_raw_response(raw_response) if raw_response is not None else None,
         _finish_reason(finish_reason) if finish_reason else None,

@@ -86,6 +86,11 @@ def test_generated_class(name: str) -> None:
     assert cls.__hash__ is None
 
 
+@pytest.mark.parametrize(("name", "parent"), FACTS["generated_bases"].items())
+def test_generated_class_is_one_of_its_parents(name: str, parent: str) -> None:
+    assert getattr(generated_types, name).__bases__ == (getattr(generated_types, parent),)
+
+
 def test_generated_file_is_what_the_generator_writes() -> None:
     command = [sys.executable, str(ROOT / "tools" / "generate_types.py"), "--check"]
     assert subprocess.run(command, check=False).returncode == 0

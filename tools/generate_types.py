@@ -3,7 +3,8 @@
     python tools/generate_types.py           # writes the file
     python tools/generate_types.py --check   # exit 1 where the file on disk differs
 
-The facts give, for each class, its fields in order as `name: [annotation]` or `name: [annotation, default]`.
+The facts give, for each class, its fields in order as `name: [annotation]` or `name: [annotation, default]`, and the parent
+that some have: its fields come first, and are written there only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 FACTS = HERE / "client_surface.json"
@@ -47,14 +49,22 @@ def main() -> int:
 def generated() -> str:
     """The module's whole text."""
     facts = json.loads(FACTS.read_text(encoding="utf-8"))
-    classes = [class_text(name, fields) for name, fields in sorted(facts["generated"].items())]
+    classes = [class_text(name, facts["generated"], facts["generated_bases"].get(name)) for name in parents_first(facts)]
     aliases = [alias_text(name, target) for name, target in in_order_of_use(facts["generated_aliases"])]
     return HEAD + "".join(classes) + "\n\n" + "".join(aliases)
 
 
-def class_text(name: str, fields: dict[str, list[str]]) -> str:
-    lines = [f"    {field_text(field, *fact)}\n" for field, fact in fields.items()]
-    return f"\n\n@dataclass(kw_only=True)\nclass {name}:\n" + "".join(lines)
+def parents_first(facts: dict[str, Any]) -> list[str]:
+    """The classes by name, those that others inherit from before all others."""
+    parents = set(facts["generated_bases"].values())
+    return sorted(facts["generated"], key=lambda name: (name not in parents, name))
+
+
+def class_text(name: str, classes: dict[str, dict[str, list[str]]], parent: str | None) -> str:
+    inherited = classes[parent] if parent else {}
+    own = {field: fact for field, fact in classes[name].items() if inherited.get(field) != fact}
+    lines = [f"    {field_text(field, *fact)}\n" for field, fact in own.items()] or ["    pass\n"]
+    return f"\n\n@dataclass(kw_only=True)\nclass {name}{f'({parent})' if parent else ''}:\n" + "".join(lines)
 
 
 def field_text(name: str, annotation: str, default: str | None = None) -> str:

@@ -195,7 +195,7 @@ class Database:
         return found or self._find(parts, FIND_INFERENCE, inference_id)
 
     def asked_of(self, inference_id: uuid.UUID, target: Target) -> Mapping[str, Any]:
-        """The columns of the inference's row that say which tools it had, or which schema its output has to fit.
+        """The inference's output, and what its row says about its tools or about the schema that its output had to fit.
 
         Empty when there is no such row; columns at their default may be missing. Raises like `find_inference`.
         """

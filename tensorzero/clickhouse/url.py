@@ -123,7 +123,7 @@ def _parse_server(url: str) -> ServerAddress:
             f"Invalid scheme in ClickHouse URL: '{parts.scheme}'. Only 'http' and 'https' are supported.",
             hint="Use http(s)://user:password@host:8123/database or chdb:///directory.",
         )
-    if not parts.scheme or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidDatabaseUrl(
             "Invalid ClickHouse database URL", hint="Use http(s)://user:password@host:8123/database or chdb:///directory."
         )

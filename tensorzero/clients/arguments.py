@@ -7,14 +7,19 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 from uuid import UUID
+
+from tensorzero.types import TensorZeroInternalError
 
 _HYPHENATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _WRAPPED = re.compile(r"(?:urn:uuid:)?(\{?)([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(\}?)")
 _GROUPS = (8, 4, 4, 4, 12)
 _GROUP_STARTS = (0, 9, 14, 19, 24)
 _LONGEST_TIMEOUT_S = 2**64
+_NOT_OF_A_HOST = re.compile(r"[\x00-\x20\x7f#%/<>?@\\^|]")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_OF_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def refuse(name: str, value: Any, wanted: str) -> NoReturn:
@@ -22,14 +27,21 @@ def refuse(name: str, value: Any, wanted: str) -> NoReturn:
 
 
 def text(name: str, value: Any) -> str:
+    """UnicodeEncodeError for lone surrogates."""
     if not isinstance(value, str):
         refuse(name, value, "PyString")
+    if not value.isascii():
+        value.encode()
     return value
 
 
 def optional_text(name: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        refuse(name, value, "PyString")
+    return None if value is None else text(name, value)
+
+
+def switch(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        refuse(name, value, "PyBool")
     return value
 
 
@@ -52,10 +64,8 @@ def optional_mapping(name: str, value: Any) -> dict[str, Any] | None:
 def text_map(name: str, value: Any) -> dict[str, str]:
     """A copy. TypeError where a key or a value is not text."""
     for key, item in mapping(name, value).items():
-        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            refuse(name, key, "PyString")
-        if not isinstance(item, str):
-            refuse(name, item, "PyString")
+        text(name, key)
+        text(name, item)
     return dict(value)
 
 
@@ -86,6 +96,7 @@ def uuid_text(name: str, value: Any) -> str:
     given = value if isinstance(value, str) else str(value)
     if _HYPHENATED.fullmatch(given):
         return given
+    text(name, given)
     found = _parsed_uuid(given)
     if found is None:
         raise ValueError(f"Failed to parse {name} as UUID: Error({_uuid_problem(given)[0]})")
@@ -157,8 +168,8 @@ def timeout_s(value: Any) -> float | None:
     return seconds
 
 
-def gateway_url(value: Any) -> str:
-    """An absolute URL without its final slash; a path on it stays as a prefix."""
+def gateway_url(value: Any) -> tuple[str, str | None]:
+    """An absolute URL without its final slash, and what it says before an `@`; a path on it stays as a prefix."""
     given = text("gateway_url", value).strip()
     scheme, colon, rest = given.partition(":")
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
@@ -171,4 +182,32 @@ def gateway_url(value: Any) -> str:
         raise ValueError(f"Invalid gateway URL: {reason}") from None
     if rest.startswith("//") and not parts.hostname:
         raise ValueError("Invalid gateway URL: empty host")
-    return given.partition("#")[0].partition("?")[0].rstrip("/")
+    if _NOT_OF_A_HOST.search(unquote(parts.hostname or "")):
+        raise ValueError("Invalid gateway URL: invalid international domain name")
+    user, at, host = parts.netloc.rpartition("@")
+    bare = urlunsplit((parts.scheme, host.lower(), parts.path, "", "")) if parts.netloc else given
+    return bare.partition("#")[0].partition("?")[0].rstrip("/"), unquote(user) if at and user else None
+
+
+def header_map(name: str, value: Any) -> dict[str, str]:
+    """Headers with their names in lower case; `TensorZeroInternalError` for one that HTTP does not allow."""
+    found: dict[str, str] = {}
+    for key, item in text_map(name, value).items():
+        if not _HEADER_NAME.fullmatch(key):
+            raise TensorZeroInternalError(
+                f"Internal TensorZero Error: Invalid HTTP header name `{key}`: invalid HTTP header name"
+            )
+        if not is_header_value(item):
+            raise TensorZeroInternalError(
+                f"Internal TensorZero Error: Invalid HTTP header value for `{key}`: failed to parse header value"
+            )
+        found[key.lower()] = item
+    return found
+
+
+def is_header(name: str, value: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None and is_header_value(value)
+
+
+def is_header_value(value: str) -> bool:
+    return _NOT_OF_A_HEADER.search(value) is None

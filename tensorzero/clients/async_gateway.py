@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from tensorzero.clients import calls
+from tensorzero.clients import arguments, calls
 from tensorzero.clients.async_streams import AsyncStreamWrapper
 from tensorzero.clients.construction import (
     LAUNCH_OPTIMIZATION,
@@ -22,7 +22,7 @@ from tensorzero.clients.construction import (
     http_transport,
 )
 from tensorzero.clients.evaluations import AsyncEvaluationJobHandler
-from tensorzero.clients.failures import undecodable
+from tensorzero.clients.failures import unread
 from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Received, make, refuse_subclass
 from tensorzero.clients.optimization import (
@@ -88,7 +88,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         `TENSORZERO_API_KEY`. ValueError for a URL or a timeout that is none. To be awaited, but for `async_setup=False`.
         """
         transport = http_transport(gateway_url, timeout, verbose_errors, api_key)
-        if not async_setup:
+        if not arguments.switch("async_setup", async_setup):
             return cls._of(transport, http=True)
         built: asyncio.Future[AsyncTensorZeroGateway] = asyncio.get_running_loop().create_future()
         built.set_result(cls._of(transport, http=True))
@@ -112,7 +112,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         each call. `TensorZeroInternalError` with every mistake of the configuration. To be awaited, but for
         `async_setup=False`, which blocks.
         """
-        loop = asyncio.get_running_loop() if async_setup else None
+        loop = asyncio.get_running_loop() if arguments.switch("async_setup", async_setup) else None
         given = embedded_arguments(config_file, clickhouse_url, postgres_url, valkey_url, timeout)
         if loop is None:
             return cls._of(embedded_transport(*given), http=False)
@@ -469,8 +469,8 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         reply = await self._transport.send(call, self._face)
         try:
             return call.read(reply)
-        except (KeyError, TypeError, ValueError) as error:
-            raise undecodable(repr(error)) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise unread(call.path, error) from error
 
     async def _stream(self, call: Call) -> AsyncStreamWrapper:
         return AsyncStreamWrapper(self, await self._transport.stream(call, self._face), call.read)

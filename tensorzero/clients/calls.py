@@ -57,9 +57,14 @@ def inference(
     headers: dict[str, str] = _NO_HEADERS
     if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+        if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
+            raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
     if gateway_http_headers is not None:
-        given = arguments.text_map("gateway_http_headers", gateway_http_headers)
-        headers = headers | {name.lower(): value for name, value in given.items()}
+        if not over_wire:
+            arguments.text_map("gateway_http_headers", gateway_http_headers)
+        else:
+            headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
+            headers.pop("content-length", None)
     if body.get("stream"):
         return Call("POST", "/inference", body, ChunkReader(), True, headers)
     return Call("POST", "/inference", body, parse_inference_response, False, headers)
@@ -86,7 +91,8 @@ def feedback(
     arguments.flag("dryrun", dryrun)
     arguments.flag("internal", internal)
     checked_tags = arguments.optional_text_map("tags", tags) or {}
-    plain_value = value if value is True or value is False or type(value) is str else plain(value, _VALUE)
+    simple = value is True or value is False or (type(value) is str and value.isascii())
+    plain_value = value if simple else plain(value, _VALUE)
     body = {
         "episode_id": arguments.optional_uuid_text("episode_id", episode_id),
         "inference_id": arguments.optional_uuid_text("inference_id", inference_id),

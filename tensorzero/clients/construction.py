@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.http_transport import HttpTransport
 from tensorzero.clients.inference_body import inference_body, whole_body
-from tensorzero.clients.native import native_repr
+from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.received import Config
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
@@ -33,7 +34,7 @@ RENDER_SAMPLES = f"`experimental_render_samples` {_REMOVED} {_INSTEAD}"
 LAUNCH_OPTIMIZATION = f"`experimental_launch_optimization` {_REMOVED} {_INSTEAD}"
 
 
-class BaseTensorZeroGateway(FormerMethods):
+class BaseTensorZeroGateway(FormerMethods, Native):
     """The parent of both clients. Not to be made."""
 
     _transport: Transport
@@ -131,17 +132,27 @@ class BaseTensorZeroGateway(FormerMethods):
     def _gepa_needs_http(self) -> None:
         if not self._http:
             raise TensorZeroInternalError(
-                "Internal TensorZero Error: Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres."
+                "Internal TensorZero Error: Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres for "
+                "durable execution"
             )
 
 
 def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> HttpTransport:
-    """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given."""
-    url = arguments.gateway_url(gateway_url)
+    """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given, else from the URL's user."""
+    url, user = arguments.gateway_url(gateway_url)
     seconds = arguments.timeout_s(timeout)
-    arguments.flag("verbose_errors", verbose_errors)
+    verbose = arguments.switch("verbose_errors", verbose_errors)
     key = arguments.optional_text("api_key", api_key)
-    return HttpTransport(url, seconds, bool(verbose_errors), key or os.environ.get("TENSORZERO_API_KEY") or None)
+    if key is None:
+        key = os.environ.get("TENSORZERO_API_KEY")
+    authorization = None if key is None else f"Bearer {key}"
+    if authorization is None and user is not None:
+        text = user if ":" in user else f"{user}:"
+        authorization = f"Basic {base64.b64encode(text.encode()).decode()}"
+    if authorization is not None and not arguments.is_header_value(authorization):
+        reason = "Failed to create authorization header: failed to parse header value"
+        raise TensorZeroInternalError(f"Failed to construct TensorZero client: {reason}")
+    return HttpTransport(url, seconds, verbose, authorization)
 
 
 def embedded_arguments(
@@ -156,7 +167,7 @@ def embedded_arguments(
     seconds = arguments.timeout_s(timeout)
     if config_file is None:
         warnings.warn(NO_CONFIG, UserWarning, stacklevel=3)
-    return config_file, clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None, seconds
+    return config_file, clickhouse_url, seconds
 
 
 def embedded_transport(config_file: str | None, clickhouse_url: str | None, timeout_s: float | None) -> Transport:

@@ -17,7 +17,7 @@ from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.input import InputShapeError
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
-from tensorzero.gateway.routes import STREAMS, route
+from tensorzero.gateway.routes import route, stream_route
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class EmbeddedTransport:
 
     async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
         try:
-            batches = await STREAMS[call.method, call.path](self.gateway, call.body or {}, face, self._deadline())
+            batches = await stream_route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from None
         return EmbeddedStream(batches)

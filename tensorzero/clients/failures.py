@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
-from tensorzero.types import BaseTensorZeroError, TensorZeroInternalError
+from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
 
 E = TypeVar("E", bound=BaseTensorZeroError)
 
@@ -29,6 +29,19 @@ def not_constructed(error: Exception) -> NoReturn:
 
 def timed_out() -> TensorZeroInternalError:
     return TensorZeroInternalError("HTTP Error: request timed out")
+
+
+def unread(path: str, error: Exception) -> TensorZeroInternalError:
+    """An answer that is JSON, but not the one that was asked for."""
+    if path == "/inference":
+        return undecodable("data did not match any variant of untagged enum InferenceResponse")
+    return undecodable(f"missing field `{error.args[0]}`" if isinstance(error, KeyError) else repr(error))
+
+
+def unread_chunk() -> TensorZeroError:
+    """The like in a stream, which ends with it."""
+    reason = "data did not match any variant of untagged enum InferenceResponseChunk"
+    return TensorZeroError(500, f'{{"error":"Error deserializing json value as InferenceResponseChunk: {reason}"}}')
 
 
 def undecodable(reason: object) -> TensorZeroInternalError:

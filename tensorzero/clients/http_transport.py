@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from tensorzero import __version__
 from tensorzero.clients.failures import timed_out, undecodable, with_hint
 from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
@@ -15,18 +18,22 @@ from tensorzero.faces.sse import SseDecoder
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 _LINGER_S = 0.05
+_FIRST_ERROR = 400
+_BROKEN = "Error in streaming response: Error in streaming response: SSE error"
 
 
 class HttpTransport:
     """See `Transport`. `timeout_s` bounds one call from its start to the last byte of its answer."""
 
     def __init__(
-        self, gateway_url: str, timeout_s: float | None = None, verbose_errors: bool = False, api_key: str | None = None
+        self, gateway_url: str, timeout_s: float | None = None, verbose_errors: bool = False, authorization: str | None = None
     ) -> None:
         self._url = gateway_url
         self._timeout_s = timeout_s
         self._verbose_errors = verbose_errors
-        self._headers = {"accept": "*/*"} | ({"authorization": f"Bearer {api_key}"} if api_key else {})
+        self._headers = {"accept": "*/*", "user-agent": f"TensorZero/{__version__}"}
+        if authorization is not None:
+            self._headers["authorization"] = authorization
 
     async def send(self, call: Call, face: Face) -> Any:
         request = self._request(call)
@@ -35,13 +42,16 @@ class HttpTransport:
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
+            if error.in_body and not self._verbose_errors:
+                raise undecodable("error decoding response body") from error
             raise self._unreachable(request.url, error) from error
-        if not 200 <= reply.status < 300:
-            raise TensorZeroError(reply.status, reply.body.decode("utf-8", "replace"))
+        if reply.status >= _FIRST_ERROR:
+            raise TensorZeroError(reply.status, _text(reply.body, reply.headers))
+        body = reply.body.removeprefix(codecs.BOM_UTF8)
         try:
-            return orjson.loads(reply.body)
+            return orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise undecodable(_fault(reply.body)) from None
+            raise undecodable(_fault(body)) from None
 
     async def stream(self, call: Call, face: Face) -> EventBatches:
         request = self._request(call)
@@ -71,8 +81,8 @@ class HttpTransport:
         if "://" not in self._url:
             raise with_hint(
                 TensorZeroInternalError(
-                    f"Internal TensorZero Error: Failed to join base URL with {call.path} endpoint: "
-                    "relative URL with a cannot-be-a-base base"
+                    "Internal TensorZero Error: Invalid batch params retrieved from database: Failed to join base URL with "
+                    f"{call.path} endpoint: relative URL with a cannot-be-a-base base"
                 ),
                 f"Write `http://{self._url}`.",
             )
@@ -81,7 +91,7 @@ class HttpTransport:
             headers["accept"] = "text/event-stream"
         if call.body is None:
             return HttpRequest(call.method, self._url + call.path, headers)
-        headers["content-type"] = "application/json"
+        headers.setdefault("content-type", "application/json")
         return HttpRequest(call.method, self._url + call.path, headers, _encoded(call.body))
 
     def _unreachable(self, url: str, error: HttpError) -> TensorZeroInternalError:
@@ -115,10 +125,10 @@ class EventBatches:
 
     async def begin(self) -> None:
         """Check the answer's head and wait for its first batch."""
-        if not 200 <= self._stream.status < 300:
-            raise TensorZeroError(self._stream.status, (await self._rest()).decode("utf-8", "replace"))
+        if self._stream.status >= _FIRST_ERROR:
+            raise TensorZeroError(self._stream.status, _text(await self._rest(), self._stream.headers))
         content_type = self._stream.headers.get("content-type", "")
-        if not content_type.startswith("text/event-stream"):
+        if not content_type.lower().startswith("text/event-stream"):
             raise TensorZeroInternalError(
                 f"Internal TensorZero Error: Error in streaming response: InvalidContentType({json.dumps(content_type)})"
             )
@@ -153,7 +163,7 @@ class EventBatches:
                 await self.aclose()
                 break
             except HttpError:
-                items.append(_event_error("Error in streaming response: Error in streaming response: SSE error"))
+                items.append(_event_error(_BROKEN))
                 await self.aclose()
                 break
             if not data:
@@ -181,10 +191,10 @@ class EventBatches:
             try:
                 value = orjson.loads(data)
             except orjson.JSONDecodeError:
-                items.append(_event_error(f"Error deserializing inference response chunk: {_fault(data)}"))
+                items.append(_event_error(_not_json(data)))
                 return True
             if isinstance(value, dict) and "error" in value:
-                reason = json.dumps(value["error"], ensure_ascii=False)
+                reason = orjson.dumps(value["error"]).decode()
                 items.append(_event_error(f"Error in streaming response: Stream produced an error: {reason}"))
             else:
                 items.append(value)
@@ -204,6 +214,23 @@ class EventBatches:
 
 def _event_error(message: str) -> TensorZeroError:
     return TensorZeroError(500, orjson.dumps({"error": message}).decode())
+
+
+def _not_json(data: bytes) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return _BROKEN
+    return f"Error deserializing inference response chunk: {_fault(data)}"
+
+
+def _text(body: bytes, headers: Mapping[str, str]) -> str:
+    """A refusal that is not the gateway's own may say how it is encoded."""
+    _, _, charset = headers.get("content-type", "").lower().partition("charset=")
+    try:
+        return body.decode(charset.strip(' "') or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
 def _fault(body: bytes) -> str:

@@ -170,6 +170,7 @@ def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
     for key in ("name", "description"):
         if not isinstance(tool[key], str):
             raise TypeError(f"'{type(tool[key]).__name__}' object cannot be converted to 'PyString'")
+        arguments.text(key, tool[key])
     strict = tool.get("strict", False)
     if not isinstance(strict, bool):
         raise TypeError(f"'{type(strict).__name__}' object cannot be converted to 'PyBool'")
@@ -179,6 +180,7 @@ def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
 def _tool_choice(given: Any) -> Any:
     if not isinstance(given, str):
         return inference_shapes.tool_choice(given)
+    arguments.text("tool_choice", given)
     if given not in _TOOL_CHOICES:
         reason = f"unknown variant `{given}`, expected one of `none`, `auto`, `required`, `specific`"
         raise ValueError(f"Failed to parse tool_choice as valid JSON: Error({arguments.quoted(reason)}, line: 0, column: 0)")

@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Received:
+class Native:
+    """Parent of what is bound to this process, and may hold a key: neither copied nor pickled."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, _protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle 'builtins.{type(self).__name__}' object")
+
+
+class Received(Native):
     """Parent of such classes: no construction, and the original's default repr."""
 
     __slots__ = ("__weakref__",)

@@ -365,10 +365,6 @@ class OptimizationJobInfo(Received):
     __repr__ = __str__
 
 
-for _variant in ("Dicl", "OpenAISFT", "OpenAIRFT", "FireworksSFT", "GCPVertexGeminiSFT", "TogetherSFT", "GEPA"):
-    setattr(OptimizationJobInfo, _variant, OptimizationJobInfo)
-
-
 class GepaLaunchResponse(Received):
     __slots__ = ("task_id",)
     task_id: str

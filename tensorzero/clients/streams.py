@@ -7,8 +7,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from tensorzero.clients.failures import undecodable
-from tensorzero.clients.native import native_repr
+from tensorzero.clients.failures import unread_chunk
+from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.notices import warn
 from tensorzero.faces.drive import drive
 from tensorzero.types import InferenceChunk
@@ -17,17 +17,17 @@ DROPPED = "Stream was garbage-collected without being iterated to completion"
 NONE = object()
 
 
-class Chunks:
+class Chunks(Native):
     """The part that both streams share: where the next chunk is, and whether there can be one."""
 
-    __slots__ = ("__weakref__", "_batches", "_done", "_gateway", "_items", "_read")
+    __slots__ = ("__weakref__", "_batches", "_broken", "_done", "_gateway", "_items", "_read")
 
     def __init__(self, gateway: object, batches: AsyncIterator[list[Any]], read: Callable[[Any], Any]) -> None:
         self._gateway = gateway  # it must outlive its stream
         self._batches: Any = batches
         self._read = read
         self._items: Iterator[Any] = iter(())
-        self._done = False
+        self._done = self._broken = False
 
     def __repr__(self) -> str:
         return native_repr(self)
@@ -38,11 +38,14 @@ class Chunks:
             raise item
         try:
             return self._read(item)
-        except (KeyError, TypeError, ValueError) as error:
-            raise undecodable(repr(error)) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._items, self._broken = iter(()), True
+            raise unread_chunk() from error
 
     async def _pull(self) -> list[Any]:
         """The next batch that is not empty; an empty one at the end."""
+        if self._broken and not self._done:
+            await self._close()
         while not self._done:
             try:
                 batch = await self._batches.__anext__()

@@ -19,7 +19,7 @@ from tensorzero.clients.construction import (
     http_transport,
 )
 from tensorzero.clients.evaluations import EvaluationJobHandler
-from tensorzero.clients.failures import undecodable
+from tensorzero.clients.failures import unread
 from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Received, make, refuse_subclass
 from tensorzero.clients.optimization import (
@@ -431,8 +431,8 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         reply = drive(self._transport.send(call, self._face))
         try:
             return call.read(reply)
-        except (KeyError, TypeError, ValueError) as error:
-            raise undecodable(repr(error)) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise unread(call.path, error) from error
 
     def _infer(self, call: Call) -> Any:
         if not call.stream:

@@ -231,7 +231,10 @@ class BlockingStream:
             self._idle.append(line)
 
     def __del__(self) -> None:
-        self.drop()
+        try:
+            self.drop()
+        except pycurl.error:  # both were in a cycle, and the collector closed the line first
+            return
 
 
 _FORGOTTEN: list[object] = []  # a parent's connections, kept from being shut down by its forked child

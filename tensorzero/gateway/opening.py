@@ -25,7 +25,7 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
     for warning in config.warnings:
         logger.warning(warning)
     enabled = config.gateway.observability_enabled
-    url = clickhouse_url or os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None
+    url = os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None if clickhouse_url is None else clickhouse_url
     if enabled is False or (url is None and enabled is None):
         return gateway_on(config, None)
     if url is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
@@ -44,9 +44,17 @@ STREAMS: dict[tuple[str, str], StreamEndpoint] = {
 def route(method: str, path: str) -> Endpoint:
     """Raises `NotYet` for what this version does not do."""
     endpoint = ROUTES.get((method, path))
-    if endpoint is None:
-        raise NotYet(
-            f"{method} {path} is not supported by this version of the embedded gateway yet.",
-            hint="`build_http` sends the call to a running gateway instead.",
-        )
-    return endpoint
+    return endpoint if endpoint is not None else _not_yet(method, path)
+
+
+def stream_route(method: str, path: str) -> StreamEndpoint:
+    """The like for what answers with a stream."""
+    endpoint = STREAMS.get((method, path))
+    return endpoint if endpoint is not None else _not_yet(method, path)
+
+
+def _not_yet(method: str, path: str) -> NoReturn:
+    raise NotYet(
+        f"{method} {path} is not supported by this version of the embedded gateway yet.",
+        hint="`build_http` sends the call to a running gateway instead.",
+    )

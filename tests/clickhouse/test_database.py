@@ -219,6 +219,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         ("u:secret@h", "Invalid scheme in ClickHouse URL: 'u'. Only 'http' and 'https' are supported."),
         ("http://u:secret@/db", "Invalid ClickHouse database URL"),
         ("nonsense", "Invalid ClickHouse database URL"),
+        ("tcp://h/db", "Invalid scheme in ClickHouse URL: 'tcp'. Only 'http' and 'https' are supported."),
+        ("localhost:8123", "Invalid scheme in ClickHouse URL: 'localhost'. Only 'http' and 'https' are supported."),
         ("http://h:notaport/db", "Invalid ClickHouse database URL"),
         ("chdb://host/db", "Invalid chdb URL: 'chdb://host/db'"),
         ("chdb:///", "Invalid chdb URL: 'chdb:///'"),

@@ -40,6 +40,7 @@ class Loopback(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.released = threading.Event()
         self.broken_pipes = 0
+        self.raw = b""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -165,6 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer_not_stream(self, body: Any) -> None:
         self.reply(200, CHAT)
+
+    def answer_raw(self, body: Any) -> None:
+        """What the test put into the server's `raw`, byte for byte."""
+        self.wfile.write(self.server.raw)
+        self.close_connection = True
 
     def answer_crlf(self, body: Any) -> None:
         self.start_events()

@@ -183,6 +183,37 @@ def test_refused(client: t.TensorZeroGateway, arguments: dict[str, Any], error: 
     assert (type(caught.value), str(caught.value)) == (error, message)
 
 
+LONE = "\ud800"
+LONE_TEXTS: list[dict[str, Any]] = [
+    {"function_name": LONE},
+    {"model_name": LONE},
+    {"variant_name": LONE},
+    {"namespace": LONE},
+    {"episode_id": LONE},
+    {"tool_choice": LONE},
+    {"tags": {"a": LONE}},
+    {"tags": {LONE: "a"}},
+    {"credentials": {"a": LONE}},
+    {"allowed_tools": [LONE]},
+    {"additional_tools": [{**TOOL, "name": LONE}]},
+    {"otlp_traces_extra_headers": {"a": LONE}},
+]
+
+
+@pytest.mark.parametrize("arguments", LONE_TEXTS, ids=[next(iter(case)) for case in LONE_TEXTS])
+def test_text_with_a_lone_surrogate_is_refused(client: t.TensorZeroGateway, arguments: dict[str, Any]) -> None:
+    with pytest.raises(UnicodeEncodeError, match=r"can't encode character '\\ud800' in position 0: surrogates not allowed"):
+        body(client, **arguments)
+
+
+def test_feedback_with_a_lone_surrogate_is_refused(client: t.TensorZeroGateway) -> None:
+    with pytest.raises(TensorZeroInternalError, match="Failed to deserialize JSON to serde_json::value::Value: "):
+        client.feedback(metric_name="comment", value=f"a{LONE}", inference_id=SOME)
+    for given in ({"metric_name": LONE}, {"metric_name": "comment", "tags": {"a": LONE}}):
+        with pytest.raises(UnicodeEncodeError):
+            client.feedback(value="x", inference_id=SOME, **given)
+
+
 TAKEN: list[tuple[str, Any, Any]] = [
     ("episode_id", SOME.upper(), SOME),
     ("episode_id", SOME.replace("-", ""), SOME),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tensorzero as t
+from tensorzero.clients.streams import StreamWrapper
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 INPUT: Any = {"messages": [{"role": "user", "content": "hi"}]}
@@ -24,6 +28,8 @@ DUMMY = '[models.m]\nrouting = ["p"]\n\n[models.m.providers.p]\ntype = "dummy"\n
         ("http://", "empty host"),
         ("http://[x", "invalid IPv6 address"),
         ("http://a:99999", "invalid port number"),
+        ("http://exa mple.com", "invalid international domain name"),
+        ("http://%zz", "invalid international domain name"),
     ],
 )
 def test_wrong_urls(url: str, reason: str) -> None:
@@ -51,6 +57,10 @@ def test_wrong_kinds() -> None:
         t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", timeout="x")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="argument 'gateway_url': 'int' object cannot be converted to 'PyString'"):
         t.TensorZeroGateway.build_http(gateway_url=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="argument 'verbose_errors': 'NoneType' object cannot be converted to 'PyBool'"):
+        t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", verbose_errors=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="argument 'async_setup': 'int' object cannot be converted to 'PyBool'"):
+        t.AsyncTensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", async_setup=0)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         t.TensorZeroGateway.build_http("http://127.0.0.1:1")  # type: ignore[misc]
 
@@ -171,3 +181,40 @@ def test_openai_patching_is_refused_and_leaves_the_client_alone() -> None:
     url = t.ATTENTION_TENSORZERO_PLEASE_AWAIT_RESULT_OF_PATCH_OPENAI_CLIENT("http://x")
     with pytest.raises(RuntimeError, match=r"Please await the result of `tensorzero.patch_openai_client`"):
         url.copy_with()
+
+
+def test_an_empty_clickhouse_url_is_a_wrong_one() -> None:
+    refused = pytest.raises(TensorZeroInternalError, match="Invalid ClickHouse database URL")
+    with pytest.warns(UserWarning, match="No config file"), refused:
+        t.TensorZeroGateway.build_embedded(clickhouse_url="")
+
+
+async def _nothing() -> AsyncIterator[list[Any]]:
+    return
+    yield
+
+
+def test_clients_and_streams_are_neither_copied_nor_pickled() -> None:
+    client = t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", api_key="sk-secret")
+    for value, name in ((client, "TensorZeroGateway"), (StreamWrapper(client, _nothing(), repr), "StreamWrapper")):
+        for act in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match=f"^cannot pickle 'builtins.{name}' object$"):
+                act(value)
+
+
+def test_a_call_of_a_later_version_fails_in_one_sentence(tmp_path: Path) -> None:
+    config_file = tmp_path / "tensorzero.toml"
+    config_file.write_text(DUMMY, encoding="utf-8")
+    client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
+    sentence = "is not supported by this version of the embedded gateway yet."
+    for call in (
+        client.experimental_get_config,
+        lambda: client.list_inferences(request=t.ListInferencesRequest()),
+        lambda: client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d"),
+    ):
+        with pytest.raises(TensorZeroError, match=sentence) as caught:
+            call()
+        assert caught.value.status_code == 501
+    message = "Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres for durable execution"
+    with pytest.raises(TensorZeroInternalError, match=f"^Internal TensorZero Error: {message}$"):
+        client.optimization.gepa.get(task_id="x")

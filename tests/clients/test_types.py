@@ -56,6 +56,12 @@ def test_text_that_holds_arguments_warns_at_the_callers_line() -> None:
     assert block.to_dict() == {"type": "text", "arguments": {"a": 1}}
 
 
+def test_only_a_dict_stands_for_arguments() -> None:
+    with pytest.warns(DeprecationWarning, match=r"arguments=\.\.\."):
+        block = Text(text=[1])  # type: ignore[arg-type]
+    assert block.to_dict() == {"type": "text", "text": [1]}
+
+
 def test_the_second_field_of_a_thought_is_its_type() -> None:
     assert Thought("a", "b").type == "b"
     assert ThoughtChunk("1", "a", "b").type == "b"

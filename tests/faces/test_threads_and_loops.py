@@ -270,3 +270,9 @@ def test_a_stream_closed_by_another_task_ends_for_its_reader(server: SocketServe
         return await asyncio.wait_for(reader, 2)
 
     assert asyncio.run(use()) == b"onetwo"
+
+
+def test_a_stream_that_is_collected_after_its_connection_says_nothing(server: SocketServer) -> None:
+    stream = drive(BlockingFace().http.open_stream(get(server.url + "/stall")))
+    stream._line._multi.close()  # what the collector does first where both are in a cycle
+    stream.__del__()

@@ -177,6 +177,43 @@ def test_every_kind_is_stored_as_it_was_given(build: Build, stored: Any) -> None
     assert len(hashes) == 1
 
 
+def human(**changed: str) -> dict[str, str]:
+    tags = {"datapoint_id": OLD.upper(), "human_feedback": "", "evaluator_inference_id": OLD.replace("-", "")} | changed
+    return {f"tensorzero::{name}": value for name, value in tags.items()}
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+def test_a_persons_judgement_on_a_datapoint_is_kept_with_the_output(build: Build, stored: Any, delivered: bool) -> None:
+    client = build(TOML, stored.url)
+    answer = client.inference(function_name="f", input=ASK)
+    given = {"inference_id": answer.inference_id, "internal": True}
+    if delivered:
+        stored.rows(client, "ChatInference")
+    first = client.feedback(metric_name="thumbs_up", value=False, tags=human(), **given).feedback_id
+    second = client.feedback(metric_name="rating", value=1e300, tags=human(), **given).feedback_id
+    expected = {"datapoint_id": UUID(OLD), "evaluator_inference_id": UUID(OLD)}
+    rows = stored.rows(client, "StaticEvaluationHumanFeedback", order="value DESC")
+    [output] = {row.pop("output") for row in rows}
+    assert output == stored.rows(client, "ChatInference")[0]["output"]
+    assert rows == [
+        {"metric_name": "thumbs_up", "value": "false", "feedback_id": first, **expected},
+        {"metric_name": "rating", "value": "1e+300", "feedback_id": second, **expected},
+    ]
+
+
+def test_other_feedback_with_a_persons_tags_is_stored_alone(build: Build, stored: Any) -> None:
+    client = build(TOML, stored.url)
+    answer = client.inference(function_name="f", input=ASK)
+    given = {"inference_id": answer.inference_id, "internal": True}
+    client.feedback(metric_name="comment", value="x", tags=human(), **given)
+    client.feedback(metric_name="demonstration", value="x", tags=human(), **given)
+    client.feedback(metric_name="solved", value=True, tags=human(), episode_id=answer.episode_id, internal=True)
+    client.feedback(metric_name="thumbs_up", value=True, tags=human(), dryrun=True, **given)
+    client.feedback(metric_name="thumbs_up", value=True, tags=human(datapoint_id="zz"), **given)
+    assert stored.rows(client, "StaticEvaluationHumanFeedback", order="value") == []
+    assert len(stored.rows(client, "BooleanMetricFeedback")) == 2
+
+
 def test_a_dry_run_is_checked_and_not_stored(build: Build, stored: Any) -> None:
     client = build(TOML, stored.url)
     answer = client.inference(function_name="f", input=ASK)

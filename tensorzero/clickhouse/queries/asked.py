@@ -1,4 +1,4 @@
-"""What an inference was asked for besides its input: its tools, or the schema of its output."""
+"""An inference's output, and what it was asked for besides its input: its tools, or the schema of its output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import uuid
 
 from tensorzero.clickhouse.query import Query
 
-ASKED_COLUMNS = {"chat": ("tool_params", "dynamic_tools"), "json": ("output_schema",)}
+ASKED_COLUMNS = {"chat": ("output", "tool_params", "dynamic_tools"), "json": ("output", "output_schema")}
 _TABLES = {"chat": "ChatInference", "json": "JsonInference"}
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.endpoints.human_feedback import DATAPOINT_TAG, EVALUATOR_TAG, HUMAN_TAG, asked_of, human_rows
 from tensorzero.gateway.endpoints.inference_request import checked_tags, nearest_hint
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
 from tensorzero.gateway.functions.demonstrations import demonstration
@@ -22,17 +23,13 @@ if TYPE_CHECKING:
 
 _POLL_S = 2.0
 _WAIT_S = 6.0
-_HUMAN_TAGS = ("tensorzero::datapoint_id", "tensorzero::human_feedback")
-_EVALUATOR_TAG = "tensorzero::evaluator_inference_id"
 
 
 async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
     """`{"feedback_id": …}`; the row is in the spool when this returns, unless the call is a dry run."""
     tags = checked_tags(body)
-    if all(tag in tags for tag in _HUMAN_TAGS) and _EVALUATOR_TAG not in tags:
-        raise BadRequest(
-            f"{_EVALUATOR_TAG} is required when tensorzero::datapoint_id and tensorzero::human_feedback are provided"
-        )
+    if DATAPOINT_TAG in tags and HUMAN_TAG in tags and EVALUATOR_TAG not in tags:
+        raise BadRequest(f"{EVALUATOR_TAG} is required when {DATAPOINT_TAG} and {HUMAN_TAG} are provided")
     if gateway.config.gateway.observability_enabled is False:
         raise BadRequest("Feedback requires observability to be enabled (`gateway.observability.enabled` must not be `false`).")
     inference_id, episode_id, name = body.get("inference_id"), body.get("episode_id"), body["metric_name"]
@@ -52,7 +49,9 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
         value = _value(kind, name, body["value"])
     feedback_id = new_id()
     if not body.get("dryrun"):
-        gateway.write([_row(gateway, kind, name, level, target_id, feedback_id, value, tags)])
+        row = _row(gateway, kind, name, level, target_id, feedback_id, value, tags)
+        human = EVALUATOR_TAG in tags and kind in ("boolean", "float") and level == "inference"
+        gateway.write([row, *(await human_rows(gateway, row[1], target, face))] if human else [row])
     return {"feedback_id": feedback_id}
 
 
@@ -101,16 +100,9 @@ async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face) -> Ta
 
 
 async def _demonstration(gateway: Gateway, target_id: UUID, target: Target | None, value: Any, face: Face) -> str:
-    database = gateway.database
-    if database is None or target is None:
+    if gateway.database is None or target is None:
         raise GatewayError("Failed to get output schema from demonstration result")
-    from tensorzero.clickhouse.errors import StorageError
-
-    try:
-        asked = await face.blocking(database.asked_of, target_id, target)
-    except StorageError as error:
-        raise storage_failure(error) from error
-    return demonstration(target.function_type, value, asked)
+    return demonstration(target.function_type, value, await asked_of(gateway, target_id, target, face))
 
 
 def _age_s(identifier: UUID) -> float:
