@@ -546,12 +546,13 @@ def _uuid(text: Any) -> UUID:
     if type(text) is not str or len(text) != 36:
         return text if isinstance(text, UUID) else UUID(text)
     found = _new(UUID)
-    _set(found, "int", int(text.replace("-", ""), 16))
-    _set(found, "is_safe", SafeUUID.unknown)
+    _set_int(found, int(text.replace("-", ""), 16))
+    _set_is_safe(found, _UNKNOWN)
     return found
 
 
-_new, _set = object.__new__, object.__setattr__
+_new, _UNKNOWN = object.__new__, SafeUUID.unknown
+_set_int, _set_is_safe = UUID.int.__set__, UUID.is_safe.__set__  # type: ignore[attr-defined]  # slots, which UUID guards
 _NIL = UUID(int=0)
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tensorzero.clients import arguments
-from tensorzero.clients.inference_body import INPUT_TYPE, trace_headers, whole_body
-from tensorzero.clients.input_wire import wire_input
+from tensorzero.clients.inference_body import trace_headers
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
     OptimizationJobHandle,
@@ -48,12 +47,7 @@ def inference(
     otlp_traces_extra_resources: dict[str, str] | None,
     gateway_http_headers: dict[str, str] | None,
 ) -> Call:
-    """`body`: what `inference_body` makes. With `stream`, `read` reads one chunk.
-
-    `over_wire`: the body as a server gets it, every key and every block in full; an embedded gateway needs only what is given.
-    """
-    if over_wire:
-        body = whole_body({**body, "input": full_form(body["input"])})
+    """`body`: what `Transport.carried` makes. With `stream`, `read` reads one chunk."""
     headers: dict[str, str] = _NO_HEADERS
     if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
@@ -68,14 +62,6 @@ def inference(
     if body.get("stream"):
         return Call("POST", "/inference", body, ChunkReader(), True, headers)
     return Call("POST", "/inference", body, parse_inference_response, False, headers)
-
-
-def full_form(plain_input: dict[str, Any]) -> dict[str, Any]:
-    """The input as it goes over the wire; `TensorZeroInternalError` where its shape is wrong."""
-    try:
-        return wire_input(plain_input)
-    except WrongShapeError as wrong:
-        raise shape_error(plain_input, INPUT_TYPE, wrong) from None
 
 
 def feedback(

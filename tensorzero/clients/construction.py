@@ -82,7 +82,6 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         internal_dynamic_variant_config: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The body that `inference` with these arguments sends over the wire; nothing is sent."""
-        from tensorzero.clients import calls
         from tensorzero.clients.inference_body import trace_headers
 
         body = inference_body(
@@ -114,7 +113,7 @@ class BaseTensorZeroGateway(FormerMethods, Native):
             internal_dynamic_variant_config,
         )
         trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
-        return whole_body({**body, "input": calls.full_form(body["input"])})
+        return whole_body(body)
 
     def experimental_get_config(self) -> Config:
         """The configuration of an embedded gateway. ValueError over HTTP."""

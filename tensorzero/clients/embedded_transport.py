@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tensorzero.clients.failures import with_hint
+from tensorzero.clients.inference_body import INPUT_TYPE
+from tensorzero.clients.shapes import plain
 from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.functions.input import InputShapeError
+from tensorzero.gateway.functions.input import InputShapeError, usual_input
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
 from tensorzero.gateway.routes import route, stream_route
@@ -45,6 +47,11 @@ class EmbeddedTransport:
         if self._timeout_s is None:
             return None
         return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
+
+    def carried(self, body: dict[str, Any]) -> dict[str, Any]:
+        given = body["input"]
+        body["input"] = usual_input(given) or plain(given, INPUT_TYPE)
+        return body
 
     async def send(self, call: Call, face: Face) -> Any:
         try:

@@ -11,6 +11,7 @@ import orjson
 
 from tensorzero import __version__
 from tensorzero.clients.failures import timed_out, undecodable, with_hint
+from tensorzero.clients.inference_body import whole_body
 from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
@@ -34,6 +35,9 @@ class HttpTransport:
         self._headers = {"accept": "*/*", "user-agent": f"TensorZero/{__version__}"}
         if authorization is not None:
             self._headers["authorization"] = authorization
+
+    def carried(self, body: dict[str, Any]) -> dict[str, Any]:
+        return whole_body(body)
 
     async def send(self, call: Call, face: Face) -> Any:
         request = self._request(call)

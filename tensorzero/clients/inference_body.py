@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorzero.clients import arguments, inference_shapes
-from tensorzero.clients.shapes import plain
+from tensorzero.clients.input_wire import wire_input
+from tensorzero.clients.shapes import WrongShapeError, plain, shape_error
 
 INPUT_TYPE = "tensorzero_types::message::Input"
 _TOOL_CHOICES = ("none", "auto", "required")
@@ -44,7 +45,7 @@ def inference_body(
     include_aggregated_response: bool | None,
     internal_dynamic_variant_config: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Only what is given, and `input`, a plain copy whose shape the gateway checks; `whole_body` adds the rest.
+    """Only what is given. `input` is still the caller's own: `Transport.carried` makes of the body what goes its way.
 
     TypeError and ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
     """
@@ -78,7 +79,7 @@ def inference_body(
         body["episode_id"] = arguments.uuid_text("episode_id", episode_id)
     if namespace == "":
         raise ValueError("Invalid namespace: Namespace identifier cannot be empty")
-    body["input"] = plain(input, INPUT_TYPE)
+    body["input"] = input
     if params is not None:
         body["params"] = inference_shapes.params(arguments.mapping("params", params))
     if tags is not None:
@@ -109,14 +110,15 @@ def inference_body(
 
 
 def whole_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as it goes over the wire: every key but the tools' is there, in this order (observed 2026.6.0)."""
+    """The body as it goes over the wire: every key but the tools' is there, in this order, and every block in full
+    (observed 2026.6.0). `TensorZeroInternalError` where the input's shape is wrong."""
     given = body.get
     whole: dict[str, Any] = {
         "function_name": given("function_name"),
         "model_name": given("model_name"),
         "episode_id": given("episode_id"),
         "namespace": given("namespace"),
-        "input": body["input"],
+        "input": full_form(plain(body["input"], INPUT_TYPE)),
         "stream": given("stream"),
         "params": given("params", {"chat_completion": {}}),
         "variant_name": given("variant_name"),
@@ -138,6 +140,14 @@ def whole_body(body: Mapping[str, Any]) -> dict[str, Any]:
         "extra_headers": given("extra_headers", []),
         "internal_dynamic_variant_config": given("internal_dynamic_variant_config"),
     }
+
+
+def full_form(plain_input: dict[str, Any]) -> dict[str, Any]:
+    """The input as it goes over the wire; `TensorZeroInternalError` where its shape is wrong."""
+    try:
+        return wire_input(plain_input)
+    except WrongShapeError as wrong:
+        raise shape_error(plain_input, INPUT_TYPE, wrong) from None
 
 
 def trace_headers(

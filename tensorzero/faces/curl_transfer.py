@@ -94,9 +94,9 @@ class Handle:
             if request.url[:5].lower() == "https":
                 setopt(pycurl.CAINFO, certificates())
             self._url = request.url
-        if request.headers != self._headers:
+        if request.headers is not self._headers and request.headers != self._headers:
             setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
-            self._headers = dict(request.headers)
+            self._headers = request.headers
         self._body, self._at = request.body, 0
         options = (request.method, len(request.body))
         if options != self._options:

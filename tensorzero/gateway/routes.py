@@ -21,14 +21,14 @@ Endpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awa
 StreamEndpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awaitable[AsyncIterator[list[Any]]]]
 
 
-async def _inference(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
-    return await infer(gateway, read_request(gateway, body, face, deadline))
+def _inference(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Awaitable[Any]:
+    return infer(gateway, read_request(gateway, body, face, deadline))
 
 
-async def _inference_stream(
+def _inference_stream(
     gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None
-) -> AsyncIterator[list[Any]]:
-    return await open_stream(gateway, read_request(gateway, body, face, deadline))
+) -> Awaitable[AsyncIterator[list[Any]]]:
+    return open_stream(gateway, read_request(gateway, body, face, deadline))
 
 
 ROUTES: dict[tuple[str, str], Endpoint] = {

@@ -117,6 +117,7 @@ class ModelRequest:
     json_mode: Literal["on", "strict"] | None = None
     schema: Schema | None = None
     extra_cache_key: str | None = None  # keeps equal requests of one call apart in the cache
+    usual: bool = field(default=False, compare=False)  # each message is one text
 
 
 @dataclass(slots=True)

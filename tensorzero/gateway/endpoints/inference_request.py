@@ -73,7 +73,9 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     """Raises `InputShapeError` for a body that is not of the form, `GatewayError` for everything else."""
     started = time.monotonic()
     get = body.get
-    given = parse_input(body["input"], decoded=True)
+    given = body["input"]
+    if type(given) is not Input:  # what `usual_input` read needs no more
+        given = parse_input(given, decoded=True)
     tags = checked_tags(body)
     inference_id = new_id()
     episode_id = _episode_id(get("episode_id"))

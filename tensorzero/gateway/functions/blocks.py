@@ -150,10 +150,11 @@ class RequestMessage:
 
 @dataclass(slots=True)
 class Input:
-    """`system` is text, the arguments of the system template, or None."""
+    """`system` is text, the arguments of the system template, or None. `usual`: each message is one text or template."""
 
     system: str | dict[str, Any] | None
     messages: tuple[InputMessage, ...]
+    usual: bool = field(default=False, compare=False)
 
     def stored_json(self) -> str:
         """The `input` column of an inference row."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
@@ -18,6 +19,7 @@ from tensorzero.gateway.schemas import SchemaError
 __all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
 
 _ROLES = ("user", "assistant")
+_INPUT_KEYS = frozenset(("system", "messages"))
 
 
 def parse_input(raw: Any, *, decoded: bool = False) -> Input:
@@ -32,6 +34,54 @@ def parse_input(raw: Any, *, decoded: bool = False) -> Input:
     except InputShapeError as error:
         error.locate(raw)
         raise
+
+
+def usual_input(given: Mapping[str, Any]) -> Input | None:
+    """The input of nearly every call, messages of a text or a block each, read at once from a caller's own objects.
+
+    Later changes to them do not reach it. None for all else, which is to be copied and looked at closely.
+    """
+    raw, system = given.get("messages"), given.get("system")
+    if type(raw) is not list or not given.keys() <= _INPUT_KEYS:
+        return None
+    messages: list[InputMessage] = []
+    for message in cast("list[Any]", raw):
+        read = _usual(message)
+        if read is None:
+            return None
+        block = read.content[0]
+        if isinstance(block, Template):
+            arguments = _flat_copy(block.arguments)
+            if arguments is None:
+                return None
+            block.arguments = arguments
+        elif not (isinstance(block, Text) and block.text.isascii()):  # other text may hold half a character
+            return None
+        messages.append(read)
+    if type(system) is dict:
+        system = _flat_copy(cast("dict[Any, Any]", system))
+        if system is None:
+            return None
+    elif system is not None and not (type(system) is str and system.isascii()):
+        return None
+    return Input(system, tuple(messages), usual=True)
+
+
+def _flat_copy(arguments: dict[Any, Any]) -> dict[str, Any] | None:
+    """Texts and lists of texts; None where there is anything else."""
+    copy: dict[str, Any] = {}
+    for key, value in arguments.items():
+        if type(key) is not str or not key.isascii():
+            return None
+        if type(value) is list:
+            for item in cast("list[Any]", value):
+                if type(item) is not str or not item.isascii():
+                    return None
+            value = value.copy()
+        elif type(value) is not str or not value.isascii():
+            return None
+        copy[key] = value
+    return copy
 
 
 def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A002

@@ -330,7 +330,7 @@ def without_data(raw_request: str, request: ModelRequest) -> str:
 
 def for_provider(request: ModelRequest, model_name: str, config: ProviderConfig) -> ModelRequest:
     """Without blocks that are meant for another provider. Nearly always the request itself."""
-    if _nothing_to_drop(request.messages):
+    if request.usual or _nothing_to_drop(request.messages):
         return request
     kept = [
         RequestMessage(message.role, tuple(block for block in message.content if _fits(block, model_name, config)))

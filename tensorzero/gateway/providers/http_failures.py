@@ -73,9 +73,9 @@ def not_sent(error: HttpError, provider_type: str, raw_request: str) -> Provider
 def text_of(body: bytes, headers: Mapping[str, str]) -> str:
     """The answer's text, in the encoding that it names, without a byte order mark; what cannot be read is replaced."""
     kind = headers.get("content-type", "").lower()
-    named = kind.partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
+    named = kind.partition("charset=")[2].partition(";")[0].strip(" \"'") if "charset" in kind else "utf-8"
     try:
-        text = body.decode(named, "replace")
+        text = body.decode(named or "utf-8", "replace")
     except LookupError:
         text = body.decode("utf-8", "replace")
     return text.removeprefix("\ufeff")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderRespo
 from tensorzero.gateway.version import USER_AGENT
 
 _DRAIN_S = 0.02
+_HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
 DEFAULT_BASE = "https://api.openai.com/v1/"
 
 
@@ -46,10 +47,8 @@ class OpenAIProvider:
             self._refuse_provider_tools(call, call.request.tools)
         key = resolve(self._config.credential, call.credentials, self.display_name)
         body = request_body(self._model, call.request, self._file_parts)
-        headers = {"content-type": "application/json", "user-agent": USER_AGENT}
-        if key is not None:
-            headers["authorization"] = f"Bearer {key}"
-        self._inject(call, body, headers)
+        headers = _HEADERS if key is None else {**_HEADERS, "authorization": f"Bearer {key}"}
+        headers = self._injected(call, body, headers)
         return HttpRequest("POST", self._url, headers, orjson.dumps(body), call.timeout_s)
 
     def _refuse_provider_tools(self, call: ProviderCall, tools: ToolSettings) -> None:
@@ -62,8 +61,8 @@ class OpenAIProvider:
                 provider_type=self.type,
             )
 
-    def _inject(self, call: ProviderCall, body: dict[str, Any], headers: dict[str, str]) -> None:
-        """`extra_body` and `extra_headers`: the variant's, then the provider's, then the call's."""
+    def _injected(self, call: ProviderCall, body: dict[str, Any], headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Apply `extra_body`; the headers with `extra_headers`: the variant's, then the provider's, then the call's."""
         request, config = call.request, self._config
         if request.variant_extra_body or config.extra_body or request.extra_body:
             apply_body(body, request.variant_extra_body)
@@ -71,7 +70,10 @@ class OpenAIProvider:
             apply_body(body, for_provider(request.extra_body, call.model_name, config.name))
         if request.variant_extra_headers or config.extra_headers or request.extra_headers:
             asked = for_provider(request.extra_headers, call.model_name, config.name)
-            apply_headers(headers, request.variant_extra_headers, config.extra_headers, asked)
+            changed = dict(headers)
+            apply_headers(changed, request.variant_extra_headers, config.extra_headers, asked)
+            return changed
+        return headers
 
     async def infer(self, call: ProviderCall) -> ProviderResponse:
         request = self._request(call)

@@ -108,6 +108,9 @@ def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None)
     system = with_json_line(request.system, request.messages) if request.json_mode == "on" else request.system
     if system is not None:
         found.append({"role": "system", "content": system})
+    if request.usual:
+        found += [{"role": message.role, "content": message.content[0].text} for message in request.messages]  # type: ignore[union-attr]
+        return found
     for message in request.messages:
         content = message.content
         if len(content) == 1 and type(content[0]) is Text:

@@ -47,7 +47,9 @@ class VariantStream:
 def prepare(gateway: Gateway, variant: ChatCompletionConfig, call: InferenceCall) -> Prepared:
     """Render and merge. Raises `GatewayError` for templates that fail and models that do not exist."""
     system, messages = render_messages(variant, call.function, call.input, call.templates or gateway.config.templates)
-    return assemble(gateway, variant, call, system, messages)
+    ready = assemble(gateway, variant, call, system, messages)
+    ready.request.usual = call.input.usual
+    return ready
 
 
 def assemble(
