@@ -121,3 +121,29 @@ def test_blocking_and_asyncio_calls_come_to_the_same(
     assert one == two
     assert json.dumps(asked) == json.dumps([request["body"] for request in mock_provider.requests()])
     assert one
+
+
+UNUSUAL = [
+    {"system": "be brief", "messages": [{"role": "user", "content": "日本の首都は？ 👍"}]},
+    {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]},
+    {"messages": [{"role": "user", "content": [{"type": "text", "text": "one"}]}]},
+]
+
+
+@pytest.mark.parametrize("given", UNUSUAL, ids=repr)
+def test_what_the_caller_changes_after_the_call_does_not_reach_it(given: dict[str, Any]) -> None:
+    async def ask() -> str:
+        async with await AsyncTensorZeroGateway.build_embedded() as client:
+            asked = json.loads(json.dumps(given))
+            answering = client.inference(model_name="dummy::echo_request_messages", input=asked)
+            asked["messages"][0]["content"] = "changed"
+            asked["messages"].append({"role": "user", "content": "added"})
+            asked.clear()
+            return (await answering).content[0].text
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        seen = json.loads(asyncio.run(ask()))
+    blocks = [block["text"] for message in seen["messages"] for block in message["content"]]
+    content = given["messages"][0]["content"]
+    assert blocks == ([content] if isinstance(content, str) else [block["text"] for block in content])

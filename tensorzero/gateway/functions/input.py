@@ -46,25 +46,36 @@ def usual_input(given: Mapping[str, Any]) -> Input | None:
         return None
     messages: list[InputMessage] = []
     for message in cast("list[Any]", raw):
-        read = _usual(message)
-        if read is None:
+        if type(message) is not dict or len(message) != 2 or "role" not in message or "content" not in message:
             return None
-        block = read.content[0]
-        if isinstance(block, Template):
-            arguments = _flat_copy(block.arguments)
-            if arguments is None:
-                return None
-            block.arguments = arguments
-        elif not (isinstance(block, Text) and block.text.isascii()):  # other text may hold half a character
+        role, content = message["role"], message["content"]
+        if role != "user" and role != "assistant":
             return None
-        messages.append(read)
+        if type(content) is list and len(content) == 1:
+            block = _usual_block(role, content[0])
+        else:
+            block = Text(content) if type(content) is str and (content.isascii() or _is_whole(content)) else None
+        if block is None:
+            return None
+        messages.append(InputMessage(role, (block,)))
     if type(system) is dict:
         system = _flat_copy(cast("dict[Any, Any]", system))
         if system is None:
             return None
-    elif system is not None and not (type(system) is str and system.isascii()):
+    elif system is not None and not (type(system) is str and (system.isascii() or _is_whole(system))):
         return None
     return Input(system, tuple(messages), usual=True)
+
+
+def _usual_block(role: Role, block: Any) -> Text | Template | None:
+    if type(block) is not dict or len(block) != 2 or "type" not in block or block["type"] != "text":
+        return None
+    if "text" in block:
+        text = block["text"]
+        return Text(text) if type(text) is str and (text.isascii() or _is_whole(text)) else None
+    arguments = block.get("arguments")
+    copy = _flat_copy(arguments) if type(arguments) is dict else None
+    return None if copy is None else Template(role, copy)
 
 
 def _flat_copy(arguments: dict[Any, Any]) -> dict[str, Any] | None:
@@ -75,13 +86,22 @@ def _flat_copy(arguments: dict[Any, Any]) -> dict[str, Any] | None:
             return None
         if type(value) is list:
             for item in cast("list[Any]", value):
-                if type(item) is not str or not item.isascii():
+                if type(item) is not str or not (item.isascii() or _is_whole(item)):
                     return None
             value = value.copy()
-        elif type(value) is not str or not value.isascii():
+        elif type(value) is not str or not (value.isascii() or _is_whole(value)):
             return None
         copy[key] = value
     return copy
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it holds no half of a character, which is no JSON."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A002
@@ -164,28 +184,7 @@ def _messages(raw: Any) -> tuple[InputMessage, ...]:
         reason = f"invalid type: {unexpected(raw)}, expected a sequence"
         raise InputShapeError("messages", reason, ("messages",), "before" if isinstance(raw, dict) else "value")
     given: list[Any] = list(raw)
-    return tuple([_usual(message) or _message(message, index) for index, message in enumerate(given)])
-
-
-def _usual(message: Any) -> InputMessage | None:
-    """A role with a text, or with one block of text or arguments; None for all else, which is looked at closely."""
-    if type(message) is not dict or len(message) != 2 or "role" not in message or "content" not in message:
-        return None
-    role, content = message["role"], message["content"]
-    if role != "user" and role != "assistant":
-        return None
-    if type(content) is str:
-        return InputMessage(role, (Text(content),))
-    if type(content) is not list or len(content) != 1:
-        return None
-    block = content[0]
-    if type(block) is not dict or len(block) != 2 or "type" not in block or block["type"] != "text":
-        return None
-    if "text" in block:
-        text = block["text"]
-        return InputMessage(role, (Text(text),)) if type(text) is str else None
-    arguments = block.get("arguments")
-    return InputMessage(role, (Template(role, arguments),)) if type(arguments) is dict else None
+    return tuple([_message(message, index) for index, message in enumerate(given)])
 
 
 def _message(raw: Any, index: int) -> InputMessage:
