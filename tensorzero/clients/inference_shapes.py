@@ -135,9 +135,15 @@ def _provider_tool(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise WrongShapeError((), f"invalid type: {kind(value)}, expected struct ProviderTool")
     given = cast("dict[str, Any]", value)
+    scope = None
+    for key in given:
+        if key == "scope":
+            scope = _scope(given[key])
+        elif key != "tool":
+            raise unknown_field(key, (), ("scope", "tool"))
     if "tool" not in given:
         raise WrongShapeError((), "missing field `tool`")
-    return {"scope": _scope(given.get("scope")), "tool": given["tool"]}
+    return {"scope": scope, "tool": given["tool"]}
 
 
 def _scope(scope: Any) -> dict[str, Any] | None:

@@ -133,6 +133,12 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         SHAPE + "tensorzero_inference_types::ProviderTool: missing field `tool` at line 1 column 2",
     ),
     (
+        {"provider_tools": [{"tool": 1, "zz": 1}]},
+        TensorZeroInternalError,
+        SHAPE
+        + "tensorzero_inference_types::ProviderTool: zz: unknown field `zz`, expected `scope` or `tool` at line 1 column 16",
+    ),
+    (
         {"input": {"foo": 1}},
         TensorZeroInternalError,
         MESSAGE + "foo: unknown field `foo`, expected `system` or `messages` at line 1 column 6",

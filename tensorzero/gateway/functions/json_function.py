@@ -5,7 +5,7 @@ A request's `json_mode` wins over the variant's; without either a JSON function 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,11 +34,16 @@ def respond_tool(schema: Schema | None) -> ToolSettings:
     return ToolSettings((replace(_RESPOND, parameters=schema or _ANYTHING),), choice={"specific": "respond"})
 
 
-def with_json_line(system: str | None) -> str:
-    """The system text of JSON mode `on`, which must mention JSON; only the system text is looked at (observed 2026.6.0)."""
+def with_json_line(system: str | None, texts: Iterable[str]) -> str:
+    """The system text of JSON mode `on`, where something must mention JSON: it, or one of the conversation's `texts`.
+
+    Without a system text the line is added whatever the conversation says (observed 2026.6.0).
+    """
     if system is None:
         return "Respond using JSON."
-    return system if "json" in system.lower() else f"Respond using JSON.\n\n{system}"
+    if "json" in system.lower() or any("json" in text.lower() for text in texts):
+        return system
+    return f"Respond using JSON.\n\n{system}"
 
 
 def json_output(content: Blocks, schema: Schema) -> tuple[dict[str, Any], Blocks]:

@@ -126,7 +126,9 @@ class ChunkReader:
             chunk = orjson.loads(event)
             choices = chunk["choices"]
             raw = event.decode()
-            if not choices:
+            if len(choices) != 1:
+                if choices:
+                    return self._unreadable("Response has invalid number of choices: {}. Expected 1.", event)
                 usage, raw_usage = parse_usage(chunk.get("usage"))
                 return ProviderChunk([], raw, usage, None, raw_usage)
             choice = choices[0]
@@ -166,12 +168,12 @@ class ChunkReader:
         return content
 
     def _tool_call(self, call: dict[str, Any]) -> Block:
-        index = call.get("index", 0)
-        if call.get("id"):
-            self._tool_ids[index] = _text(call["id"], "id")
+        index, given = call.get("index", 0), call.get("id")
+        if given or (given is not None and index not in self._tool_ids):
+            self._tool_ids[index] = _text(given, "id")
         elif index not in self._tool_ids:
             raise _UnknownCallError
-        function = call.get("function") or {}
+        function = call["function"]
         return {
             "type": "tool_call",
             "id": self._tool_ids[index],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tensorzero.gateway.config.sections import ToolConfig
@@ -105,7 +105,9 @@ def _add(body: Json, params: Mapping[str, Any], names: Mapping[str, str]) -> Non
 
 def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> list[Json]:
     found: list[Json] = []
-    system = with_json_line(request.system) if request.json_mode == "on" else request.system
+    system = request.system
+    if request.json_mode == "on":
+        system = with_json_line(system, _texts(request.messages))
     if system is not None:
         found.append({"role": "system", "content": system})
     for message in request.messages:
@@ -117,6 +119,15 @@ def messages(request: ModelRequest, file_parts: Mapping[str, str] | None = None)
         else:
             found.extend(_assistant(message, file_parts))
     return found
+
+
+def _texts(messages: Iterable[RequestMessage]) -> Iterator[str]:
+    for message in messages:
+        for block in message.content:
+            if isinstance(block, Text):
+                yield block.text
+            elif isinstance(block, ToolResult):
+                yield block.result
 
 
 def _user(message: RequestMessage, file_parts: Mapping[str, str] | None) -> Iterable[Json]:
@@ -157,10 +168,11 @@ def _assistant(message: RequestMessage, file_parts: Mapping[str, str] | None) ->
         answer["content"] = _alone_or_list(parts)
     if calls:
         answer["tool_calls"] = calls
+    if len(answer) == 1:
+        return  # thoughts do not go alone (observed 2026.6.0)
     if thoughts:
         answer["reasoning_content"] = "\n\n".join(thoughts)
-    if len(answer) > 1:
-        yield answer
+    yield answer
 
 
 def _alone_or_list(parts: list[Any]) -> Any:

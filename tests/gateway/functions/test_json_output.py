@@ -66,15 +66,21 @@ def test_no_text_and_no_call_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "sent"),
+    ("system", "texts", "sent"),
     [
-        (None, "Respond using JSON."),
-        ("Be good.", "Respond using JSON.\n\nBe good."),
-        ("Answer in jSoN.", "Answer in jSoN."),
+        (None, [], "Respond using JSON."),
+        (None, ["as JSON"], "Respond using JSON."),
+        ("Be good.", ["hi"], "Respond using JSON.\n\nBe good."),
+        ("", ["hi"], "Respond using JSON.\n\n"),
+        ("Be good.", ["hi", "as jSoN"], "Be good."),
+        ("", ["json"], ""),
+        ("Answer in jSoN.", ["hi"], "Answer in jSoN."),
     ],
 )
-def test_mode_on_mentions_json_in_the_system_text(system: str | None, sent: str) -> None:
-    assert with_json_line(system) == sent
+def test_mode_on_mentions_json_where_a_system_text_and_the_conversation_do_not(
+    system: str | None, texts: list[str], sent: str
+) -> None:
+    assert with_json_line(system, texts) == sent
 
 
 def test_the_older_name_of_mode_tool_is_known() -> None:

@@ -26,6 +26,10 @@ EVENTS = [
     *(b"", b"[]", b"null", b"{}", b'{"error":{"message":"overloaded"}}', b'{"choices":[{}]}', b'{"choices":[{"delta":5}]}'),
     *(b'{"choices":[{"delta":{"content":[1]}}]}', b'{"choices":[{"delta":{"tool_calls":[{"index":4000000000}]}}]}'),
     *(b'{"choices":[{"delta":{"tool_calls":[{"index":[],"id":"x"}]}}]}', b"\xff\xfe"),
+    *(
+        b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","type":"custom"}]}}]}',
+        b'{"choices":[{"delta":{}},{"delta":{}}]}',
+    ),
 ]
 
 
@@ -108,3 +112,16 @@ def test_a_tool_call_with_a_huge_index_costs_nothing() -> None:
     assert not isinstance(found, GatewayError)
     assert (found.content[0]["id"], found.content[0]["raw_name"]) == ("x", "f")
     assert time.process_time() - begin < 0.1
+
+
+def test_an_empty_id_is_the_id_of_a_call_that_has_no_other() -> None:
+    reader = ChunkReader("openai", "")
+
+    def ids(*calls: dict[str, Any]) -> list[str]:
+        chunk = reader.read(json.dumps({"choices": [{"delta": {"tool_calls": calls}}]}).encode())
+        assert not isinstance(chunk, GatewayError)
+        return [block["id"] for block in chunk.content]
+
+    assert ids({"index": 0, "id": "", "function": {"name": "a", "arguments": "{"}}) == [""]
+    assert ids({"index": 0, "function": {"arguments": "}"}}) == [""]
+    assert ids({"index": 1, "id": "c", "function": {"name": "b"}}, {"index": 1, "id": "", "function": {}}) == ["c", "c"]
