@@ -37,7 +37,12 @@ def reported_id(inference: ModelInference) -> str:
 
 
 def raw_usage_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached]
+    """Without those that were kept from before, and those about whose usage the provider said nothing."""
+    return [raw_usage_entry(one, one.raw_usage) for one in inferences if not one.cached and _says_usage(one)]
+
+
+def _says_usage(inference: ModelInference) -> bool:
+    return inference.raw_usage is not None or inference.usage.input_tokens is not None
 
 
 def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
@@ -52,23 +57,18 @@ def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
 
 
 def raw_response_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    """What failed on the way to them, then what they answered."""
-    return [*(raw for one in inferences for raw in one.failed), *_answers(inferences)]
+    """What each model inference answered, right after what failed on the way to it."""
+    return [entry for one in inferences for entry in (*one.failed, *_answer(one))]
 
 
-def raw_history(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    """The same, each answer right after what failed on the way to it."""
-    return [entry for one in inferences for entry in (*one.failed, *_answers([one]))]
-
-
-def _answers(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+def _answer(inference: ModelInference) -> list[dict[str, Any]]:
+    if inference.cached:
+        return []
     return [
         {
-            "model_inference_id": reported_id(one),
-            "provider_type": one.provider_type,
-            "api_type": one.api_type,
-            "data": one.raw_response,
+            "model_inference_id": reported_id(inference),
+            "provider_type": inference.provider_type,
+            "api_type": inference.api_type,
+            "data": inference.raw_response,
         }
-        for one in inferences
-        if not one.cached
     ]

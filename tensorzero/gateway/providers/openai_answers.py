@@ -129,7 +129,9 @@ class ChunkReader:
             if len(choices) != 1:
                 if choices:
                     return self._unreadable("Response has invalid number of choices: {}. Expected 1.", event)
-                usage, raw_usage = parse_usage(chunk.get("usage"))
+                if chunk.get("usage") is None:
+                    return ProviderChunk([], raw)
+                usage, raw_usage = parse_usage(chunk["usage"])
                 return ProviderChunk([], raw, usage, None, raw_usage)
             choice = choices[0]
             delta = choice["delta"]

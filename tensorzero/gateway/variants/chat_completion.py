@@ -89,10 +89,19 @@ async def infer(gateway: Gateway, variant: ChatCompletionConfig, call: Inference
 
 
 async def ask(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> ModelInference:
-    def attempt() -> Awaitable[ModelInference]:
-        return gateway.models.infer(ready.model, ready.request, call, failed)
+    """The model's answer, with the raw responses of failures on the way to it; without an answer, `failed` gets those."""
+    own: Failed = []
 
-    return await with_retries(attempt, retries, call)
+    def attempt() -> Awaitable[ModelInference]:
+        return gateway.models.infer(ready.model, ready.request, call, own)
+
+    try:
+        answer = await with_retries(attempt, retries, call)
+    except GatewayError:
+        failed += own
+        raise
+    answer.failed = own
+    return answer
 
 
 def result_of(variant_name: str, ready: Prepared, answer: ModelInference, call: InferenceCall) -> VariantResult:
