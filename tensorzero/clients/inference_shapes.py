@@ -161,9 +161,19 @@ def _scope(scope: Any) -> dict[str, Any] | None:
 
 def extra_body(entries: list[Any]) -> list[dict[str, Any]]:
     """One change of the upstream body each: `pointer` with `value` or `delete`, for all, a variant or a model provider."""
-    return shaped(
-        entries, _EXTRA_BODY, lambda copy: [_extra(entry, "pointer", None, "ExtraBody", at) for at, entry in enumerate(copy)]
-    )
+    return shaped(entries, _EXTRA_BODY, lambda copy: [_body_change(entry, at) for at, entry in enumerate(copy)])
+
+
+def _body_change(entry: Any, at: int) -> dict[str, Any]:
+    """With a `model_provider_name` of former versions, a change for all whatever else it says (observed 2026.6.0)."""
+    if not isinstance(entry, dict) or "model_provider_name" not in entry:
+        return _extra(entry, "pointer", None, "ExtraBody", at)
+    given = cast("dict[str, Any]", entry)
+    change = {"value": given["value"]} if "value" in given else {"delete": given.get("delete")}
+    if not isinstance(given.get("pointer"), str) or change.get("delete", True) is not True:
+        what = "legacy `extra_body` entry with `model_provider_name` has neither `value` nor `delete: true`"
+        raise WrongShapeError((at,), what, placed=False)
+    return {"pointer": given["pointer"], **change}
 
 
 def extra_headers(entries: list[Any]) -> list[dict[str, Any]]:

@@ -81,9 +81,10 @@ def _model_inference(inference: ModelInference, call: InferenceCall, variant_nam
 
 def _extra_body(entry: ExtraBody) -> dict[str, Any]:
     shown: dict[str, Any] = {}
-    for name in ("variant_name", "model_name", "provider_name"):
-        if getattr(entry, name) is not None:
-            shown[name] = getattr(entry, name)
+    if entry.variant_name is not None:
+        shown["variant_name"] = entry.variant_name
+    if entry.model_name is not None:
+        shown |= {"model_name": entry.model_name, "provider_name": entry.provider_name}
     shown["pointer"] = entry.pointer
     shown.update({"delete": True} if entry.delete else {"value": entry.value})
     return shown

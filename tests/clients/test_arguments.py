@@ -122,6 +122,12 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"extra_body": [{}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
     ({"extra_body": [{"pointer": "/a", "delete": False}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
     (
+        {"extra_body": [{"model_provider_name": "m", "pointer": "/a"}]},
+        TensorZeroInternalError,
+        SHAPE + "tensorzero_inference_types::extra_body::UnfilteredInferenceExtraBody: legacy `extra_body` entry with "
+        "`model_provider_name` has neither `value` nor `delete: true`",
+    ),
+    (
         {"extra_headers": [{"name": "a", "value": 5}]},
         TensorZeroInternalError,
         SHAPE + "tensorzero_inference_types::extra_headers::UnfilteredInferenceExtraHeaders: [0]: data did not match any "
@@ -202,6 +208,7 @@ TAKEN: list[tuple[str, Any, Any]] = [
         [{**TOOL, "foo": 1}],
         [{"type": "function", "description": "b", "parameters": {}, "name": "a", "strict": False}],
     ),
+    ("extra_body", [{"model_provider_name": "m", "pointer": "/a", "value": 1, "z": 1}], [{"pointer": "/a", "value": 1}]),
     ("provider_tools", [g.ProviderTool(tool={"a": 1})], [{"scope": None, "tool": {"a": 1}}]),
     ("provider_tools", [{"tool": 1, "scope": {"model_name": "m"}}], [{"scope": {"model_name": "m"}, "tool": 1}]),
     ("cache_options", {"enabled": "on", "foo": 1}, {"max_age_s": None, "enabled": "on"}),

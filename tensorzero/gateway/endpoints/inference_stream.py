@@ -136,7 +136,7 @@ class InferenceStream:
         add, keep_raw, as_text = self._collected.add, self._raw.append, self._as_text
         for chunk in batch:
             if not isinstance(chunk, tuple):
-                out.append(self._error(chunk))
+                out.append(chunk)
                 continue
             content, raw, usage, finish_reason, raw_usage = chunk
             keep_raw(raw)
@@ -161,7 +161,7 @@ class InferenceStream:
         out: Batch = []
         for chunk in batch:
             if not isinstance(chunk, tuple):
-                out.append(self._error(chunk))
+                out.append(chunk)
                 continue
             self._note(chunk)
             text = self._collected.add_json(chunk.content) or ""
@@ -177,12 +177,6 @@ class InferenceStream:
             self._finish_reason = chunk.finish_reason
         if chunk.usage is not None:
             self._usage.keep_largest(chunk.usage)
-
-    def _error(self, error: GatewayError) -> GatewayError:
-        raw = getattr(error, "raw_response", None)
-        if raw is not None:
-            self._raw.append(raw)
-        return error
 
     def _detailed(self, chunk: ProviderChunk, shown: Any) -> dict[str, Any]:
         call, extra = self._call, {}

@@ -73,12 +73,13 @@ def assemble(
         for_variant(call.extra_body, variant.name) if call.extra_body else (),
         for_variant(call.extra_headers, variant.name) if call.extra_headers else (),
         call.tools,
+        schema=call.schema,
         extra_cache_key=call.extra_cache_key,
     )
     if json_mode == "tool":
         request.tools = respond_tool(call.schema)
     elif json_mode == "on" or json_mode == "strict":
-        request.json_mode, request.schema = json_mode, call.schema
+        request.json_mode = json_mode
     return Prepared(model, request, params, json_mode)
 
 
