@@ -79,6 +79,8 @@ def inference_body(
         episode_id = arguments.uuid_text("episode_id", episode_id)
     if namespace == "":
         raise ValueError("Invalid namespace: Namespace identifier cannot be empty")
+    if namespace is not None and namespace.startswith("tensorzero::"):
+        raise ValueError(f"Invalid namespace: Namespace cannot start with `tensorzero::`: {namespace}")
     body: dict[str, Any] = {
         "function_name": function_name,
         "model_name": model_name,

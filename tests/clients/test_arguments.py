@@ -80,6 +80,11 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         "Failed to parse episode_id as UUID: Error(ParseGroupLength { group: 3, len: 12, index: 20 })",
     ),
     ({"namespace": ""}, ValueError, "Invalid namespace: Namespace identifier cannot be empty"),
+    (
+        {"namespace": "tensorzero::x"},
+        ValueError,
+        "Invalid namespace: Namespace cannot start with `tensorzero::`: tensorzero::x",
+    ),
     ({"additional_tools": [{}]}, ValueError, "Missing 'name' in additional tool: {}"),
     ({"additional_tools": [{"name": "a"}]}, ValueError, "Missing 'description' in additional tool: {\"name\": 'a'}"),
     ({"additional_tools": [{**TOOL, "strict": "x"}]}, TypeError, "'str' object cannot be converted to 'PyBool'"),

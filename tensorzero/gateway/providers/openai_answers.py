@@ -35,14 +35,14 @@ def parse_answer(body: bytes, raw: str, raw_request: str, latency_ms: int, provi
     except orjson.JSONDecodeError as error:
         raise _unreadable(provider_type, json_fault(body) or str(error)) from None
     except (KeyError, TypeError, AttributeError, IndexError, _ShapeError) as error:
-        raise _unreadable(provider_type, _shape_fault(error, body)) from None
+        raise _unreadable(provider_type, shape_fault(error, body)) from None
 
 
 class _ShapeError(Exception):
     """JSON of another shape than an answer's; the text says where."""
 
 
-def _shape_fault(error: Exception, data: bytes) -> str:
+def shape_fault(error: Exception, data: bytes) -> str:
     """What is wrong with an answer that is JSON, in words about the answer."""
     if isinstance(error, KeyError):
         return f"missing field `{error.args[0]}` at line 1 column {len(data)}"
@@ -148,7 +148,7 @@ class ChunkReader:
         except orjson.JSONDecodeError as error:
             return self._unreadable(f"Error parsing chunk. Error: {json_fault(event) or error}", event)
         except (KeyError, TypeError, AttributeError, IndexError, _ShapeError) as error:
-            return self._unreadable(f"Error parsing chunk. Error: {_shape_fault(error, event)}", event)
+            return self._unreadable(f"Error parsing chunk. Error: {shape_fault(error, event)}", event)
 
     def _unreadable(self, reason: str, event: bytes) -> ProviderError:
         return ProviderError(

@@ -10,11 +10,12 @@ import orjson
 from tensorzero.faces.face import HttpError, HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
+from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
-from tensorzero.gateway.providers.openai_answers import parse_usage
+from tensorzero.gateway.providers.openai_answers import parse_usage, shape_fault
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.values import Usage
 from tensorzero.gateway.version import USER_AGENT
@@ -62,7 +63,8 @@ class OpenAIEmbeddings:
         try:
             vectors, usage, raw_usage = _parse(reply.body)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            message = f"Error from {self.type} server: Error parsing JSON response: {error}"
+            reason = shape_fault(error, reply.body) if isinstance(error, KeyError) else json_fault(reply.body) or str(error)
+            message = f"Error from {self.type} server: Error parsing JSON response: {reason}"
             failure = ProviderError(message, provider_type=self.type, raw_request=raw_request, raw_response=raw)
             raise _of_embeddings(failure) from None
         return EmbeddingResponse(vectors, usage, raw_request, raw, raw_usage, latency_ms)
