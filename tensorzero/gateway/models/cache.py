@@ -231,11 +231,12 @@ class KeptStream:
 
 def _played(chunk: Mapping[str, Any]) -> ProviderChunk:
     usage = chunk["usage"]
-    tokens = None if usage is None else Usage(usage["input_tokens"], usage["output_tokens"])
-    if tokens is not None:
-        tokens.provider_cache_read_input_tokens = usage.get("provider_cache_read_input_tokens")
-        tokens.provider_cache_write_input_tokens = usage.get("provider_cache_write_input_tokens")
-    return ProviderChunk(chunk["content"], chunk["raw_response"], tokens)
+    return ProviderChunk(chunk["content"], chunk["raw_response"], None if usage is None else _tokens(usage))
+
+
+def _tokens(usage: Mapping[str, Any]) -> Usage:
+    read, written = usage.get("provider_cache_read_input_tokens"), usage.get("provider_cache_write_input_tokens")
+    return Usage(usage["input_tokens"], usage["output_tokens"], read, written)
 
 
 def stream_of(entry: Entry) -> KeptStream | None:
