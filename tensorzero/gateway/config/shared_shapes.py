@@ -204,6 +204,8 @@ def _quoted(text: str) -> str:
 _COST_FIELDS = (Field("cost_per_million", Real()), Field("cost_per_unit", Real()), Field("required", Flag(), default=False))
 _BOTH_POINTERS = (Field("pointer", Text()), Field("pointer_nonstreaming", Text()), Field("pointer_streaming", Text()))
 _RATES = ("cost_per_million", "cost_per_unit")
+_DECIMAL_LIMIT = 2.0**96
+_WRONG_ESCAPE = re.compile(r"~(?![01]).?")
 _WRONG_POINTERS = (
     "invalid pointer configuration: specify either `pointer` alone, or both `pointer_nonstreaming` and `pointer_streaming`"
 )
@@ -232,7 +234,11 @@ class Costs:
     def _entry(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, Mapping):
             for rate in _RATES:  # the original forgets which rate it was
-                if rate in value and Real().read(value[rate], place, mistakes) is INVALID:
+                number = Real().read(value[rate], place, mistakes) if rate in value else 0.0
+                if number is INVALID:
+                    return INVALID
+                if not abs(number) < _DECIMAL_LIMIT:
+                    mistakes.at(place, "Error while converting to Decimal")
                     return INVALID
         return self.entry.read(value, place, mistakes)
 
@@ -243,6 +249,8 @@ class Costs:
         for key in sorted(written):
             if entry[key] and not entry[key].startswith("/"):
                 return f"invalid JSON pointer `{entry[key]}`: NoLeadingSlash"
+            if escape := _WRONG_ESCAPE.search(entry[key]):
+                return f'invalid JSON pointer `{entry[key]}`: InvalidEscape("{escape[0]}")'
         if sum(rate in entry for rate in _RATES) != 1:
             return "must specify exactly one of `cost_per_million` or `cost_per_unit`"
         return None
