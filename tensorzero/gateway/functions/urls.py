@@ -20,6 +20,8 @@ _USER = frozenset(_CONTROL + '"#<>?`{}/:;=@[\\]^|')
 _NOT_IN_HOSTS = frozenset(_CONTROL + '#/:<>?@[\\]^|%"')
 _DOT = re.compile(r"%2e", re.IGNORECASE)
 _MAX_PORT = 65535
+_LONGEST = 40
+"""Digits of a number in an authority: enough for any that means something."""
 
 
 class _NotAUrlError(ValueError):
@@ -36,7 +38,7 @@ def normal_url(text: str) -> str | None:
     rest, mark, query = rest.partition("?")
     try:
         start = _special(scheme, rest) if scheme in _PORTS else _other(scheme, rest)
-    except (_NotAUrlError, UnicodeError):
+    except ValueError:  # ours, or that of a text that is no UTF-8 or no name in punycode
         return None
     return start + mark + _encoded(query, _QUERY) + hash_mark + _encoded(fragment, _FRAGMENT)
 
@@ -74,9 +76,10 @@ def _host_and_port(place: str) -> tuple[str, str]:
     if not colon:
         host, port = place, ""
     if port:
-        if not (port.isascii() and port.isdigit()) or int(port) > _MAX_PORT:
+        digits = port.lstrip("0") or "0"
+        if not (port.isascii() and port.isdigit()) or len(digits) > _LONGEST or int(digits) > _MAX_PORT:
             raise _NotAUrlError
-        port = str(int(port))
+        port = digits
     return _host(host), port
 
 
@@ -116,6 +119,8 @@ def _ipv4(labels: list[str]) -> ipaddress.IPv4Address:
 
 
 def _number(label: str) -> int:
+    if len(label) > _LONGEST:
+        raise _NotAUrlError
     if label.startswith("0x"):
         return int(label[2:] or "0", 16)
     return int(label, 8) if len(label) > 1 and label.startswith("0") else int(label)
