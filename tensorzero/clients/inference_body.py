@@ -79,6 +79,8 @@ def inference_body(
         body["episode_id"] = arguments.uuid_text("episode_id", episode_id)
     if namespace == "":
         raise ValueError("Invalid namespace: Namespace identifier cannot be empty")
+    if namespace is not None and namespace.startswith("tensorzero::"):
+        raise ValueError(f"Invalid namespace: Namespace cannot start with `tensorzero::`: {namespace}")
     body["input"] = input
     if params is not None:
         body["params"] = inference_shapes.params(arguments.mapping("params", params))

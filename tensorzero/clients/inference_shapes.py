@@ -135,9 +135,15 @@ def _provider_tool(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise WrongShapeError((), f"invalid type: {kind(value)}, expected struct ProviderTool")
     given = cast("dict[str, Any]", value)
+    scope = None
+    for key in given:
+        if key == "scope":
+            scope = _scope(given[key])
+        elif key != "tool":
+            raise unknown_field(key, (), ("scope", "tool"))
     if "tool" not in given:
         raise WrongShapeError((), "missing field `tool`")
-    return {"scope": _scope(given.get("scope")), "tool": given["tool"]}
+    return {"scope": scope, "tool": given["tool"]}
 
 
 def _scope(scope: Any) -> dict[str, Any] | None:
@@ -154,21 +160,20 @@ def _scope(scope: Any) -> dict[str, Any] | None:
 
 
 def extra_body(entries: list[Any]) -> list[dict[str, Any]]:
-    """One change of the upstream body each: `pointer` with `value` or `delete`, for all, a variant or a model provider.
-
-    A former filter, `model_provider_name`, filters nothing (observed 2026.6.0).
-    """
-    return shaped(
-        entries,
-        _EXTRA_BODY,
-        lambda copy: [_extra(_unfiltered(entry), "pointer", None, "ExtraBody", at) for at, entry in enumerate(copy)],
-    )
+    """One change of the upstream body each: `pointer` with `value` or `delete`, for all, a variant or a model provider."""
+    return shaped(entries, _EXTRA_BODY, lambda copy: [_body_change(entry, at) for at, entry in enumerate(copy)])
 
 
-def _unfiltered(entry: Any) -> Any:
-    if not isinstance(entry, dict) or not isinstance(cast("dict[str, Any]", entry).get("model_provider_name"), str):
-        return entry
-    return {key: value for key, value in cast("dict[str, Any]", entry).items() if key != "model_provider_name"}
+def _body_change(entry: Any, at: int) -> dict[str, Any]:
+    """With a `model_provider_name` of former versions, a change for all whatever else it says (observed 2026.6.0)."""
+    if not isinstance(entry, dict) or "model_provider_name" not in entry:
+        return _extra(entry, "pointer", None, "ExtraBody", at)
+    given = cast("dict[str, Any]", entry)
+    change = {"value": given["value"]} if "value" in given else {"delete": given.get("delete")}
+    if not isinstance(given.get("pointer"), str) or change.get("delete", True) is not True:
+        what = "legacy `extra_body` entry with `model_provider_name` has neither `value` nor `delete: true`"
+        raise WrongShapeError((at,), what, placed=False)
+    return {"pointer": given["pointer"], **change}
 
 
 def extra_headers(entries: list[Any]) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ ALLOW = "TENSORZERO_FETCH_ALLOW"
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")  # outside of it Python calls addresses global that lead nowhere or inside
+_SHOWN_BYTES = 64 << 10
+"""How much of an error's body is repeated in our own error."""
 _METADATA = frozenset((ipaddress.ip_address("168.63.129.16"),))  # Azure's is a public address
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -71,6 +74,8 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
+        if address not in _UNICAST:
+            return False
     return address.is_global and not address.is_multicast and address not in _METADATA
 
 
@@ -85,7 +90,7 @@ def fetch(url: str, user_agent: str, seconds: float = MAX_SECONDS, max_bytes: in
             url = urljoin(url, attempt.location)
             continue
         if not 200 <= status < 300:
-            text = attempt.content.decode("utf-8", "replace")
+            text = attempt.content[:_SHOWN_BYTES].decode("utf-8", "replace")
             raise FetchError(f"HTTP error {status_text(status)}: {text}")
         return Fetched(attempt.content, attempt.content_type)
     raise FetchError(f"Error fetching image: more than {MAX_REDIRECTS} redirects")
@@ -133,6 +138,7 @@ class _Download:
             curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
             curl.setopt(pycurl.NOSIGNAL, 1)
             curl.setopt(pycurl.PROXY, proxy)
+            curl.setopt(pycurl.NOPROXY, "")  # libcurl reads `no_proxy` in its own way, and must not go where nobody checks
             curl.setopt(pycurl.USERAGENT, user_agent)
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
             curl.setopt(pycurl.WRITEFUNCTION, self._on_data)

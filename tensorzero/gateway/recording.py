@@ -14,6 +14,8 @@ from tensorzero.gateway.functions.tools import tool_columns
 from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.params import stored
 
+_COST_LIMIT = 1e9  # the column is a Decimal(18, 9); a larger number would cost the row
+
 Row = tuple[str, dict[str, Any]]
 
 
@@ -58,8 +60,8 @@ def _model_inference(inference: ModelInference, call: InferenceCall, variant_nam
         "raw_response": inference.raw_response,
         "model_name": inference.model_name,
         "model_provider_name": inference.provider_name,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
+        "input_tokens": usage.input_tokens or None,  # no 0 (observed 2026.6.0)
+        "output_tokens": usage.output_tokens or None,
         "response_time_ms": inference.response_time_ms,
         "ttft_ms": inference.ttft_ms,
         "system": request.system,
@@ -68,7 +70,7 @@ def _model_inference(inference: ModelInference, call: InferenceCall, variant_nam
         "cached": inference.cached,
         "finish_reason": inference.finish_reason,
         "snapshot_hash": snapshot_hash,
-        "cost": usage.cost,
+        "cost": usage.cost if usage.cost is None or usage.cost < _COST_LIMIT else None,
         "function_name": call.function.name,
         "variant_name": variant_name,
     }

@@ -183,7 +183,18 @@ def _fields_in_order(cursor: Cursor, name: str, shapes: tuple[Shape, ...]) -> No
         count += 1
     cursor.step()
     if count < len(shapes):
-        raise _FaultError(f"invalid length {count}, expected struct {name} with {len(shapes)} elements", cursor.at)
+        elements = f"{len(shapes)} element{'' if len(shapes) == 1 else 's'}"
+        raise _FaultError(f"invalid length {count}, expected struct {name} with {elements}", cursor.at)
+
+
+def untagged(name: str, fits: Callable[[Any], bool]) -> Shape:
+    """Any of several shapes. It is read whole before it is looked at."""
+
+    def read(cursor: Cursor) -> None:
+        if not fits(cursor.take()):
+            raise _FaultError(f"data did not match any variant of untagged enum {name}", cursor.at + 1)
+
+    return read
 
 
 def tagged(variants: Mapping[str, Mapping[str, Shape | tuple[str, tuple[str, ...]]]]) -> Shape:

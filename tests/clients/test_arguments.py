@@ -81,6 +81,11 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         "Failed to parse episode_id as UUID: Error(ParseGroupLength { group: 3, len: 12, index: 20 })",
     ),
     ({"namespace": ""}, ValueError, "Invalid namespace: Namespace identifier cannot be empty"),
+    (
+        {"namespace": "tensorzero::x"},
+        ValueError,
+        "Invalid namespace: Namespace cannot start with `tensorzero::`: tensorzero::x",
+    ),
     ({"additional_tools": [{}]}, ValueError, "Missing 'name' in additional tool: {}"),
     ({"additional_tools": [{"name": "a"}]}, ValueError, "Missing 'description' in additional tool: {\"name\": 'a'}"),
     ({"additional_tools": [{**TOOL, "strict": "x"}]}, TypeError, "'str' object cannot be converted to 'PyBool'"),
@@ -128,6 +133,12 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"extra_body": [{}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
     ({"extra_body": [{"pointer": "/a", "delete": False}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
     (
+        {"extra_body": [{"model_provider_name": "m", "pointer": "/a"}]},
+        TensorZeroInternalError,
+        SHAPE + "tensorzero_inference_types::extra_body::UnfilteredInferenceExtraBody: legacy `extra_body` entry with "
+        "`model_provider_name` has neither `value` nor `delete: true`",
+    ),
+    (
         {"extra_headers": [{"name": "a", "value": 5}]},
         TensorZeroInternalError,
         SHAPE + "tensorzero_inference_types::extra_headers::UnfilteredInferenceExtraHeaders: [0]: data did not match any "
@@ -137,6 +148,12 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
         {"provider_tools": [{}]},
         TensorZeroInternalError,
         SHAPE + "tensorzero_inference_types::ProviderTool: missing field `tool` at line 1 column 2",
+    ),
+    (
+        {"provider_tools": [{"tool": 1, "zz": 1}]},
+        TensorZeroInternalError,
+        SHAPE
+        + "tensorzero_inference_types::ProviderTool: zz: unknown field `zz`, expected `scope` or `tool` at line 1 column 16",
     ),
     (
         {"input": {"foo": 1}},
@@ -238,6 +255,7 @@ TAKEN: list[tuple[str, Any, Any]] = [
         [{**TOOL, "foo": 1}],
         [{"type": "function", "description": "b", "parameters": {}, "name": "a", "strict": False}],
     ),
+    ("extra_body", [{"model_provider_name": "m", "pointer": "/a", "value": 1, "z": 1}], [{"pointer": "/a", "value": 1}]),
     ("provider_tools", [g.ProviderTool(tool={"a": 1})], [{"scope": None, "tool": {"a": 1}}]),
     ("provider_tools", [{"tool": 1, "scope": {"model_name": "m"}}], [{"scope": {"model_name": "m"}, "tool": 1}]),
     ("cache_options", {"enabled": "on", "foo": 1}, {"max_age_s": None, "enabled": "on"}),

@@ -10,7 +10,7 @@ from typing import Any
 TOML = """
 [models.m]
 routing = ["p"]
-providers.p = {{ type = "openai", model_name = "m", api_base = "http://127.0.0.1:{port}/v1", api_key_location = "none" }}
+providers.p = {{ type = "openai", model_name = "m", api_base = "{url}", api_key_location = "none" }}
 """
 
 
@@ -25,13 +25,14 @@ def stream_of(*events: str) -> list[dict[str, Any]]:
 
 
 class ScriptedUpstream:
-    """`requests`: the body of each request, in order."""
+    """`requests`: the body of each request, in order. `url`: where models are asked; `toml`: one that is asked there."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.toml = TOML.format(port=self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self.toml = TOML.format(url=self.url)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:

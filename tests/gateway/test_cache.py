@@ -14,6 +14,8 @@ import pytest
 
 from tensorzero import AsyncTensorZeroGateway, TensorZeroGateway
 from tensorzero.clients.embedded_transport import database_of
+from tensorzero.gateway.models.cache import _played, _stored_chunk
+from tensorzero.gateway.values import ProviderChunk, Usage
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 Build = Callable[..., TensorZeroGateway]
@@ -124,6 +126,21 @@ def test_a_stream_is_played_again(client: TensorZeroGateway, mock_provider: Any,
         miss["raw_response"],
         miss["input_tokens"],
     )
+
+
+def test_an_output_schema_is_part_of_what_was_asked(client: TensorZeroGateway, mock_provider: Any) -> None:
+    ask(client, cache_options=ON)
+    ask(client, cache_options=ON, output_schema={"type": "object"})
+    ask(client, cache_options=ON, output_schema={"type": "object"})
+    assert len(mock_provider.requests()) == 2
+
+
+def test_a_kept_stream_has_the_originals_chunks_and_all_its_tokens() -> None:
+    thought = {"type": "thought", "id": "1", "text": "hm", "provider_type": "openai"}
+    chunk = ProviderChunk([thought], "raw", Usage(10, 2, 4, 3))
+    stored = _stored_chunk(chunk)
+    assert stored["content"] == [{**thought, "signature": None, "summary_id": None, "summary_text": None}]
+    assert _played(stored).usage == chunk.usage
 
 
 def _text(chunks: list[Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tensorzero import TensorZeroError, TensorZeroGateway
+from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.faces.fetch import Exceptions, FetchError, fetch, is_public
 from tensorzero.gateway.files.object_storage import Filesystem, inside
 from tensorzero.gateway.functions.file_types import audio_format, suffix
@@ -74,6 +74,8 @@ class FileServer:
                         request.wfile.flush()
                         time.sleep(0.05)
                 return
+            case "/big-error":
+                status, body = 500, b"x" * 1_000_000
             case "/big":
                 body = b"x" * 1_000_000
             case _:
@@ -217,7 +219,7 @@ def test_a_stored_file_is_read_back_for_a_pointer(
     ask(client, pointer)
     assert sent(mock_provider)["image_url"]["url"] == f"data:image/png;base64,{b64(PNG)}"
     assert stored_file(client, stored) == before
-    for path in ("observability/files/none.png", "../secret", "/etc/passwd", "a//b", "a/./b"):
+    for path in ("observability/files/none.png", "/etc/passwd", "a\\..\\b", ""):
         with pytest.raises(TensorZeroError, match="Error getting object"):
             ask(client, {**pointer, "storage_path": {**before["storage_path"], "path": path}})
     with pytest.raises(TensorZeroError, match="another object store"):
@@ -281,7 +283,8 @@ def test_private_addresses_are_never_asked(
     build: Build, models: Callable[..., str], stored: Any, mock_provider: Any, files: FileServer
 ) -> None:
     client = build(models("plain") + DISABLED, stored.url)
-    for url in (files.url, files.url.replace("127.0.0.1", "localhost"), files.url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
+    spellings = ("127.0.0.1", "localhost", "localhost.", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0", "u:p@127.1")
+    for url in (files.url.replace("127.0.0.1", spelling) for spelling in spellings):
         with pytest.raises(TensorZeroError, match="is not a public address") as caught:
             ask(client, file(file_type="url", url=url + "/x", mime_type="application/pdf"))
         assert "TENSORZERO_FETCH_ALLOW" in caught.value.hint  # type: ignore[attr-defined]
@@ -298,6 +301,7 @@ def test_private_addresses_are_never_asked(
         ("192.168.1.1", False), ("169.254.169.254", False), ("100.100.100.200", False), ("168.63.129.16", False),
         ("0.0.0.0", False), ("224.0.0.1", False), ("::1", False), ("fe80::1", False), ("fd00:ec2::254", False),
         ("::ffff:10.0.0.1", False), ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::", False), ("::", False),
+        ("::127.0.0.1", False), ("fec0::1", False), ("64:ff9b:1::1", False), ("64:ff9b::808:808", True), ("ff02::1", False),
     ],
 )  # fmt: skip
 def test_public_addresses_are_told_from_others(address: str, public: bool) -> None:
@@ -348,6 +352,22 @@ def test_suffixes_and_audio_formats() -> None:
     assert suffix("application/zzz") is None
     assert audio_format("audio/mp4") == "m4a"
     assert audio_format("image/png") is None
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../b", "a//b", "./a", ".."])
+def test_a_pointer_that_leads_out_of_the_store_is_no_file(build: Build, models: Callable[..., str], path: str) -> None:
+    place = {"kind": {"type": "disabled"}, "path": path}
+    with pytest.raises(TensorZeroInternalError, match="did not match any variant of untagged enum FileTaggedOrUntagged"):
+        ask(
+            build(models("plain") + DISABLED),
+            file(file_type="object_storage_pointer", mime_type="image/png", storage_path=place),
+        )
+
+
+def test_a_long_error_page_is_cut_in_the_error(allowed: None, files: FileServer) -> None:
+    with pytest.raises(FetchError, match="HTTP error 500") as caught:
+        fetch(files.url + "/big-error", "test")
+    assert len(str(caught.value)) < 100_000
 
 
 def test_a_store_that_takes_nothing_is_an_error_at_the_start(build: Build, tmp_path: Path) -> None:

@@ -250,3 +250,11 @@ def test_a_pointer_that_leads_nowhere_fails_the_provider(
     found = failure(build(models("echo")), model_name="echo", extra_body=[{"pointer": pointer, "value": 1}])
     assert found[0] == 502
     assert found[1].endswith(f"p: Error replacing extra body: `{reason}` with pointer: `{pointer}`")
+
+
+def test_a_row_says_of_which_model_and_provider_an_extra_body_was(build: Any, models: Callable[..., str], stored: Any) -> None:
+    client = build(models("echo"), url=stored.url)
+    entry = {"pointer": "/a", "value": 1}
+    client.inference(model_name="echo", input=ASK, extra_body=[{**entry, "model_name": "echo"}, entry])
+    (row,) = stored.rows(client, "ChatInference")
+    assert json.loads(row["extra_body"]) == [{**entry, "model_name": "echo", "provider_name": None}, entry]

@@ -7,7 +7,7 @@ effect on a single call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tensorzero.gateway.config.mistakes import Mistakes, Place
 from tensorzero.gateway.config.paths import DATA, VARIANT_FILES
@@ -55,7 +55,10 @@ def _read(given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check_files(value: Any, pattern: tuple[str, ...], at: tuple[str, ...]) -> None:
     """A file of a configuration is its name and its text here."""
-    if pattern:
+    if pattern == ("path",) and isinstance(value, list):  # what has this field alone may be a list of it
+        for item in cast("list[Any]", value[:1]):
+            _check_files(item, (), (*at, "path"))
+    elif pattern:
         for key in _keys(value, pattern[0]):
             _check_files(value[key], pattern[1:], (*at, key))
     elif not isinstance(value, Mapping):

@@ -13,7 +13,7 @@ from tensorzero.gateway.config.sections import ExperimentationConfig, FunctionCo
 from tensorzero.gateway.config.shapes import Choice, Field, FileText, Flag, Record, Table, Tagged, Text
 from tensorzero.gateway.config.shared_shapes import TEXTS
 from tensorzero.gateway.config.variant_shapes import VARIANTS
-from tensorzero.gateway.config.variants_section import build_variant, share_timeouts
+from tensorzero.gateway.config.variants_section import build_variant, check_no_answer_tool, share_timeouts
 from tensorzero.gateway.schemas import Schema, SchemaError
 
 ROLES = ("system", "user", "assistant")
@@ -83,6 +83,8 @@ def build_function(
     variants: dict[str, VariantConfig] = {}
     for variant_name, variant in read["variants"].items():
         variants[variant_name] = build_variant(name, read["type"], variant_name, variant, schemas, mistakes)
+        if read.get("tools"):
+            check_no_answer_tool(name, variant_name, variant, mistakes)
     share_timeouts(name, variants, list(declared_variants), mistakes)
     check_evaluators(read["evaluators"], f"[functions.{name}.evaluators]", (*keys, "evaluators"), mistakes)
     tools = read.get("tools", [])

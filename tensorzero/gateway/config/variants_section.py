@@ -130,6 +130,17 @@ def _check_json_mode(function: str, function_type: str, name: str, read: Mapping
             mistakes.say(f"`json_mode` must be specified for {about}", keys)
 
 
+def check_no_answer_tool(function: str, name: str, read: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """In a chat function with tools no evaluator or fuser answers through a tool of its own."""
+    for part in ("evaluator", "fuser"):
+        if read.get(part, {}).get("json_mode") in ("tool", "implicit_tool"):
+            mistakes.say(
+                f'`functions.{function}.variants.{name}`: Cannot use `json_mode = "tool"` with chat functions that have tools '
+                "configured. Please remove tools from the function or use a JSON function instead.",
+                ("functions", function, "variants", name, part, "json_mode"),
+            )
+
+
 def check_templates(function: FunctionConfig, templates: Templates, mistakes: Mistakes) -> None:
     """Every schema has a template in every variant; a legacy template without schema reads one variable only."""
     for variant in function.variants.values():

@@ -18,7 +18,7 @@ def total_usage(inferences: Sequence[ModelInference]) -> Usage:
     for inference in inferences:
         usage = Usage(0, 0, None, None, 0.0) if inference.cached else inference.usage
         if inference.api_type == "embeddings":
-            usage = replace(usage, output_tokens=0)
+            usage = replace(usage, output_tokens=None if usage.input_tokens is None else 0)
         for name in ("input_tokens", "output_tokens", "cost"):
             so_far, part = getattr(total, name), getattr(usage, name)
             setattr(total, name, None if so_far is None or part is None else so_far + part)
@@ -58,23 +58,18 @@ def raw_usage_entry(inference: ModelInference, data: Any) -> dict[str, Any]:
 
 
 def raw_response_entries(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    """What failed on the way to them, then what they answered."""
-    return [*(raw for one in inferences for raw in one.failed), *_answers(inferences)]
+    """What each model inference answered, right after what failed on the way to it."""
+    return [entry for one in inferences for entry in (*one.failed, *_answer(one))]
 
 
-def raw_history(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
-    """The same, each answer right after what failed on the way to it."""
-    return [entry for one in inferences for entry in (*one.failed, *_answers([one]))]
-
-
-def _answers(inferences: Sequence[ModelInference]) -> list[dict[str, Any]]:
+def _answer(inference: ModelInference) -> list[dict[str, Any]]:
+    if inference.cached:
+        return []
     return [
         {
-            "model_inference_id": reported_id(one),
-            "provider_type": one.provider_type,
-            "api_type": one.api_type,
-            "data": one.raw_response,
+            "model_inference_id": reported_id(inference),
+            "provider_type": inference.provider_type,
+            "api_type": inference.api_type,
+            "data": inference.raw_response,
         }
-        for one in inferences
-        if not one.cached
     ]

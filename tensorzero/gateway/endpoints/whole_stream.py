@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.gateway.endpoints.accounts import raw_history, raw_usage_entries, total_usage
+from tensorzero.gateway.endpoints.accounts import raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.endpoints.kept_files import keep_files
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.models.infer import Failed
@@ -65,7 +65,8 @@ class WholeStream:
         before = preamble(call, self._public, self._failed_variants, attempts, previous)
         if before:
             yield before
-        usage = {"raw_usage": raw_usage_entries([answer])} if call.include_raw_usage else {}
+        entries = raw_usage_entries([answer]) if call.include_raw_usage else []
+        usage = {"raw_usage": entries} if entries else {}
         if self._content or usage:
             yield [self._public(self._content, **usage)]
         extra: dict[str, Any] = {"usage": total_usage(result.model_inferences).public()}
@@ -122,12 +123,12 @@ def preamble(
     out: list[Chunk] = []
     if call.include_raw_response and failed_variants:
         out.append(chunk(None, raw_response=failed_variants))
-    if call.include_raw_usage and previous:
-        out.append(chunk(None, raw_usage=raw_usage_entries(previous)))
+    if call.include_raw_usage and (usage := raw_usage_entries(previous)):
+        out.append(chunk(None, raw_usage=usage))
     if call.include_raw_response and failed_attempts:
         out.append(chunk(None, raw_response=failed_attempts))
-    if call.include_raw_response and previous:
-        out.append(chunk(None, raw_response=raw_history(previous)))
+    if call.include_raw_response and (answers := raw_response_entries(previous)):
+        out.append(chunk(None, raw_response=answers))
     return out
 
 

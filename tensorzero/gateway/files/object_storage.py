@@ -92,7 +92,7 @@ class Filesystem:
             return target.read_bytes()
         except FileNotFoundError as error:
             reason = f"{error.strerror} (os error {error.errno})"
-            raise OSError(f"Object at location {target} not found: {reason}") from None
+            raise OSError(f"Object at location {target.resolve()} not found: {reason}") from None
 
 
 class S3:

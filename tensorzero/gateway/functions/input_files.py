@@ -6,10 +6,10 @@ import base64
 import binascii
 import re
 from typing import Any, Literal, cast
-from urllib.parse import quote
 
 from tensorzero.gateway.functions.blocks import File
 from tensorzero.gateway.functions.file_types import sniffed
+from tensorzero.gateway.functions.urls import normal_url
 
 
 class BlockError(ValueError):
@@ -18,10 +18,9 @@ class BlockError(ValueError):
 
 _NO_MATCH = "data did not match any variant of untagged enum FileTaggedOrUntagged"
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(?:\s*;.*)?\Z")
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)\Z", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNTAGGED = ("url", "base64", "object_storage_pointer", "object_storage")
 _DETAILS = (None, "low", "high", "auto")
-_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 def parse_file(raw: dict[str, Any]) -> File:
@@ -47,9 +46,9 @@ def _file(kind: Literal["url", "base64", "object_storage_pointer", "object_stora
     data, place = raw.get("data"), raw.get("storage_path")
     if kind == "base64":
         return File("base64", None, _mime_of(data, mime), data, detail, filename) if isinstance(data, str) else None
-    if mime is None or not _is_storage_path(place):
+    path, source = _storage_path(place), _url(raw.get("source_url"))
+    if mime is None or path is None:
         return None
-    path, source = cast("dict[str, Any]", place), _url(raw.get("source_url"))
     if kind == "object_storage_pointer":
         return File(kind, source, mime, None, detail, filename, path)
     return File(kind, source, mime, data, detail, filename, path) if isinstance(data, str) else None
@@ -77,28 +76,19 @@ def _text_or_none(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _is_storage_path(value: Any) -> bool:
+def _storage_path(value: Any) -> dict[str, Any] | None:
+    """The place with its path in the one spelling; None for what is no place."""
     if not isinstance(value, dict):
-        return False
+        return None
     fields = cast("dict[str, Any]", value)
-    kind = fields.get("kind")
-    return (
-        isinstance(kind, dict)
-        and isinstance(cast("dict[str, Any]", kind).get("type"), str)
-        and isinstance(fields.get("path"), str)
-    )
+    kind, path = fields.get("kind"), fields.get("path")
+    if not isinstance(kind, dict) or not isinstance(cast("dict[str, Any]", kind).get("type"), str) or not isinstance(path, str):
+        return None
+    path = path.removeprefix("/").removesuffix("/")
+    if path and (_CONTROL.search(path) or not {"", ".", ".."}.isdisjoint(path.split("/"))):
+        return None
+    return {**fields, "path": path}
 
 
 def _url(value: Any) -> str | None:
-    """An absolute URL with its scheme and host in lower case and other than ASCII percent-encoded; None if it is none."""
-    match = _URL.match(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return None
-    scheme, rest = match[1].lower(), match[2]
-    if scheme not in ("http", "https", "ftp", "ws", "wss"):
-        return f"{scheme}:{rest}"
-    authority, slash, path = rest.lstrip("/\\").partition("/")
-    host, mark, query = authority.partition("?")
-    if not host:
-        return None
-    return f"{scheme}://{host.lower()}/" + quote(f"{mark}{query}{path if slash and not mark else slash + path}", safe=_SAFE)
+    return normal_url(value) if isinstance(value, str) else None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tensorzero")
 
 _BROKEN = (StorageError, ValueError, TypeError, KeyError)  # what an unusable entry, key or database raises
+_THOUGHT: Block = {"signature": None, "summary_id": None, "summary_text": None}  # which the original writes in any case
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
@@ -206,7 +207,8 @@ class StreamKeeper:
 
 def _stored_chunk(chunk: ProviderChunk) -> dict[str, Any]:
     usage = None if chunk.usage is None else chunk.usage.public()
-    return {"content": chunk.content, "usage": usage, "raw_response": chunk.raw}
+    content = [_THOUGHT | block if block["type"] == "thought" else block for block in chunk.content]
+    return {"content": content, "usage": usage, "raw_response": chunk.raw}
 
 
 class KeptStream:
@@ -229,8 +231,12 @@ class KeptStream:
 
 def _played(chunk: Mapping[str, Any]) -> ProviderChunk:
     usage = chunk["usage"]
-    tokens = None if usage is None else Usage(usage["input_tokens"], usage["output_tokens"])
-    return ProviderChunk(chunk["content"], chunk["raw_response"], tokens)
+    return ProviderChunk(chunk["content"], chunk["raw_response"], None if usage is None else _tokens(usage))
+
+
+def _tokens(usage: Mapping[str, Any]) -> Usage:
+    read, written = usage.get("provider_cache_read_input_tokens"), usage.get("provider_cache_write_input_tokens")
+    return Usage(usage["input_tokens"], usage["output_tokens"], read, written)
 
 
 def stream_of(entry: Entry) -> KeptStream | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -9,6 +10,13 @@ from typing import Any
 import orjson
 
 _MILLION = Decimal(1_000_000)
+_LARGEST = Decimal(2**96 - 1)
+_TEXT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\Z", re.ASCII)
+_ABSENT: Any = object()
+
+
+class _NoFigureError(Exception):
+    """Something stands where a number belongs."""
 
 
 def cost_of(entries: Sequence[Mapping[str, Any]], bodies: Sequence[str], *, streaming: bool) -> float | None:
@@ -26,47 +34,49 @@ def cost_of(entries: Sequence[Mapping[str, Any]], bodies: Sequence[str], *, stre
             if not streaming:
                 return None
     total = Decimal(0)
-    for entry in entries:
-        value = _largest(parsed, _pointer(entry, streaming))
-        if value is None:
-            if entry.get("required", False):
+    try:
+        for entry in entries:
+            value = _largest(parsed, _pointer(entry, streaming))
+            if value is not None:
+                total += value * _rate(entry)
+            elif entry.get("required", False):
                 return None
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return None
-        total += _amount(value, entry)
-    return float(total) if total >= 0 else None
+    except (_NoFigureError, InvalidOperation):
+        return None
+    return float(total) if 0 <= total <= _LARGEST else None
 
 
 def _pointer(entry: Mapping[str, Any], streaming: bool) -> str:
     return str(entry.get("pointer") or entry["pointer_streaming" if streaming else "pointer_nonstreaming"])
 
 
-def _amount(value: float, entry: Mapping[str, Any]) -> Decimal:
-    try:
+def _rate(entry: Mapping[str, Any]) -> Decimal:
+    if "cost_per_unit" in entry:
+        return Decimal(str(entry["cost_per_unit"]))
+    return Decimal(str(entry["cost_per_million"])) / _MILLION
+
+
+def _largest(bodies: Sequence[Any], pointer: str) -> Decimal | None:
+    """The largest of the figures that there are; None for none."""
+    return max((_figure(value) for body in bodies if (value := _look_up(body, pointer)) is not _ABSENT), default=None)
+
+
+def _figure(value: Any) -> Decimal:
+    """A number, or a text that is one (observed 2026.6.0)."""
+    if (isinstance(value, str) and _TEXT.match(value)) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         number = Decimal(str(value))
-        if "cost_per_unit" in entry:
-            return number * Decimal(str(entry["cost_per_unit"]))
-        return number * Decimal(str(entry["cost_per_million"])) / _MILLION
-    except InvalidOperation:
-        return Decimal(0)
-
-
-def _largest(bodies: Sequence[Any], pointer: str) -> Any:
-    found = [value for body in bodies if (value := _look_up(body, pointer)) is not None]
-    numbers = [value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if numbers:
-        return max(numbers)
-    return found[0] if found else None
+        if abs(number) <= _LARGEST:
+            return number
+    raise _NoFigureError
 
 
 def _look_up(body: Any, pointer: str) -> Any:
     for key in pointer[1:].split("/") if pointer else []:
         name = key.replace("~1", "/").replace("~0", "~")
-        if isinstance(body, dict):
-            body = body.get(name)
+        if isinstance(body, dict) and name in body:
+            body = body[name]
         elif isinstance(body, list) and name.isdigit() and int(name) < len(body):
             body = body[int(name)]
         else:
-            return None
+            return _ABSENT
     return body

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from tensorzero.faces.face import HttpError, HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
+from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
+from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
+from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Usage
 from tensorzero.gateway.version import USER_AGENT
 
@@ -62,7 +65,8 @@ class OpenAIEmbeddings:
         try:
             vectors, usage, raw_usage = _parse(reply.body)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            message = f"Error from {self.type} server: Error parsing JSON response: {error}"
+            reason = json_fault(raw) or shape_fault(raw, EMBEDDINGS) or str(error)
+            message = f"Error from {self.type} server: Error parsing JSON response: {reason}"
             failure = ProviderError(message, provider_type=self.type, raw_request=raw_request, raw_response=raw)
             raise _of_embeddings(failure) from None
         return EmbeddingResponse(vectors, usage, raw_request, raw, raw_usage, latency_ms)
@@ -80,7 +84,9 @@ class OpenRouterEmbeddings(OpenAIEmbeddings):
 def _parse(body: bytes) -> tuple[list[list[float] | str], Usage, Any]:
     """Vectors in the order of their inputs."""
     answer: Any = orjson.loads(body)
-    vectors = [_vector(one["embedding"]) for one in answer["data"]]
+    if not isinstance(answer["data"], list):
+        raise TypeError("`data` is not a list")
+    vectors = [_vector(one["embedding"]) for one in cast("list[Any]", answer["data"])]
     usage, raw_usage = parse_usage(answer.get("usage"))
     return vectors, usage, raw_usage
 
@@ -88,7 +94,9 @@ def _parse(body: bytes) -> tuple[list[list[float] | str], Usage, Any]:
 def _vector(value: Any) -> list[float] | str:
     if isinstance(value, str):
         return value
-    return [float(number) for number in value]
+    if not isinstance(value, list):
+        raise TypeError("`embedding` is not a list")
+    return [float(number) for number in cast("list[Any]", value)]
 
 
 def _of_embeddings(error: ProviderError) -> ProviderError:

@@ -1,8 +1,10 @@
-"""The shapes of OpenAI's answers and of a stream's events, as the original names them in its errors (observed 2026.6.0)."""
+"""The shapes of OpenAI's answers, events and embeddings, as the original names them in its errors (observed 2026.6.0)."""
 
 from __future__ import annotations
 
-from tensorzero.gateway.shape_fault import one_of_texts, optional, sequence, struct, tagged, text, unsigned
+from typing import Any, cast
+
+from tensorzero.gateway.shape_fault import one_of_texts, optional, sequence, struct, tagged, text, unsigned, untagged
 
 _COUNT = optional(unsigned(32))
 _TEXT = optional(text)
@@ -31,6 +33,12 @@ _CALL_CHUNK = struct(
     },
     required=("index", "function"),
 )
+
+
+def _is_vector(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(type(number) in (int, float) for number in cast("list[Any]", value))
+    return isinstance(value, str)
 
 
 ANSWER = struct(
@@ -83,4 +91,14 @@ CHUNK = struct(
         "usage": _USAGE,
     },
     required=("choices",),
+)
+EMBEDDINGS = struct(
+    "OpenAIEmbeddingResponse",
+    {
+        "data": sequence(
+            struct("OpenAIEmbeddingData", {"embedding": untagged("Embedding", _is_vector)}, required=("embedding",))
+        ),
+        "usage": optional(struct("OpenAIEmbeddingUsage", {"prompt_tokens": _COUNT})),
+    },
+    required=("data",),
 )

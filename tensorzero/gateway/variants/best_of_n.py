@@ -5,20 +5,20 @@ Nothing that goes wrong with the evaluator fails the call: a candidate is taken 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.sections import ChatCompletionConfig, Retries, VariantConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.candidates import any_one, as_answer, listing, usable
-from tensorzero.gateway.variants.chat_completion import Prepared, ask, assemble
+from tensorzero.gateway.variants.chat_completion import Prepared, assemble, with_retries
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -78,11 +78,28 @@ async def _judge(
         return shown[0][0], None
     try:
         ready = _prepare(gateway, evaluator, [text for _, text in shown], call)
-        evaluation = await ask(gateway, ready, evaluator.retries, call, failed)
+        evaluation = await _evaluate(gateway, ready, evaluator.retries, call, failed)
     except GatewayError:
         return None, None
     choice = _choice(evaluation.content)
     return (None if choice is None or choice >= len(shown) else shown[choice][0]), evaluation
+
+
+async def _evaluate(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> ModelInference:
+    """As `chat_completion.ask_beside`, but of earlier tries nothing is shown (observed 2026.6.0)."""
+    own: Failed = []
+
+    def attempt() -> Awaitable[ModelInference]:
+        own.clear()
+        return gateway.models.infer(ready.model, ready.request, call, own)
+
+    try:
+        evaluation = await with_retries(attempt, retries, call)
+    except GatewayError:
+        failed += own
+        raise
+    evaluation.failed = own
+    return evaluation
 
 
 def _prepare(gateway: Gateway, evaluator: ChatCompletionConfig, texts: list[str], call: InferenceCall) -> Prepared:

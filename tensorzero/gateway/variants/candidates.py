@@ -28,10 +28,14 @@ def listing(texts: Sequence[str], separator: str, end: str = "") -> RequestMessa
 
 
 def as_answer(variant_name: str, candidates: Sequence[VariantResult], chosen: int) -> VariantResult:
-    """One candidate under the variant's name, with every model inference: the chosen one's first."""
-    answer = candidates[chosen]
-    others = [one for index, candidate in enumerate(candidates) if index != chosen for one in candidate.model_inferences]
-    return replace(answer, variant_name=variant_name, model_inferences=[*answer.model_inferences, *others])
+    """One candidate under the variant's name, with every model inference: the chosen one's first.
+
+    Of the others, the last stands in the chosen one's place (observed 2026.6.0).
+    """
+    answer, others = candidates[chosen], list(candidates)
+    others[chosen] = others[-1]
+    inferences = [*answer.model_inferences, *inferences_of(others[:-1])]
+    return replace(answer, variant_name=variant_name, model_inferences=inferences)
 
 
 def any_one(candidates: Sequence[VariantResult]) -> int:

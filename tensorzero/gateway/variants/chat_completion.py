@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
 from tensorzero.gateway.functions.blocks import RequestMessage
@@ -75,12 +76,13 @@ def assemble(
         for_variant(call.extra_body, variant.name) if call.extra_body else (),
         for_variant(call.extra_headers, variant.name) if call.extra_headers else (),
         call.tools,
+        schema=call.schema,
         extra_cache_key=call.extra_cache_key,
     )
     if json_mode == "tool":
         request.tools = respond_tool(call.schema)
     elif json_mode == "on" or json_mode == "strict":
-        request.json_mode, request.schema = json_mode, call.schema
+        request.json_mode = json_mode
     return Prepared(model, request, params, json_mode)
 
 
@@ -95,6 +97,20 @@ def ask(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall
         return gateway.models.infer(ready.model, ready.request, call, failed)
 
     return with_retries(attempt, retries, call)
+
+
+async def ask_beside(
+    gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed
+) -> ModelInference:
+    """`ask` for an answer among others, which has the raw responses of failures before it; `failed` gets them if it fails."""
+    own: Failed = []
+    try:
+        answer = await ask(gateway, ready, retries, call, own)
+    except (GatewayError, DeadlineExceeded):
+        failed += own
+        raise
+    answer.failed = own
+    return answer
 
 
 def result_of(variant_name: str, ready: Prepared, answer: ModelInference, call: InferenceCall) -> VariantResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -23,13 +24,14 @@ from tensorzero.gateway.functions.blocks import (
     ToolCall,
     Unknown,
 )
+from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,
-    ask,
+    ask_beside,
     assemble,
     open_stream,
     result_of,
@@ -48,7 +50,7 @@ _INSTRUCTIONS = (
 async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
     chat: ChatCompletionConfig = variant.settings["chat_request"]
     ready, embedding = await _prepare(gateway, variant, chat, call, failed)
-    answer = await ask(gateway, ready, chat.retries, call, failed)
+    answer = await ask_beside(gateway, ready, chat.retries, call, failed)
     result = result_of(variant.name, ready, answer, call)
     result.model_inferences.insert(0, embedding)
     return result
@@ -76,7 +78,12 @@ async def _prepare(
     given = _without_templates(call.input)
     text = given.stored_json()
     embedded = await embed(gateway.embedding_providers, model, EmbeddingRequest(text), call, failed)
-    examples = await _examples(gateway, variant, call, cast("list[float]", embedded.vectors[0]))
+    if len(embedded.vectors) != 1:
+        raise GatewayError(f"Internal error: Embedding model returned {len(embedded.vectors)} vectors for one text.")
+    vector = embedded.vectors[0]
+    if isinstance(vector, str):
+        raise GatewayError("Internal error: Failed to convert DICL embedding to float array.")
+    examples = await _examples(gateway, variant, call, vector)
     instructions = settings.get("system_instructions")
     system = _INSTRUCTIONS if instructions is None else instructions["__data"]
     if examples:
@@ -93,7 +100,8 @@ def _without_templates(given: Input) -> Input:
 
 def _as_text(block: Any) -> Any:
     if isinstance(block, (File, Unknown)):
-        raise BadRequest(f"Unsupported content block type `{block.type}` for provider `dicl`")
+        kind = "image" if isinstance(block, File) else block.type
+        raise BadRequest(f"Unsupported content block type `{kind}` for provider `dicl`")
     return Text(orjson.dumps(block.stored()).decode()) if isinstance(block, Template) else block
 
 
@@ -127,18 +135,21 @@ def _shown(examples: Sequence[Mapping[str, Any]], function_type: str) -> list[Re
     messages: list[RequestMessage] = []
     for example in examples:
         messages.append(RequestMessage("user", (Text(example["input"]),)))
-        messages.append(RequestMessage("assistant", _answer(example["output"], function_type)))
+        messages.append(RequestMessage("assistant", _answer(example, function_type)))
     return messages
 
 
-def _answer(output: str, function_type: str) -> tuple[RequestBlock, ...]:
+def _answer(example: Mapping[str, Any], function_type: str) -> tuple[RequestBlock, ...]:
+    output: str = example["output"]
     try:
         stored = orjson.loads(output)
         if function_type == "json":
             return (Text(stored.get("raw") or ""),)
         return tuple(_block(block) for block in stored)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise GatewayError(f"Failed to parse `output` in example `{output}`: {error}") from None
+        shown, given = (json.dumps(text, ensure_ascii=False) for text in (output, example["input"]))
+        raw = f"RawExample {{ input: {given}, output: {shown}, cosine_distance: {float(example['distance'])} }}"
+        raise GatewayError(f"Failed to parse `output` in example `{raw}`: {json_fault(output) or error}") from None
 
 
 def _block(block: Block) -> RequestBlock:

@@ -18,7 +18,7 @@ from tensorzero.gateway.variants.candidates import any_one, as_answer, inference
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,
-    ask,
+    ask_beside,
     assemble,
     open_stream,
     result_of,
@@ -49,7 +49,7 @@ async def infer(
     fuser: ChatCompletionConfig = variant.settings["fuser"]
     try:
         ready = _prepare(gateway, variant, fuser, candidates, call)
-        answer = await ask(gateway, ready, fuser.retries, call, failed)
+        answer = await ask_beside(gateway, ready, fuser.retries, call, failed)
     except GatewayError:
         return _without_fuser(variant, candidates)
     result = result_of(variant.name, ready, answer, call)

@@ -25,6 +25,10 @@ EVENTS = [
     *(b"", b"[]", b"null", b"{}", b'{"error":{"message":"overloaded"}}', b'{"choices":[{}]}', b'{"choices":[{"delta":5}]}'),
     *(b'{"choices":[{"delta":{"content":[1]}}]}', b'{"choices":[{"delta":{"tool_calls":[{"index":4000000000}]}}]}'),
     *(b'{"choices":[{"delta":{"tool_calls":[{"index":[],"id":"x"}]}}]}', b"\xff\xfe"),
+    *(
+        b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"x","type":"custom"}]}}]}',
+        b'{"choices":[{"delta":{}},{"delta":{}}]}',
+    ),
 ]
 
 

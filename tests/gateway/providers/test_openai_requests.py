@@ -38,6 +38,11 @@ def test_mode_on_adds_a_line_unless_a_system_text_is_there_and_some_text_says_js
     assert sent(("user", blocks), system=system, json_mode="on")[0] == {"role": "system", "content": expected}
 
 
+def test_what_an_assistant_said_counts_too() -> None:
+    found = sent(("user", [Text("hi")]), ("assistant", [Text("json")]), system="x", json_mode="on")
+    assert found[0]["content"] == "x"
+
+
 def test_neither_a_call_nor_a_thought_says_json() -> None:
     found = sent(("user", [Text("hi")]), ("assistant", [Thought("json"), CALL]), system="x", json_mode="on")
     assert found[0]["content"] == f"{LINE}\n\nx"
@@ -47,6 +52,7 @@ def test_thoughts_go_with_an_answer_and_alone_are_no_message() -> None:
     assert sent(("user", [Text("hi")]), ("assistant", [Thought("t")])) == [{"role": "user", "content": "hi"}]
     found = sent(("assistant", [Thought("t"), Text("a"), Thought("u")]))
     assert found == [{"role": "assistant", "content": "a", "reasoning_content": "t\n\nu"}]
+    assert sent(("assistant", [Thought("t"), CALL]))[0]["reasoning_content"] == "t"
 
 
 def test_a_block_that_is_passed_through_stays_in_a_list() -> None:

@@ -175,7 +175,7 @@ def test_an_example_that_cannot_be_read_fails_the_variant(
 ) -> None:
     client = build(models("echo") + function(mock_provider.url), url=stored.url)
     teach(client, [("asked", '{"broken": 1}', vector("a"))])
-    with pytest.raises(TensorZeroError, match="Failed to parse `output` in example"):
+    with pytest.raises(TensorZeroError, match=r"Failed to parse `output` in example `RawExample \{ input: "):
         client.inference(function_name="f", input=question("abc"))
 
 

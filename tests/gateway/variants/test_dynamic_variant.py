@@ -102,6 +102,11 @@ def test_what_a_configuration_would_refuse_is_no_matter(client: Any) -> None:
         ({**CHAT, "temperature": "x"}, 'temperature: invalid type: string "x", expected f32'),
         ({**CHAT, "system_template": "x"}, 'system_template: invalid type: string "x", expected struct ResolvedTomlPathData'),
         ({**CHAT, "system_template": {"__tensorzero_remapped_path": "x"}}, "system_template: missing field `__data`"),
+        ({**CHAT, "templates": {"x": [{}]}}, "templates.x.path: missing field `__tensorzero_remapped_path`"),
+        (
+            {**CHAT, "templates": {"x": [5]}},
+            "templates.x.path: invalid type: integer `5`, expected struct ResolvedTomlPathData",
+        ),
         (
             {"type": "experimental_best_of_n_sampling", "candidates": [], "evaluator": {"model": 5}},
             "evaluator: invalid type: integer `5`, expected a string",
