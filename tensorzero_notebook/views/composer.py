@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tensorzero_notebook.errors import message_of
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
 from tensorzero_notebook.views.run import ComposerRun, OpenStream, asynchronous
@@ -137,14 +138,14 @@ class ComposerView:
         with self._lock:
             if self.running:
                 return None
+            answer = None
             try:
-                request = self.request(composed)
+                answer = self._begin(composed, self.request(composed))
+                self.problem = ""
             except FormError as error:
                 self.problem = str(error)
-                answer = None
-            else:
-                self.problem = ""
-                answer = self._begin(composed, request)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong is told beside the button
+                self.problem = message_of(error)
         for callback in tuple(self._subscribers):
             callback()
         return answer

@@ -204,9 +204,13 @@ class ComposerForm {
 }
 
 function render({ model, el }) {
-  return renderPanel(model.get("live"), el, ({ panel, act, root }) => {
+  return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
     root.classList.add("tz-composer");
-    const submit = () => run.disabled || act("run", { form: form.read() });
+    const submit = () => {
+      if (run.disabled) return;
+      run.disabled = true;
+      actions.act("run", { form: form.read() });
+    };
     const form = new ComposerForm(submit);
     const bar = element("div", "tz-row tz-bar");
     const run = button("Run", "▶ Run", "tz-primary");
@@ -215,16 +219,16 @@ function render({ model, el }) {
     run.title = "Ctrl+Enter";
     problem.setAttribute("role", "alert");
     run.addEventListener("click", submit);
-    stop.addEventListener("click", () => act("stop", {}));
+    stop.addEventListener("click", () => actions.act("stop", {}));
     bar.append(run, stop, form.addTurn, problem);
     root.append(form.root, bar, panel.root);
     return (view) => {
       if (view.choices) form.offer(view.choices);
-      run.disabled = view.running;
+      run.disabled = view.running || actions.has("run");
       stop.disabled = !view.running;
       problem.textContent = view.problem ?? "";
       problem.hidden = !view.problem;
-      panel.show(view.answer);
+      panel.show(view.answer, view.run);
     };
   });
 }

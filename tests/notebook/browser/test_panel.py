@@ -167,13 +167,14 @@ def test_hostile_text_shows_itself_and_nothing_runs(open_notebook: OpenNotebook)
 
 
 def test_a_form_is_made_from_the_schema(open_notebook: OpenNotebook) -> None:
-    notebook = open_notebook([setup("words(3)", more="session.functions = [DRAFT]"), "session.client.requests[-1]"])
+    notebook = open_notebook([setup("words(3)", more="session.functions = [DRAFT]"), "session.client.requests[-1:]"])
     notebook.run_all()
     root = composer(notebook)
     expect(root.get_by_label("Function")).to_have_value("draft")
     root.get_by_label("Variant").select_option("long")
     notebook.screenshot("composer-form")
     root.get_by_role("button", name="Run").click()
+    expect(root.get_by_role("alert").first).to_contain_text("topic: is required")
     root.get_by_label("words").fill("12")
     root.get_by_label("topic").fill("cats")
     root.get_by_label("rhyme").check()
