@@ -45,6 +45,10 @@ class ComposerSession(Protocol):
     client: Any
     """A `TensorZeroGateway`."""
 
+    def reload(self) -> str | None:
+        """Load a changed configuration, and return what there is to say of it."""
+        ...
+
     def metrics(self) -> Sequence[Metric]: ...
 
     def function_choices(self) -> Sequence[FunctionChoice]: ...
@@ -104,6 +108,8 @@ class ComposerView:
         self._subscribers: list[Callable[[], None]] = []
         self.answers: list[AnswerView] = []
         self.problem = ""
+        self.notice = ""
+        """What happened to the configuration since the last run."""
 
     @property
     def answer(self) -> AnswerView | None:
@@ -119,6 +125,7 @@ class ComposerView:
 
     def choices(self) -> dict[str, Any]:
         """What the page offers, read anew each time: the configuration may have changed."""
+        self._look()
         return {
             "functions": [
                 {
@@ -139,7 +146,9 @@ class ComposerView:
             if self.running:
                 return None
             answer = None
+            self.notice = ""
             try:
+                self._look()
                 answer = self._begin(composed, self.request(composed))
                 self.problem = ""
             except FormError as error:
@@ -171,6 +180,11 @@ class ComposerView:
         if parameters:
             request["params"] = {"chat_completion": parameters}
         return request
+
+    def _look(self) -> None:
+        told = self._session.reload()
+        if told is not None:
+            self.notice = told
 
     def _schemas(self, function_name: str) -> Mapping[str, Mapping[str, Any]]:
         for choice in self._session.function_choices():

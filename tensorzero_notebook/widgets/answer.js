@@ -102,7 +102,7 @@ class AnswerPanel {
     this.error.hidden = !answer.error;
     this.figures.textContent = answer.figures.join(" · ");
     this.figures.hidden = !answer.figures.length;
-    this.markdown.hidden = !ended;
+    this.markdown.hidden = !ended || !this.stream.length;
     this.showJudge(answer, run);
     if (ended && this.endedRun !== run) {
       this.endedRun = run;

@@ -221,13 +221,17 @@ function render({ model, el }) {
     run.addEventListener("click", submit);
     stop.addEventListener("click", () => actions.act("stop", {}));
     bar.append(run, stop, form.addTurn, problem);
-    root.append(form.root, bar, panel.root);
+    const notice = element("pre", "tz-notice");
+    notice.setAttribute("role", "status");
+    root.append(form.root, bar, notice, panel.root);
     return (view) => {
       if (view.choices) form.offer(view.choices);
       run.disabled = view.running || actions.has("run");
       stop.disabled = !view.running;
       problem.textContent = view.problem ?? "";
       problem.hidden = !view.problem;
+      notice.textContent = view.notice ?? "";
+      notice.hidden = !view.notice;
       panel.show(view.answer, view.run);
     };
   });

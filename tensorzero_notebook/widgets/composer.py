@@ -38,6 +38,7 @@ class ComposerWidget(LiveWidget):
             "choices": self._composer.choices(),
             "running": self._composer.running,
             "problem": visible(self._composer.problem),
+            "notice": visible(self._composer.notice),
             "answer": None if answer is None else shown_answer(answer),
         }
 

@@ -178,3 +178,15 @@ def test_whatever_keeps_a_run_from_beginning_is_said() -> None:
     session.metrics = lambda: 1 / 0  # type: ignore[assignment,return-value]
     assert composer.run(Composed(model_name="dummy::good", turns=(Turn("user", "hi"),))) is None
     assert composer.problem == "division by zero"
+
+
+def test_a_run_says_what_became_of_a_changed_configuration() -> None:
+    session = ScriptedSession()
+    composer = ComposerView(session, session.client.open_stream)
+    session.news = ["tensorzero.toml changed: loaded."]
+    composer.run(Composed(model_name="dummy::good"))
+    assert composer.notice == "tensorzero.toml changed: loaded."
+    composer.choices()
+    assert composer.notice == "tensorzero.toml changed: loaded."
+    composer.run(Composed(model_name="dummy::good"))
+    assert composer.notice == ""
