@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from IPython.core.completer import SimpleCompletion, context_matcher
 
 from tensorzero_notebook import display, errors, keys
 from tensorzero_notebook.completion import completions
 from tensorzero_notebook.magics import TensorZeroMagics
 from tensorzero_notebook.session import Session, set_session, start_session
 
+LINES = ("%tensorzero ", "%%tensorzero ", "%%tensorzero_variant ")
 MAGIC_NAMES = (("line", "tensorzero"), ("cell", "tensorzero"), ("cell", "tensorzero_variant"))
 
 
@@ -23,7 +27,7 @@ class Loaded:
 
 
 class Hooks:
-    """Before every cell: a changed configuration is loaded, and a key in the cell is warned of."""
+    """What Tab offers; and before every cell, a changed configuration is loaded and a key in the cell is warned of."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -38,12 +42,15 @@ class Hooks:
             )
         self._session.refresh()
 
-    def complete(self, _shell: Any, event: Any) -> list[str]:
-        """IPython's word starts behind signs such as `=` and `:`, ours behind a space: give it the ends of ours."""
-        line = getattr(event, "text_until_cursor", event.line)
+    @context_matcher(identifier="tensorzero")  # pyright: ignore[reportUntypedFunctionDecorator] - IPython has no types
+    def complete(self, context: Any) -> dict[str, Any]:
+        """An IPython matcher. In a line of ours nothing but ours is offered: it is no Python."""
+        line = context.text_until_cursor
         word = line.rpartition(" ")[2]
-        behind = max(0, len(word) - len(event.symbol))
-        return [name[behind:] for name in completions(self._session, line, word)]
+        if word == line or not line.lstrip().startswith(LINES if context.cursor_line == 0 else LINES[:1]):
+            return {"completions": []}
+        names = [SimpleCompletion(name, type="tensorzero") for name in completions(self._session, line, word)]
+        return {"completions": names, "matched_fragment": word, "suppress": True, "ordered": True}
 
 
 _loaded: dict[int, Loaded] = {}
@@ -59,8 +66,7 @@ def load(shell: Any) -> None:
     hooks = Hooks(session)
     shell.register_magics(TensorZeroMagics(shell, session))
     shell.events.register("pre_run_cell", hooks.before_cell)
-    for key in ("%tensorzero", "%%tensorzero", "%%tensorzero_variant"):
-        shell.set_hook("complete_command", hooks.complete, str_key=key)
+    shell.Completer.custom_matchers.append(hooks.complete)
     display.install(shell)
     _loaded[id(shell)] = Loaded(session, hooks)
     print(greeting(session))
@@ -71,6 +77,7 @@ def unload(shell: Any) -> None:
     if loaded is None:
         return
     shell.events.unregister("pre_run_cell", loaded.hooks.before_cell)
+    shell.Completer.custom_matchers.remove(loaded.hooks.complete)
     for kind, name in MAGIC_NAMES:
         shell.magics_manager.magics[kind].pop(name, None)
     display.uninstall(shell)
@@ -83,6 +90,12 @@ def greeting(session: Session) -> str:
     """One line: the configuration, the database, what can be judged."""
     settings = session.settings
     assert settings is not None
-    config = str(settings.config_file) if settings.config_file else "no tensorzero.toml (metrics thumbs_up and rating)"
-    database = str(settings.folder / "db") if settings.own_database else "the database of TENSORZERO_CLICKHOUSE_URL"
+    config = _short(settings.config_file) if settings.config_file else "no tensorzero.toml (metrics thumbs_up and rating)"
+    database = _short(settings.folder / "db") if settings.own_database else "the database of TENSORZERO_CLICKHOUSE_URL"
     return f"tensorzero: embedded gateway; configuration: {config}; database: {database}"
+
+
+def _short(path: Path) -> str:
+    """Relative, where it lies in the working directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -79,8 +79,7 @@ def inferences(
         if not full:
             chosen_tags, chosen_metrics = chosen_tags or (), chosen_metrics or ()
     if chosen_tags is None:
-        rows = source.rows(inference_queries.tag_keys_query(selection, tables))
-        chosen_tags = tuple(str(row["key"]) for row in rows)
+        chosen_tags = _tag_keys(source.rows(inference_queries.tag_keys_query(selection, tables)))
     feedback_columns = _feedback_columns(source, chosen_metrics)
     _check(own, inference_queries.COLUMNS)
     query = inference_queries.inferences_query(selection, own, chosen_tags, feedback_columns, tables)
@@ -297,6 +296,16 @@ def _split_columns(columns: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, 
     tags = tuple(name.removeprefix("tag.") for name in columns if name.startswith("tag."))
     metrics = tuple(name.removeprefix("feedback.") for name in columns if name.startswith("feedback."))
     return tuple(name for name in columns if not name.startswith(("tag.", "feedback."))), tags, metrics
+
+
+def _tag_keys(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """The first ones, and a word where there are more."""
+    most = inference_queries.MOST_TAG_KEYS
+    if len(rows) > most:
+        warnings.warn(
+            f"More than {most} tag keys: the others are in `tags` only. tags=[…] names columns.", FrameCut, stacklevel=3
+        )
+    return tuple(str(row["key"]) for row in rows[:most])
 
 
 def _stored_tables(source: _Source) -> tuple[str, ...]:

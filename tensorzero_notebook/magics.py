@@ -63,6 +63,7 @@ class TensorZeroMagics(Magics):
                 return display.Listing("metrics", [(m.name, f"{m.type}, {m.level}, {m.optimize}") for m in session.metrics()])
             case "use":
                 session.use(parse_use(rest, session.functions(), session.models()))
+                session.say(f"tensorzero: {session.using()}")
                 return None
             case "key":
                 if not rest:

@@ -107,15 +107,17 @@ class Session:
 
     def refresh(self) -> None:
         """Load the configuration anew if a file of it changed, and say so. Calls in flight keep the old one."""
+        told = self.reload()
+        if told is not None:
+            self.say(f"tensorzero: {told}")
+
+    def reload(self) -> str | None:
+        """`refresh` without a word: returns what there is to say."""
         with self._lock:
-            if self._watch is None:
-                return
-            reloaded = self._watch.reload()
-            if reloaded is None:
-                return
-            if reloaded.config is not None:
+            reloaded = None if self._watch is None else self._watch.reload()
+            if reloaded is not None and reloaded.config is not None:
                 self._take(reloaded.config)
-        self.say(f"tensorzero: {reloaded.message}")
+        return None if reloaded is None else reloaded.message
 
     def _take(self, config: Config) -> None:
         """Put a new gateway behind the same client, on the same database."""
@@ -166,8 +168,7 @@ class Session:
         ]
 
     def function_choices(self) -> list[FunctionChoice]:
-        """What the composer offers; looks for a changed configuration first, as a composer's run is a run too."""
-        self.refresh()
+        """What the composer offers."""
         config = self.config
         if config is None:
             return []
@@ -187,6 +188,11 @@ class Session:
         changed = self.defaults.used(chosen)
         self._check_function(changed.function, changed.variant)
         self.defaults = changed
+
+    def using(self) -> str:
+        """The defaults in words."""
+        named = [(name, getattr(self.defaults, name)) for name in ("function", "variant", "model", "episode")]
+        return "prompts ask " + (", ".join(f"{name} {value}" for name, value in named if value) or "what their own line says")
 
     def _check_function(self, function: str | None, variant: str | None) -> None:
         if function is not None and self.config is not None and function not in self.config.functions:

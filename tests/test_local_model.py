@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tensorzero import TensorZeroGateway
-from tensorzero_notebook import local
+from tensorzero_notebook import local, local_server
 
 QUESTION = {"messages": [{"role": "user", "content": "What is the capital of Japan?"}]}
 
@@ -50,6 +50,21 @@ def test_its_name_is_usable_at_once_plain_and_streamed(smollm2: str, config_dir:
         )
         texts = [block.text for chunk in stream for block in chunk.content]
         assert len(texts) > 3
+
+
+def test_streams_follow_one_another_without_a_pause(smollm2: str, config_dir: Callable[..., Path]) -> None:
+    """llama.cpp's server closes the connection behind each."""
+    asked = {"model_name": smollm2, "input": QUESTION, "params": {"chat_completion": {"max_tokens": 3}}}
+    with TensorZeroGateway.build_embedded(config_file=str(config_dir(""))) as client:
+        for _ in range(6):
+            assert list(client.inference(**asked, stream=True))[-1].usage.output_tokens == 3
+
+
+def test_no_answer_goes_on_for_ever(smollm2: str) -> None:
+    """A hundred such answers hold one that repeats itself to the end of its context."""
+    assert local_server.parameters(str(local.packaged_file()), "x", 0, 0).n_predict == local_server.LONGEST_ANSWER == 512
+    settings = httpx.get(f"{local._servers[smollm2].url}/props").json()["default_generation_settings"]["params"]
+    assert settings["dry_multiplier"] > 0
 
 
 def test_a_second_call_returns_the_running_server(smollm2: str) -> None:

@@ -250,6 +250,7 @@ class AsyncHttp:
                 await transfer.wait(deadline)
             if not transfer.has_headers:  # what came before a break is still to be read
                 transfer.check()
+            transfer.begin_stream()
         except BaseException:
             transfer.release()
             raise

@@ -176,6 +176,7 @@ class BlockingHttp:
                 line.step(transfer, deadline)
             if not transfer.has_headers:  # what came before a break is still to be read
                 transfer.check()
+            transfer.begin_stream()
         except BaseException:
             stream.drop()
             raise

@@ -71,7 +71,7 @@ class HeaderLines(Mapping[str, str]):
 class Handle:
     """A libcurl handle and what is set on it: setting an option costs more than remembering it."""
 
-    __slots__ = ("_at", "_body", "_headers", "_options", "_url", "curl", "lines", "parts")
+    __slots__ = ("_at", "_body", "_headers", "_once", "_options", "_url", "curl", "lines", "parts")
 
     def __init__(self) -> None:
         self.curl = new_curl()
@@ -80,6 +80,7 @@ class Handle:
         self._url = ""
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
+        self._once = False
         self._body = b""
         self._at = 0
         self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
@@ -102,8 +103,16 @@ class Handle:
         if options != self._options:
             self._set_method(*options)
             self._options = options
+        if self._once:
+            setopt(pycurl.FORBID_REUSE, 0)
+            self._once = False
         self.parts.clear()
         self.lines.clear()
+
+    def use_once(self) -> None:
+        """Close this transfer's connection at its end."""
+        self.curl.setopt(pycurl.FORBID_REUSE, 1)
+        self._once = True
 
     def _set_method(self, method: str, size: int) -> None:
         if method == "POST" or size:
@@ -174,6 +183,13 @@ class Transfer:
     @property
     def status(self) -> int:
         return self.handle.curl.getinfo(pycurl.RESPONSE_CODE)
+
+    def begin_stream(self) -> None:
+        """The headers of a stream are there. llama.cpp's server, which announces how long it keeps a connection, closes it
+        after a stream all the same, just when the next request may be on its way. The original uses no connection again after
+        a stream (observed 2026.6.0)."""
+        if any(line[:11].lower() == b"keep-alive:" for line in self.lines):
+            self.handle.use_once()
 
     def hang_up(self) -> None:
         """End the connection under whoever waits for it, from any thread."""

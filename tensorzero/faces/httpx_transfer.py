@@ -89,6 +89,11 @@ def _expired(error: Exception, url: str, deadline: Deadline | None) -> Exception
     return _failure(error, url)
 
 
+def _used_once(response: httpx.Response) -> Any:
+    """The connection to close instead of keeping it: see `Transfer.begin_stream`."""
+    return response.extensions.get("network_stream") if "keep-alive" in response.headers else None
+
+
 class BlockingHttpxStream:
     def __init__(self, response: httpx.Response, url: str) -> None:
         self._response = response
@@ -110,6 +115,9 @@ class BlockingHttpxStream:
 
     async def close(self) -> None:
         self._response.close()
+        connection = _used_once(self._response)
+        if connection is not None:
+            connection.close()
 
 
 def _set_read_timeout(response: httpx.Response, deadline: Deadline | None) -> None:
@@ -197,3 +205,6 @@ class AsyncHttpxStream:
 
     async def close(self) -> None:
         await self._response.aclose()
+        connection = _used_once(self._response)
+        if connection is not None:
+            await connection.aclose()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tensorzero_notebook.errors import message_of
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
 from tensorzero_notebook.views.run import ComposerRun, OpenStream, asynchronous
@@ -43,6 +44,10 @@ class ComposerSession(Protocol):
 
     client: Any
     """A `TensorZeroGateway`."""
+
+    def reload(self) -> str | None:
+        """Load a changed configuration, and return what there is to say of it."""
+        ...
 
     def metrics(self) -> Sequence[Metric]: ...
 
@@ -103,6 +108,8 @@ class ComposerView:
         self._subscribers: list[Callable[[], None]] = []
         self.answers: list[AnswerView] = []
         self.problem = ""
+        self.notice = ""
+        """What happened to the configuration since the last run."""
 
     @property
     def answer(self) -> AnswerView | None:
@@ -118,6 +125,7 @@ class ComposerView:
 
     def choices(self) -> dict[str, Any]:
         """What the page offers, read anew each time: the configuration may have changed."""
+        self._look()
         return {
             "functions": [
                 {
@@ -137,14 +145,16 @@ class ComposerView:
         with self._lock:
             if self.running:
                 return None
+            answer = None
+            self.notice = ""
             try:
-                request = self.request(composed)
+                self._look()
+                answer = self._begin(composed, self.request(composed))
+                self.problem = ""
             except FormError as error:
                 self.problem = str(error)
-                answer = None
-            else:
-                self.problem = ""
-                answer = self._begin(composed, request)
+            except Exception as error:  # noqa: BLE001 - whatever went wrong is told beside the button
+                self.problem = message_of(error)
         for callback in tuple(self._subscribers):
             callback()
         return answer
@@ -170,6 +180,11 @@ class ComposerView:
         if parameters:
             request["params"] = {"chat_completion": parameters}
         return request
+
+    def _look(self) -> None:
+        told = self._session.reload()
+        if told is not None:
+            self.notice = told
 
     def _schemas(self, function_name: str) -> Mapping[str, Mapping[str, Any]]:
         for choice in self._session.function_choices():

@@ -45,7 +45,7 @@ def fields(schema: Mapping[str, Any]) -> list[Field] | None:
 
 
 def arguments(form: Sequence[Field], typed: Mapping[str, Any]) -> dict[str, Any]:
-    """Typed text (or ticks) as values. An empty box is left out, unless it is a required text. Raises `FormError`."""
+    """Typed text (or ticks) as values. An empty box is left out. Raises `FormError`, also where one must be filled."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for field in form:
@@ -86,11 +86,9 @@ def _value(field: Field, typed: Any) -> Any:
         return bool(typed) if typed != "" or field.required else _LEFT_OUT
     text = str(typed)
     if text.strip() == "":
-        if not field.required:
-            return _LEFT_OUT
-        if field.kind == "text":
-            return text
-        raise ValueError("is required")
+        if field.required:
+            raise ValueError("is required")
+        return _LEFT_OUT
     match field.kind:
         case "text":
             return text

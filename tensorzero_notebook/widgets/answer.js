@@ -64,6 +64,7 @@ class AnswerPanel {
   fresh() {
     this.spokenTo = 0;
     this.markdownOn = false;
+    this.markdown.setAttribute("aria-pressed", "false");
   }
 
   // Screen readers get whole stretches every few seconds, not each token.
@@ -84,9 +85,14 @@ class AnswerPanel {
     this.spoken.textContent = fresh.slice(0, cut).slice(-2000);
   }
 
-  show(answer) {
+  // `run` numbers the widget's answers: the text of the one before goes as soon as another begins.
+  show(answer, run) {
     this.root.hidden = !answer;
     if (!answer) return;
+    if (run > this.stream.run) {
+      this.stream.reset(run);
+      this.fresh();
+    }
     const ended = ["done", "stopped", "failed"].includes(answer.state);
     const words = { waiting: "waiting…", streaming: "streaming…", stopped: "stopped", failed: "failed", done: "" };
     const names = answer.source === answer.variant ? [answer.source] : [answer.source, answer.variant];
@@ -96,10 +102,10 @@ class AnswerPanel {
     this.error.hidden = !answer.error;
     this.figures.textContent = answer.figures.join(" · ");
     this.figures.hidden = !answer.figures.length;
-    this.markdown.hidden = !ended;
-    this.showJudge(answer);
-    if (ended && this.endedRun !== this.stream.run) {
-      this.endedRun = this.stream.run;
+    this.markdown.hidden = !ended || !this.stream.length;
+    this.showJudge(answer, run);
+    if (ended && this.endedRun !== run) {
+      this.endedRun = run;
       setTimeout(() => this.speak(true), 300);
     }
   }
@@ -110,9 +116,9 @@ class AnswerPanel {
     this.stream.showMarkdown(this.markdownOn);
   }
 
-  showJudge(answer) {
+  showJudge(answer, run) {
     this.judge.hidden = !answer.can_judge;
-    const drawn = JSON.stringify([this.stream.run, answer.metrics, answer.can_judge]);
+    const drawn = JSON.stringify([run, answer.metrics, answer.can_judge]);
     if (drawn !== this.metricsDrawn) {
       this.metricsDrawn = drawn;
       this.drawJudge(answer);
@@ -239,46 +245,4 @@ class AnswerPanel {
     details.append(summary, box, row);
     return details;
   }
-}
-
-// What both widgets share: the way to the kernel and back. Listeners belong to the model, not to the view: the view goes
-// when the record takes its output's place, and the panel lives on there (host.js).
-const MODELS = new Map();
-
-function initialize({ model }) {
-  const live = model.get("live");
-  const panels = new Set();
-  MODELS.set(live, { model, panels });
-  const each = (work) => () => panels.forEach((panel) => work(panel));
-  const onMessage = (message) => panels.forEach((panel) => panel.message(message));
-  const onView = each((panel) => panel.draw(model.get("view")));
-  const onSnapshot = each((panel) => panel.snapshot(model.get("snapshot")));
-  model.on("msg:custom", onMessage);
-  model.on("change:view", onView);
-  model.on("change:snapshot", onSnapshot);
-  return () => MODELS.delete(live);
-}
-
-// Draw a panel in `el`; `build({ panel, act, root })` adds what is the widget's own and returns how to show the `view` trait.
-function renderPanel(live, el, build) {
-  const { model, panels } = MODELS.get(live);
-  const act = (action, values) => model.send({ kind: "act", action, ...values });
-  const panel = new AnswerPanel(act, (kind, run, length) => model.send({ kind, run, length }));
-  const root = element("div", "tz-root tex2jax_ignore mathjax_ignore");
-  suppressShortcuts(root);
-  panel.draw = build({ panel, act, root });
-  el.append(root);
-  panels.add(panel);
-  panel.draw(model.get("view"));
-  panel.snapshot(model.get("snapshot"));
-  const stopWatching = keepAlive(root, live);
-  requestAnimationFrame(() => {
-    model.send({ kind: "mount", run: panel.stream.run, have: panel.stream.length, adopts: canAdopt(el) });
-  });
-  const leave = () => {
-    if (root.isConnected) return;
-    stopWatching();
-    panels.delete(panel);
-  };
-  return () => setTimeout(leave, 3000);
 }

@@ -20,7 +20,7 @@ class AnswerWidget(LiveWidget):
         super().__init__()
         self._answer = answer
         self._stop = stop
-        self.view = self.shown()
+        self._refresh()
 
     def display(self) -> None:
         """Display it in the running cell and follow the answer to its end."""
@@ -35,7 +35,7 @@ class AnswerWidget(LiveWidget):
         self._recorded.wait(timeout)
 
     def shown(self) -> dict[str, Any]:
-        return {"answer": shown_answer(self._answer), "can_stop": self._stop is not None and not self._answer.ended}
+        return {"run": 0, "answer": shown_answer(self._answer), "can_stop": self._stop is not None and not self._answer.ended}
 
     def act(self, action: str, values: Mapping[str, Any]) -> None:
         if action == "stop" and self._stop is not None:

@@ -1,10 +1,10 @@
 function render({ model, el }) {
-  return renderPanel(model.get("live"), el, ({ panel, act, root }) => {
+  return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
     const stop = button("Stop", "■ Stop", "tz-stop");
-    stop.addEventListener("click", () => act("stop", {}));
+    stop.addEventListener("click", () => actions.act("stop", {}));
     root.append(panel.root, stop);
     return (view) => {
-      panel.show(view.answer);
+      panel.show(view.answer, view.run);
       stop.hidden = !view.can_stop;
     };
   });

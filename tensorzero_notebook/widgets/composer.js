@@ -46,14 +46,20 @@ function fieldBox(field) {
   box.required = field.required;
   const row = labelled(label, box, field.kind === "boolean" ? "tz-inline" : "");
   if (field.description) row.title = field.description;
-  return { row, name: field.name, read: () => (field.kind === "boolean" ? box.checked : box.value) };
+  const property = field.kind === "boolean" ? "checked" : "value";
+  return { row, name: field.name, kind: field.kind, read: () => box[property], write: (value) => (box[property] = value) };
 }
 
 class FieldSet {
-  constructor(fields, className) {
-    this.root = element("div", className ?? "tz-grid");
+  // What was typed into boxes of the same name `before` stays.
+  constructor(fields, before) {
+    this.root = element("div", "tz-grid");
     this.boxes = fields.map(fieldBox);
     this.root.append(...this.boxes.map((box) => box.row));
+    for (const box of this.boxes) {
+      const typed = before?.boxes.find((old) => old.name === box.name && old.kind === box.kind)?.read();
+      if (typed) box.write(typed);
+    }
   }
 
   read() {
@@ -117,7 +123,7 @@ class ComposerForm {
     options(this.function, choices.functions.map((entry) => entry.name), ["", "— ask a model"]);
     this.models.replaceChildren(...choices.models.map((name) => Object.assign(element("option", ""), { value: name })));
     if (first) this.begin(choices);
-    this.parameters = new FieldSet(choices.parameters);
+    this.parameters = new FieldSet(choices.parameters, this.parameters);
     this.more.replaceChildren(element("summary", "", "Parameters"), this.parameters.root);
     this.chosen(false);
     if (first && choices.first.variant) this.variant.value = choices.first.variant;
@@ -139,7 +145,7 @@ class ComposerForm {
     options(this.variant, entry ? entry.variants : [], ["", entry ? "chosen by the function" : "—"]);
     const templates = entry ? entry.templates : {};
     this.systemField.hidden = "system" in templates;
-    this.systemSet = "system" in templates ? new FieldSet(templates.system) : null;
+    this.systemSet = "system" in templates ? new FieldSet(templates.system, this.systemSet) : null;
     this.systemArguments.replaceChildren();
     if (this.systemSet) this.systemArguments.append(element("div", "tz-label", "System"), this.systemSet.root);
     const names = Object.keys(templates).filter((name) => name !== "system" && name !== "assistant");
@@ -156,7 +162,7 @@ class ComposerForm {
   drawArguments() {
     const entry = this.entry();
     const fields = entry && this.template.value ? entry.templates[this.template.value] : null;
-    this.argumentSet = fields ? new FieldSet(fields) : null;
+    this.argumentSet = fields ? new FieldSet(fields, this.argumentSet) : null;
     this.arguments.replaceChildren(...(this.argumentSet ? [this.argumentSet.root] : []));
     this.promptField.hidden = Boolean(fields);
   }
@@ -204,9 +210,13 @@ class ComposerForm {
 }
 
 function render({ model, el }) {
-  return renderPanel(model.get("live"), el, ({ panel, act, root }) => {
+  return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
     root.classList.add("tz-composer");
-    const submit = () => run.disabled || act("run", { form: form.read() });
+    const submit = () => {
+      if (run.disabled) return;
+      run.disabled = true;
+      actions.act("run", { form: form.read() });
+    };
     const form = new ComposerForm(submit);
     const bar = element("div", "tz-row tz-bar");
     const run = button("Run", "▶ Run", "tz-primary");
@@ -215,16 +225,20 @@ function render({ model, el }) {
     run.title = "Ctrl+Enter";
     problem.setAttribute("role", "alert");
     run.addEventListener("click", submit);
-    stop.addEventListener("click", () => act("stop", {}));
+    stop.addEventListener("click", () => actions.act("stop", {}));
     bar.append(run, stop, form.addTurn, problem);
-    root.append(form.root, bar, panel.root);
+    const notice = element("pre", "tz-notice");
+    notice.setAttribute("role", "status");
+    root.append(form.root, bar, notice, panel.root);
     return (view) => {
       if (view.choices) form.offer(view.choices);
-      run.disabled = view.running;
+      run.disabled = view.running || actions.has("run");
       stop.disabled = !view.running;
       problem.textContent = view.problem ?? "";
       problem.hidden = !view.problem;
-      panel.show(view.answer);
+      notice.textContent = view.notice ?? "";
+      notice.hidden = !view.notice;
+      panel.show(view.answer, view.run);
     };
   });
 }

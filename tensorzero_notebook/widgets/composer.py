@@ -7,7 +7,7 @@ from typing import Any
 
 from tensorzero_notebook.record import record_bundle
 from tensorzero_notebook.views.answer import AnswerView
-from tensorzero_notebook.views.composer import Composed, ComposerSession, ComposerView
+from tensorzero_notebook.views.composer import KEPT_ANSWERS, Composed, ComposerSession, ComposerView
 from tensorzero_notebook.views.shown import shown_answer
 from tensorzero_notebook.views.text import visible
 from tensorzero_notebook.widgets.answer import judge
@@ -22,39 +22,44 @@ class ComposerWidget(LiveWidget):
     def __init__(self, composer: ComposerView) -> None:
         super().__init__()
         self._composer = composer
-        self._runs = 0
-        self._followed: AnswerView | None = None
+        self._runs: dict[int, AnswerView] = {}
+        self._run = 0
         composer.subscribe(self._began)
-        self.view = self.shown()
+        self._refresh()
 
     def display(self) -> None:
         self.show(lambda live: record_bundle(self._composer.answers, live))
 
     def shown(self) -> dict[str, Any]:
-        answer = self._composer.answer
+        run = self._run
+        answer = self._runs.get(run)
         return {
+            "run": run,
             "choices": self._composer.choices(),
             "running": self._composer.running,
             "problem": visible(self._composer.problem),
+            "notice": visible(self._composer.notice),
             "answer": None if answer is None else shown_answer(answer),
         }
 
     def act(self, action: str, values: Mapping[str, Any]) -> None:
-        answer = self._composer.answer
         if action == "run":
             form = values.get("form")
             self._composer.run(Composed.from_page(form if isinstance(form, dict) else {}))
         elif action == "stop":
             self._composer.stop()
-        elif answer is not None:
-            judge(answer, action, values)
+        else:
+            answer = self._runs.get(values.get("run", self._run))
+            if answer is not None:
+                judge(answer, action, values)
 
     def _began(self) -> None:
         answer = self._composer.answer
-        if answer is not None and answer is not self._followed:
-            self._followed = answer
-            self._runs += 1
-            self.follow(answer, self._runs)
+        if answer is not None and answer is not self._runs.get(self._run):
+            run = self._run + 1
+            self._runs = {number: one for number, one in self._runs.items() if number > run - KEPT_ANSWERS} | {run: answer}
+            self._run = run
+            self.follow(answer, run)
         self.refresh()
 
 

@@ -9,8 +9,11 @@ function canAdopt(el) {
 function keepAlive(root, live) {
   let focused = null;
   root.addEventListener("focusin", (event) => (focused = event.target));
-  root.addEventListener("focusout", (event) => {
-    if (root.isConnected && event.relatedTarget) focused = null;
+  root.addEventListener("focusout", () => {
+    // An element that is taken out with its output loses the focus too: that is no leaving.
+    setTimeout(() => {
+      if (root.isConnected && !root.contains(document.activeElement)) focused = null;
+    });
   });
   const selector = `[data-tensorzero-live="${CSS.escape(live)}"]`;
   const adopt = () => {

@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import traitlets
 from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.stream import StreamFeed
+from tensorzero_notebook.widgets.outbox import OUTBOX, InOrder, in_thread
 
 _HERE = Path(__file__).parent
 
@@ -26,7 +28,9 @@ def script(*names: str) -> str:
 
 
 STYLE = (_HERE / "panel.css").read_text("utf-8")
-SHARED_SCRIPTS = ("markdown.js", "stream.js", "host.js", "answer.js")
+SHARED_SCRIPTS = ("markdown.js", "stream.js", "host.js", "answer.js", "panel.js")
+REMEMBERED_ACTIONS = 20
+NO_RECORD: Mapping[str, str] = {"text/html": "<div></div>", "text/plain": ""}
 
 
 class LiveWidget(anywidget.AnyWidget):
@@ -42,10 +46,11 @@ class LiveWidget(anywidget.AnyWidget):
         self._feed: StreamFeed | None = None
         self._record: Callable[[str], Mapping[str, str]] | None = None
         self._adopts = False
-        self._has_record = False
-        self._placed = threading.Lock()
+        self._ended: tuple[AnswerView, int] | None = None
         self._recorded = threading.Event()
+        self._handled: deque[Any] = deque(maxlen=REMEMBERED_ACTIONS)
         self._context = quiet_context()
+        self._in_order = InOrder(self._context)
         self.on_msg(self._receive)
 
     def show(self, record: Callable[[str], Mapping[str, str]]) -> None:
@@ -54,7 +59,7 @@ class LiveWidget(anywidget.AnyWidget):
 
         self._record = record
         display(self, display_id=self._panel_id)
-        display({"text/html": "<div></div>", "text/plain": ""}, raw=True, display_id=self._record_id)
+        display(NO_RECORD, raw=True, display_id=self._record_id)
         free_replies(self)
 
     @property
@@ -65,22 +70,6 @@ class LiveWidget(anywidget.AnyWidget):
     def _record_id(self) -> str:
         return f"tensorzero-record-{self.live}"
 
-    def follow(self, answer: AnswerView, run: int) -> StreamFeed:
-        """Stream `answer` to the page as its answer number `run`."""
-        answer.subscribe(lambda event: None if event == "text" else self._in_context(self._changed, event))
-        feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._ended(answer, run), context=self._context.copy())
-        self._feed = feed
-        self._recorded.clear()
-        feed.start()
-        return feed
-
-    def refresh(self) -> None:
-        """Send the `view` trait anew, in any thread."""
-        self._in_context(self._refresh)
-
-    def _refresh(self) -> None:
-        self.view = self.shown()
-
     def shown(self) -> dict[str, Any]:
         """The `view` trait: all but the text."""
         raise TypeError("a LiveWidget says what it shows")
@@ -89,61 +78,99 @@ class LiveWidget(anywidget.AnyWidget):
         """What the user did. Runs in a thread, so it may wait."""
         raise TypeError("a LiveWidget says what its actions do")
 
-    def _changed(self, event: str) -> None:
-        self._refresh()
-        if event == "judgement":
-            self.place_record()
+    def follow(self, answer: AnswerView, run: int) -> None:
+        """Stream `answer` to the page as its answer number `run`."""
+        answer.subscribe(self._changed)
+        self._recorded.clear()
+        self._feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._end(answer, run), context=self._context.copy())
+        self._feed.start()
 
-    def _ended(self, answer: AnswerView, run: int) -> None:
-        marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
-        self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
-        self._has_record = True
-        self.place_record()
+    def refresh(self) -> None:
+        """Have the `view` trait made anew and sent."""
+        self._soon("view", self._refresh)
+
+    def _soon(self, what: str, work: Callable[[], None]) -> None:
+        OUTBOX.put((self.live, what), self._context, work)
+
+    def _refresh(self) -> None:
+        self.view = self.shown() | {"handled": list(self._handled)}
+
+    def _changed(self, event: str) -> None:
+        if event != "text":
+            self.refresh()
+        if event == "judgement":
+            self._soon("record", self._place_record)
+
+    def _end(self, answer: AnswerView, run: int) -> None:
+        self._ended = (answer, run)
+        self._soon("end", self._tell_end)
+
+    def _tell_end(self) -> None:
+        if self._ended is not None:
+            answer, run = self._ended
+            marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
+            self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
+        self._place_record()
         self._recorded.set()
 
-    def place_record(self) -> None:
+    def _place_record(self) -> None:
         """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""
-        if self._record is None or not self._has_record:
-            return
-        with self._placed:
-            bundle = dict(self._record(self.live if self._adopts else ""))
-            publish(self._panel_id if self._adopts else self._record_id, bundle)
+        if self._record is not None and self._ended is not None:
+            publish(self._panel_id if self._adopts else self._record_id, self._record(self.live if self._adopts else ""))
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, dict):
             return
+        feed, run = self._feed, content.get("run")
         match content.get("kind"):
             case "mount":
                 self._mounted(content)
-            case "have" if self._feed is not None and content.get("run") == self._feed.run:
-                self._feed.resend(_number(content.get("length")))
-            case "ack" if self._feed is not None and content.get("run") == self._feed.run:
-                self._feed.acknowledge(_number(content.get("length")))
+            case "have" if feed is not None and run == feed.run:
+                feed.resend(_number(content.get("length")))
+            case "ack" if feed is not None and run == feed.run:
+                feed.acknowledge(_number(content.get("length")))
+            case "again":
+                self._soon("again", self._send_again)
             case "act":
-                values = {name: value for name, value in content.items() if name not in ("kind", "action")}
-                work = threading.Thread(
-                    target=self._context.copy().run,
-                    args=(self.act, str(content.get("action")), values),
-                    name="tensorzero-panel-action",
-                    daemon=True,
-                )
-                work.start()
+                self._take_action(content)
             case _:
                 pass
 
     def _mounted(self, content: Mapping[str, Any]) -> None:
-        adopts = bool(content.get("adopts"))
-        if adopts and not self._adopts:
+        if content.get("adopts") and not self._adopts:
             self._adopts = True
-            if self._has_record:
-                publish(self._record_id, {"text/html": "<div></div>", "text/plain": ""})
-                self.place_record()
+            self._soon("adopted", self._move_record)
         if self._feed is not None:
             same = content.get("run") == self._feed.run
             self._feed.resend(_number(content.get("have")) if same else 0)
 
-    def _in_context(self, work: Callable[..., None], *arguments: Any) -> None:
-        self._context.copy().run(work, *arguments)
+    def _move_record(self) -> None:
+        if self._ended is not None:
+            publish(self._record_id, NO_RECORD)
+            self._place_record()
+
+    def _send_again(self) -> None:
+        """The page misses something: a server or a kernel under load drops messages without a word."""
+        self._refresh()
+        self.send_state("view")
+        self._place_record()
+
+    def _take_action(self, content: Mapping[str, Any]) -> None:
+        """Judgements one after another, in the order of the clicks; anything else at once, whatever they wait for."""
+        action = str(content.get("action"))
+        values = {name: value for name, value in content.items() if name not in ("kind", "action", "number")}
+
+        def work() -> None:
+            try:
+                self.act(action, values)
+            finally:
+                self._handled.append(content.get("number"))
+                self.refresh()
+
+        if action in ("run", "stop"):
+            in_thread(self._context, work)
+        else:
+            self._in_order.put(work)
 
 
 def publish(display_id: str, bundle: Mapping[str, str]) -> None:

@@ -41,6 +41,7 @@ class StreamText {
     this.drawnMarks = 0;
     this.node = null;
     this.asking = false;
+    this.endTold = false;
     this.blocks.replaceChildren();
   }
 
@@ -91,6 +92,7 @@ class StreamText {
   }
 
   end({ length, marks }) {
+    this.endTold = true;
     if (this.length < length || this.marks.length < marks) this.request();
     else this.ask("ack", this.run, this.length);
   }

@@ -2,7 +2,8 @@
 
 The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/hang` (no answer),
 `/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes
-without end), `/drip/N` (N chunks). `CONNECT` makes a tunnel, so the server is also a proxy.
+without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a
+word). `CONNECT` makes a tunnel, so the server is also a proxy.
 """
 
 from __future__ import annotations
@@ -127,6 +128,13 @@ class SocketServer:
                     connection.sendall(chunk(b"piece %d;" % index))
                     time.sleep(0.01)
                 connection.sendall(b"0\r\n\r\n")
+            case "llama":
+                connection.sendall(CHUNKED.replace(b"\r\n\r\n", b"\r\nKeep-Alive: timeout=5, max=100\r\n\r\n"))
+                connection.sendall(chunk(b"one"))
+                time.sleep(0.01)
+                connection.sendall(chunk(b"two") + b"0\r\n\r\n")
+                time.sleep(0.1)
+                return False
             case "flood":
                 connection.sendall(CHUNKED)
                 while True:

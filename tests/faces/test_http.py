@@ -78,6 +78,22 @@ def test_connections_are_kept_and_used_again(way: Way, server: SocketServer) -> 
     assert server.connections == 1
 
 
+def test_a_connection_that_llama_cpp_is_about_to_close_is_not_used_again(way: Way, server: SocketServer) -> None:
+    async def exchange(http: Http) -> list[bytes]:
+        bodies: list[bytes] = []
+        for _ in range(3):
+            stream = await http.open_stream(post(server.url + "/llama"))
+            body = b""
+            while data := await stream.read():
+                body += data
+            await stream.close()
+            bodies.append(body)
+        return [*bodies, (await http.send(post(server.url + "/hello"))).body]
+
+    assert way.run(exchange) == [b"onetwo"] * 3 + [b"hello"]
+    assert server.connections == 4
+
+
 @pytest.mark.parametrize("status", [204, 400, 404, 429, 500, 503, 529])
 def test_a_status_is_an_answer_and_no_error(way: Way, server: SocketServer, status: int) -> None:
     reply = way.send(get(f"{server.url}/status/{status}"))

@@ -98,6 +98,10 @@ class ScriptedSession:
         self.remembered: list[Any] = []
         self.given_metrics: list[Metric] = [Metric("thumbs_up", "boolean"), Metric("rating", "float")]
         self.functions: list[FunctionChoice] = []
+        self.news: list[str] = []
+
+    def reload(self) -> str | None:
+        return self.news.pop() if self.news else None
 
     def metrics(self) -> list[Metric]:
         return self.given_metrics

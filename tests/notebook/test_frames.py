@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tensorzero.clickhouse.database import Database
+from tensorzero.clickhouse.queries import inferences as inference_queries
 from tensorzero.clickhouse.queries.expressions import json_text
 from tensorzero.clickhouse.query import Query
 from tensorzero_notebook import frames
@@ -131,6 +132,13 @@ def test_texts_are_the_words_inside_the_json(read: Any) -> None:
     assert list(frame["output_text"]) == [HOSTILE, '{"x":1}', "two", "one"]
 
 
+def test_tags_that_get_no_column_are_told_of(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tagged = [name for name in read().columns if name.startswith("tag.")]
+    monkeypatch.setattr(inference_queries, "MOST_TAG_KEYS", 1)
+    with pytest.warns(frames.FrameCut, match="More than 1 tag keys"):
+        assert [name for name in read().columns if name.startswith("tag.")] == tagged[:1]
+
+
 def test_hostile_tags_and_metrics_are_only_names(read: Any) -> None:
     frame = read()
     assert f"tag.{HOSTILE}" in frame
@@ -233,6 +241,8 @@ def test_feedback_shows_every_value_ever_given(database: Database) -> None:
     assert list(thumbs["boolean_value"]) == [False, True, False]
     assert list(frame["type"].unique()) == ["demonstration", "comment", "float", "boolean"]
     assert frame[frame["type"] == "comment"]["value"].tolist() == ['"no"', '"well\\nsaid"']
+    assert frame[frame["type"] == "demonstration"]["text"].tolist() == ["better"]
+    assert frame[frame["type"] == "demonstration"]["value"].tolist() == ['[{"type":"text","text":"better"}]']
     assert len(frames.feedback(metric=["comment", "rating"], database=database)) == 3
     assert len(frames.feedback("extract", database=database)) == 1
     assert len(frames.feedback(target=EPISODE, database=database)) == 1

@@ -82,7 +82,7 @@ def test_loading_says_in_one_line_what_it_did(run: Run, folder: Path) -> None:
     said = run("%load_ext tensorzero_notebook")
     assert said == (
         "tensorzero: embedded gateway; configuration: no tensorzero.toml (metrics thumbs_up and rating); "
-        f"database: {folder}/.tensorzero/db\n"
+        "database: .tensorzero/db\n"
     )
     assert stat.S_IMODE((folder / ".tensorzero").stat().st_mode) == 0o700
     assert [(m.name, m.type) for m in current_session().metrics()] == [("thumbs_up", "boolean"), ("rating", "float")]
@@ -202,19 +202,33 @@ def test_a_key_is_asked_for_unseen(loaded: Run, monkeypatch: pytest.MonkeyPatch)
     ("line", "offered"),
     [
         ("%tensorzero st", "status"),
-        ("%tensorzero use function=ha", "haiku"),
-        ("%tensorzero key ope", "openai"),
+        ("%tensorzero use function=ha", "function=haiku"),
+        ("%tensorzero key opena", "openai"),
         ("%%tensorzero --func", "--function"),
         ("%%tensorzero --function h", "haiku"),
         ("%%tensorzero --function haiku --variant p", "plain"),
-        ("%%tensorzero --model dummy::g", "good"),
+        ("%%tensorzero --model dummy::g", "dummy::good"),
     ],
 )
-def test_tab_offers_names(run: Run, shell: InteractiveShell, folder: Path, line: str, offered: str) -> None:
+def test_tab_offers_our_names_and_nothing_else(
+    run: Run, shell: InteractiveShell, folder: Path, line: str, offered: str
+) -> None:
     (folder / "tensorzero.toml").write_text(CONFIG)
     run("%load_ext tensorzero_notebook")
     with provisionalcompleter():
-        assert offered in [completion.text for completion in shell.Completer.completions(line, len(line))]
+        assert [completion.text for completion in shell.Completer.completions(line, len(line))] == [offered]
+
+
+def test_tab_offers_python_in_a_prompts_text(loaded: Run, shell: InteractiveShell) -> None:
+    loaded("topic = 'the sea'")
+    cell = "%%tensorzero --model dummy::good\n{top"
+    with provisionalcompleter():
+        assert "topic" in [completion.text for completion in shell.Completer.completions(cell, len(cell))]
+
+
+def test_use_says_what_prompts_ask(loaded: Run) -> None:
+    assert loaded("%tensorzero use dummy::good") == "tensorzero: prompts ask model dummy::good\n"
+    assert loaded("%tensorzero use model=none") == "tensorzero: prompts ask what their own line says\n"
 
 
 def test_responses_show_as_escaped_html(loaded: Run, shell: InteractiveShell) -> None:

@@ -48,7 +48,14 @@ def test_all_mistakes_of_a_form_are_told_at_once() -> None:
 def test_empty_optional_boxes_are_left_out() -> None:
     form = fields(DRAFT.schemas["user"])
     assert form is not None
-    assert arguments(form, {"topic": "", "rhyme": ""}) == {"topic": ""}
+    assert arguments(form, {"topic": "x", "rhyme": ""}) == {"topic": "x"}
+
+
+def test_a_required_box_must_be_filled() -> None:
+    form = fields(DRAFT.schemas["user"])
+    assert form is not None
+    with pytest.raises(FormError, match="topic: is required"):
+        arguments(form, {"topic": " "})
 
 
 def test_free_messages_become_the_input() -> None:
@@ -163,3 +170,23 @@ def test_stop_ends_a_stream_that_never_waits() -> None:
     wait_end(answer)
     assert answer.state == "stopped"
     assert answer.length < 5_000_000
+
+
+def test_whatever_keeps_a_run_from_beginning_is_said() -> None:
+    session = ScriptedSession()
+    composer = ComposerView(session, session.client.open_stream)
+    session.metrics = lambda: 1 / 0  # type: ignore[assignment,return-value]
+    assert composer.run(Composed(model_name="dummy::good", turns=(Turn("user", "hi"),))) is None
+    assert composer.problem == "division by zero"
+
+
+def test_a_run_says_what_became_of_a_changed_configuration() -> None:
+    session = ScriptedSession()
+    composer = ComposerView(session, session.client.open_stream)
+    session.news = ["tensorzero.toml changed: loaded."]
+    composer.run(Composed(model_name="dummy::good"))
+    assert composer.notice == "tensorzero.toml changed: loaded."
+    composer.choices()
+    assert composer.notice == "tensorzero.toml changed: loaded."
+    composer.run(Composed(model_name="dummy::good"))
+    assert composer.notice == ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tensorzero.clickhouse.queries.expressions import newest_first, time_of
+from tensorzero.clickhouse.queries.expressions import newest_first, output_text, raw_text, time_of
 from tensorzero.clickhouse.queries.frame_query import FrameQuery, Output, check_columns, tag_value
 from tensorzero.clickhouse.queries.parameters import Parameters
 from tensorzero.clickhouse.queries.selection import (
@@ -50,7 +50,7 @@ _SOURCES: dict[str, dict[str, str]] = {
     "demonstration": {
         "table": "DemonstrationFeedback",
         "metric": "'demonstration'",
-        "text": "toNullable(value)",
+        "text": f"toNullable(if(JSONType(value) = 'Object', {raw_text('value')}, {output_text('value')}))",
         "level": "toNullable('inference')",
         "target": "inference_id",
     },

@@ -40,6 +40,7 @@ LIGHT = {
     "processing_time_ms": Column(whole_number("processing_time_ms")),
     "ttft_ms": Column(whole_number("ttft_ms")),
 }
+MOST_TAG_KEYS = 200
 MODEL = ("model_name", "model_provider_name", "input_tokens", "output_tokens", "cost", "finish_reason")
 TEXT = {
     "input_text": Column(input_text("input")),
@@ -135,13 +136,13 @@ def count_query(selection: Selection, tables: Sequence[str] = TABLES) -> Query:
 
 
 def tag_keys_query(selection: Selection, tables: Sequence[str] = TABLES) -> Query:
-    """`key`: the users' tag keys on the inferences that fit, without the reserved ones; at most 200."""
+    """`key`: the users' tag keys on the inferences that fit, reserved ones aside; `MOST_TAG_KEYS` and one more at most."""
     parameters = Parameters()
     conditions = inference_conditions(selection, parameters)
     if selection.limit is not None:
         conditions = [f"id IN ({selected_ids(selection, conditions, parameters, tables)})"]
     each = " UNION ALL ".join(f"SELECT arrayJoin(mapKeys(tags)) AS key FROM {table}{where(conditions)}" for table in tables)
-    sql = f"SELECT DISTINCT key FROM ({each}) WHERE NOT startsWith(key, 'tensorzero::') ORDER BY key LIMIT 200"
+    sql = f"SELECT DISTINCT key FROM ({each}) WHERE NOT startsWith(key, 'tensorzero::') ORDER BY key LIMIT {MOST_TAG_KEYS + 1}"
     return Query(sql, parameters.values)
 
 

@@ -34,10 +34,23 @@ NO_BROWSER = (
 )
 
 
+STACKS = """
+import faulthandler, os, pathlib, signal
+_file = (pathlib.Path(os.environ["TENSORZERO_TEST_STACKS"]) / f"{os.getpid()}.txt").open("w")
+print(os.environ.get("JPY_SESSION_NAME"), file=_file, flush=True)
+if hasattr(signal, "SIGUSR1"):
+    faulthandler.register(signal.SIGUSR1, file=_file, all_threads=True)
+"""
+"""Runs in every kernel: where its threads are can be asked from outside (`NotebookPage.report`)."""
+
+
 @dataclass(frozen=True)
 class Lab:
+    """`stacks`: a file for each kernel, named after its process, with the notebook's path and then the dumps."""
+
     url: str
     folder: Path
+    stacks: Path
 
 
 def free_port() -> int:
@@ -71,6 +84,7 @@ def lab_environment(home: Path) -> dict[str, str]:
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "lab-settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "lab-workspaces"),
+        "TENSORZERO_TEST_STACKS": str(home / "stacks"),
         "XDG_STATE_HOME": str(home / "state"),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "notebook")]),
         "NO_PROXY": "127.0.0.1,localhost",
@@ -95,6 +109,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
+    (home / "stacks").mkdir()
+    startup = home / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "stacks.py").write_text(STACKS)
     prepare_application(home / "application")
     port = free_port()
     options = [
@@ -117,7 +135,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         )
         try:
             wait_for_server(url, process, log)
-            yield Lab(url, folder)
+            yield Lab(url, folder, home / "stacks")
         finally:
             process.terminate()
             try:
@@ -163,7 +181,8 @@ def open_notebook(lab: Lab, browser: Browser, tmp_path: Path) -> Iterator[Callab
         )
         nbformat.write(notebook, folder / name)
         page = browser.new_page(viewport={"width": 1100, "height": 1000})
-        opened = NotebookPage(page, f"{lab.url}/lab/tree/{folder.name}/{name}?reset&token={TOKEN}", folder / name)
+        url = f"{lab.url}/lab/tree/{folder.name}/{name}?reset&token={TOKEN}"
+        opened = NotebookPage(page, url, folder / name, lab.stacks)
         pages.append(opened)
         opened.open()
         return opened

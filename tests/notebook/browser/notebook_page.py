@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PageTimeout
 
 SCREENSHOTS = os.environ.get("TENSORZERO_SCREENSHOTS")
 PANEL = "window.jupyterapp.shell.currentWidget"
@@ -18,15 +20,35 @@ READY = f"""() => {{
   const kernel = context?.session?.kernel;
   return Boolean(context?.isReady && kernel?.status === 'idle' && kernel.connectionStatus === 'connected');
 }}"""
+CELLS = f"""() => {PANEL}.content.widgets.filter((cell) => cell.model.type === 'code').map((cell) => ({{
+  source: cell.model.sharedModel.getSource().split('\\n')[0],
+  count: cell.model.executionCount,
+  state: cell.model.executionState,
+  outputs: cell.model.outputs.toJSON(),
+}}))"""
+RUN_ALL = """() => {
+  window.cellsRan = null;
+  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.cellsRan = true; });
+}"""
+KERNEL = f"""() => {{
+  const context = {PANEL}?.sessionContext;
+  const kernel = context?.session?.kernel;
+  return {{ ready: context?.isReady, status: kernel?.status, connection: kernel?.connectionStatus }};
+}}"""
+
+
+class CellsFailed(AssertionError):
+    """A cell raised, or did not end."""
 
 
 class NotebookPage:
-    """`received_bytes` counts what came on the kernel's websockets."""
+    """`received_bytes` counts what came on the kernel's websockets. `stacks`: see `Lab`."""
 
-    def __init__(self, page: Page, url: str, path: Path) -> None:
+    def __init__(self, page: Page, url: str, path: Path, stacks: Path) -> None:
         self.page = page
         self.url = url
         self.path = path
+        self.stacks = stacks
         self.received_bytes = 0
         self.received_messages = 0
         self.errors: list[str] = []
@@ -59,22 +81,42 @@ class NotebookPage:
         self.page.evaluate("(name) => { window.jupyterapp.commands.execute(name); }", name)
 
     def run_all(self, timeout: float = 40) -> None:
-        """Run all cells and wait until the last has run."""
-        self.command("notebook:run-all-cells")
-        self.wait_run(timeout)
+        """Run all cells and wait until the last has run. On failure the error tells the cells, the kernel and its threads."""
+        self.page.evaluate(RUN_ALL)
+        try:
+            self.page.wait_for_function("() => window.cellsRan !== null", timeout=timeout * 1000)
+            self.page.wait_for_function(READY, timeout=timeout * 1000)
+        except PageTimeout as error:
+            raise CellsFailed(f"not over after {timeout} s\n{self.report()}") from error
+        failed = [cell for cell in self.page.evaluate(CELLS) if any(out["output_type"] == "error" for out in cell["outputs"])]
+        if failed:
+            raise CellsFailed(f"a cell failed\n{self.report()}")
 
-    def wait_run(self, timeout: float = 40) -> None:
-        done = f"""() => {{
-          const cells = {PANEL}.content.widgets.filter((cell) => cell.model.type === 'code');
-          return cells.every((cell) => cell.model.executionCount !== null && cell.model.executionState !== 'running');
-        }}"""
-        self.page.wait_for_function(done, timeout=timeout * 1000)
-        self.page.wait_for_function(READY, timeout=timeout * 1000)
+    def report(self) -> str:
+        """The cells with their states and last outputs, the kernel's state, and where its threads are."""
+        lines = [f"kernel: {self.page.evaluate(KERNEL)}"]
+        for number, cell in enumerate(self.page.evaluate(CELLS)):
+            lines.append(f"cell {number} [{cell['count']}] {cell['state']}: {cell['source'][:80]}")
+            lines += [f"    {json.dumps(output, ensure_ascii=False)[-600:]}" for output in cell["outputs"][-2:]]
+        return "\n".join([*lines, *self.threads()])
+
+    def threads(self) -> list[str]:
+        """Stacks of this notebook's live kernels."""
+        told: list[str] = []
+        for file in self.stacks.glob("*.txt"):
+            if str(self.path) not in file.read_text().partition("\n")[0] or not hasattr(signal, "SIGUSR1"):
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(file.stem), signal.SIGUSR1)
+                time.sleep(0.5)
+                told.append(f"kernel {file.stem}: {file.read_text()}")
+        return told
 
     def run_cell(self, index: int) -> None:
         """Start one cell; do not wait for it."""
-        self.page.evaluate(f"(index) => {{ {PANEL}.content.activeCellIndex = index; }}", index)
-        self.command("notebook:run-cell")
+        choose = f"{PANEL}.content.activeCellIndex = index;"
+        run = "window.jupyterapp.commands.execute('notebook:run-cell');"
+        self.page.evaluate(f"(index) => {{ {choose} {run} }}", index)
 
     def output(self, index: int) -> Locator:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".jp-OutputArea")

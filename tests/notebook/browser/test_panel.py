@@ -166,21 +166,32 @@ def test_hostile_text_shows_itself_and_nothing_runs(open_notebook: OpenNotebook)
     assert notebook.page.evaluate("window.hacked") is None
 
 
-def test_a_form_is_made_from_the_schema(open_notebook: OpenNotebook) -> None:
-    notebook = open_notebook([setup("words(3)", more="session.functions = [DRAFT]"), "session.client.requests[-1]"])
-    notebook.run_all()
+LONGER = """
+from dataclasses import replace
+session.functions = [replace(DRAFT, variants=("short", "long", "longer"))]
+session.functions[0].variants
+"""
+
+
+def test_a_form_is_made_from_the_schema_and_keeps_what_is_typed_when_it_changes(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([setup("words(3)", more="session.functions = [DRAFT]"), "session.client.requests[-1]", LONGER])
+    notebook.run_cell(0)
     root = composer(notebook)
     expect(root.get_by_label("Function")).to_have_value("draft")
     root.get_by_label("Variant").select_option("long")
     notebook.screenshot("composer-form")
     root.get_by_role("button", name="Run").click()
+    expect(root.get_by_role("alert").first).to_contain_text("topic: is required")
     root.get_by_label("words").fill("12")
     root.get_by_label("topic").fill("cats")
     root.get_by_label("rhyme").check()
     root.get_by_label("tone").select_option(label="warm")
     root.get_by_label("facts").fill("not json")
+    notebook.run_cell(2)
+    expect(notebook.output(2)).to_contain_text("longer")
     root.get_by_role("button", name="Run").click()
     expect(root.get_by_role("alert").first).to_contain_text("facts: must be JSON")
+    expect(root.get_by_label("Variant").locator("option")).to_have_text(["chosen by the function", "short", "long", "longer"])
     root.get_by_label("facts").fill('["a"]')
     root.get_by_label("facts").press("Control+Enter")
     expect(root.get_by_role("button", name="Thumbs up")).to_be_visible()
