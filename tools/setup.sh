@@ -73,7 +73,7 @@ install_browser() {
     say "installing for the browser tests:" $missing
     # shellcheck disable=SC2086  # a list of package names
     apt_install $missing && return 0
-    say "the browser tests need a Chromium with CJK and emoji fonts; without it they are skipped."
+    say "the browser tests need a Chromium with CJK and emoji fonts; without it they fail."
     say "Debian, Ubuntu: sudo apt-get install$([ "${missing#chromium}" = "$missing" ] || echo " chromium") fonts-noto-cjk fonts-noto-color-emoji"
     say "macOS: brew install --cask chromium     Windows: install Chrome     or set TENSORZERO_TEST_BROWSER to the program"
 }
