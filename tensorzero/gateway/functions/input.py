@@ -13,7 +13,7 @@ from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import File, Input, InputBlock, InputMessage, Role, Template, Text
 from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
 from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
-from tensorzero.gateway.functions.input_soundness import check_soundness
+from tensorzero.gateway.functions.input_soundness import check_soundness, is_whole
 from tensorzero.gateway.schemas import SchemaError
 
 __all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
@@ -54,7 +54,7 @@ def usual_input(given: Mapping[str, Any]) -> Input | None:
         if type(content) is list and len(content) == 1:
             block = _usual_block(role, content[0])
         else:
-            block = Text(content) if type(content) is str and (content.isascii() or _is_whole(content)) else None
+            block = Text(content) if type(content) is str and (content.isascii() or is_whole(content)) else None
         if block is None:
             return None
         messages.append(InputMessage(role, (block,)))
@@ -62,7 +62,7 @@ def usual_input(given: Mapping[str, Any]) -> Input | None:
         system = _flat_copy(cast("dict[Any, Any]", system))
         if system is None:
             return None
-    elif system is not None and not (type(system) is str and (system.isascii() or _is_whole(system))):
+    elif system is not None and not (type(system) is str and (system.isascii() or is_whole(system))):
         return None
     return Input(system, tuple(messages), usual=True)
 
@@ -72,7 +72,7 @@ def _usual_block(role: Role, block: Any) -> Text | Template | None:
         return None
     if "text" in block:
         text = block["text"]
-        return Text(text) if type(text) is str and (text.isascii() or _is_whole(text)) else None
+        return Text(text) if type(text) is str and (text.isascii() or is_whole(text)) else None
     arguments = block.get("arguments")
     copy = _flat_copy(arguments) if type(arguments) is dict else None
     return None if copy is None else Template(role, copy)
@@ -86,22 +86,13 @@ def _flat_copy(arguments: dict[Any, Any]) -> dict[str, Any] | None:
             return None
         if type(value) is list:
             for item in cast("list[Any]", value):
-                if type(item) is not str or not (item.isascii() or _is_whole(item)):
+                if type(item) is not str or not (item.isascii() or is_whole(item)):
                     return None
             value = value.copy()
-        elif type(value) is not str or not (value.isascii() or _is_whole(value)):
+        elif type(value) is not str or not (value.isascii() or is_whole(value)):
             return None
         copy[key] = value
     return copy
-
-
-def _is_whole(text: str) -> bool:
-    """Whether it holds no half of a character, which is no JSON."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A002

@@ -29,13 +29,13 @@ def check_soundness(raw: Any) -> None:
 def _sound(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind is str:
-        return value.isascii() or _encodable(value)
+        return value.isascii() or is_whole(value)
     if kind is dict:
         if depth > _MAX_DEPTH:
             return False
         depth += 1
         for key, item in cast("dict[Any, Any]", value).items():
-            if type(key) is str and not (key.isascii() or _encodable(key)):
+            if type(key) is str and not (key.isascii() or is_whole(key)):
                 return False
             if not _sound(item, depth):
                 return False
@@ -47,10 +47,11 @@ def _sound(value: Any, depth: int) -> bool:
         return all(_sound(item, depth) for item in cast("list[Any]", value))
     if isinstance(value, float):
         return value - value == 0
-    return not isinstance(value, str) or _encodable(value)
+    return not isinstance(value, str) or is_whole(value)
 
 
-def _encodable(text: str) -> bool:
+def is_whole(text: str) -> bool:
+    """Whether it holds no half of a character, which is no JSON."""
     try:
         text.encode()
     except UnicodeEncodeError:
