@@ -85,6 +85,8 @@ def _answer(response: Any) -> Any:
     answer = AnswerView()
     answer.take_response(response)
     answer.ttft_ms = answer.latency_ms = None
+    if not (answer.input_tokens or answer.output_tokens):  # a stopped answer was never counted
+        answer.input_tokens = answer.output_tokens = None
     return answer
 
 

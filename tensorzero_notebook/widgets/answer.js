@@ -54,11 +54,18 @@ class AnswerPanel {
     const before = this.stream.run;
     this.stream.message(message);
     if (this.stream.run !== before) this.fresh();
+    this.offerMarkdown();
     this.speakSoon();
   }
 
   snapshot(snapshot) {
     if (snapshot && snapshot.run !== undefined) this.stream.snapshot(snapshot);
+    this.offerMarkdown();
+  }
+
+  // Only of a whole text, which may come after the word that it has ended.
+  offerMarkdown() {
+    this.markdown.hidden = !this.ended || !this.stream.length;
   }
 
   fresh() {
@@ -102,7 +109,8 @@ class AnswerPanel {
     this.error.hidden = !answer.error;
     this.figures.textContent = answer.figures.join(" · ");
     this.figures.hidden = !answer.figures.length;
-    this.markdown.hidden = !ended || !this.stream.length;
+    this.ended = ended;
+    this.offerMarkdown();
     this.showJudge(answer, run);
     if (ended && this.endedRun !== run) {
       this.endedRun = run;

@@ -14,6 +14,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from tensorzero_notebook import client, current_session, inferences
+from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
@@ -265,6 +266,7 @@ def test_an_interrupt_keeps_and_stores_what_came(folder: Path) -> None:
     row = inferences(tags={"stopped": "true"}).iloc[0]
     assert row["inference_id"] == str(response.inference_id)
     assert GOOD.startswith(row["output_text"])
+    assert "tokens" not in response_text(response)  # nobody counted them
     session.client.feedback(metric_name="thumbs_up", inference_id=response.inference_id, value=False)
 
 
