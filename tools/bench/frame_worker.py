@@ -27,7 +27,7 @@ RAW_STORED = (
 )
 
 
-REPEATS = 3
+REPEATS = 9
 
 
 def median_seconds(read: Callable[[], Any], rows: int) -> float:

@@ -15,7 +15,7 @@ from tensorzero.clickhouse.queries.expressions import (
     time_of,
     whole_number,
 )
-from tensorzero.clickhouse.queries.frame_query import FrameQuery, Output, check_columns, tag_value
+from tensorzero.clickhouse.queries.frame_query import LONG_BLOCKS, FrameQuery, Output, check_columns, tag_value
 from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_feedback, model_use
 from tensorzero.clickhouse.queries.parameters import Parameters
 from tensorzero.clickhouse.queries.selection import TABLES, Selection, inference_conditions, selected_ids, where
@@ -110,7 +110,8 @@ def inferences_query(
     for name, expression in joined.columns.items():
         output.add(name, expression)
     order = f" ORDER BY {newest_first('found.id')}" if selection.limit is not None else ""
-    return output.finish(f"FROM ({found}) AS found {' '.join(joins)}{order}", parameters)
+    settings = () if joins or tags or any(name not in LIGHT for name in columns) else (LONG_BLOCKS,)
+    return output.finish(f"FROM ({found}) AS found {' '.join(joins)}{order}", parameters, *settings)
 
 
 def _rows(table: str, own: Sequence[str], tags: Sequence[str], conditions: Sequence[str]) -> str:
