@@ -1,6 +1,6 @@
 """An OpenAI-compatible server on loopback, for tests and the benchmark.
 
-    python tools/mock_provider.py [--port 0] [--log]        prints `ready PORT` once it listens
+    python tools/mock_provider.py [--port 0] [--log] [--busy]    prints `ready PORT` once it listens
 
 `POST /v1/chat/completions`, plain and streamed. The model's name chooses the behaviour:
 
@@ -377,9 +377,16 @@ BEHAVIOURS: dict[str, Respond] = {
 }
 
 
-async def serve(port: int, *, log: bool) -> None:
+def stay_awake(loop: asyncio.AbstractEventLoop) -> None:
+    """Look at the sockets without a pause: a client waits for this process, and not for its core to wake."""
+    loop.call_soon(stay_awake, loop)
+
+
+async def serve(port: int, *, log: bool, busy: bool) -> None:
     """Serve until cancelled; prints `ready PORT` on standard output."""
     shared = Server(log=log)
+    if busy:
+        stay_awake(asyncio.get_running_loop())
     server = await asyncio.get_running_loop().create_server(lambda: Connection(shared), "127.0.0.1", port)
     print("ready", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -389,9 +396,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="OpenAI-compatible mock on loopback")
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
     parser.add_argument("--log", action="store_true", help="keep requests for GET /requests")
+    parser.add_argument("--busy", action="store_true", help="never sleep; wants a core of its own")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(arguments.port, log=arguments.log))
+        asyncio.run(serve(arguments.port, log=arguments.log, busy=arguments.busy))
 
 
 if __name__ == "__main__":

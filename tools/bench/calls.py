@@ -122,7 +122,7 @@ class Worker:
 @contextlib.contextmanager
 def mock() -> Iterator[str]:
     """The mock provider's base URL."""
-    command = [sys.executable, str(HERE.parent / "mock_provider.py")]
+    command = [sys.executable, str(HERE.parent / "mock_provider.py"), *(["--busy"] if (os.cpu_count() or 1) > 1 else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: pin(1)) as process:
         assert process.stdout is not None
         try:
