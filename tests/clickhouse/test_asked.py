@@ -33,7 +33,7 @@ def new_ids() -> tuple[uuid.UUID, uuid.UUID]:
 def test_a_pending_row_is_known_until_it_is_delivered() -> None:
     pending, (inference_id, episode_id) = PendingTargets(), new_ids()
     pending.add(1, [("ChatInference", row_of(inference_id, episode_id, tool_params=TOOL_PARAMS))])
-    assert pending.asked(inference_id) == {"tool_params": TOOL_PARAMS}
+    assert pending.asked(inference_id) == {"output": "[]", "tool_params": TOOL_PARAMS}
     pending.forget(1)
     assert pending.asked(inference_id) is None
 
