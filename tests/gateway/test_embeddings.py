@@ -53,6 +53,14 @@ def test_one_text(embed: Embed, mock_provider: Any) -> None:
     assert request["body"] == {"model": "letters", "input": "abca", "encoding_format": "float"}
 
 
+def test_a_provider_that_is_not_there_fails_the_call_and_the_next_one_answers(embed: Embed, mock_provider: Any) -> None:
+    toml = model(mock_provider.url, "letters")
+    with pytest.raises(GatewayError, match="Provider not found: other"):
+        embed(toml.replace('["letters"]', '["other"]'))
+    answer = embed(toml.replace('["letters"]', '["other", "letters"]'), input="abca")
+    assert answer["data"][0]["embedding"][:2] == [2.0, 1.0]
+
+
 @pytest.mark.parametrize("given", [["a", "b"], [1, 2], [[1, 2], [3]], ""])
 def test_inputs_go_upstream_as_they_are(embed: Embed, mock_provider: Any, given: Any) -> None:
     answer = embed(model(mock_provider.url, "letters"), input=given, dimensions=4, encoding_format="base64", user="ignored")

@@ -101,7 +101,7 @@ async def embed(
     try:
         for name in model.routing:
             try:
-                embedded = await _embed_once(providers, model, model.providers[name], request, call, deadline)
+                embedded = await _embed_once(providers, model, _provider(model, name), request, call, deadline)
             except GatewayError as error:
                 errors.append((name, error))
                 note_raw_response(error, raw)
@@ -115,6 +115,15 @@ async def embed(
         raise
     failed += raw
     raise AllProvidersFailed(errors)
+
+
+def _provider(model: EmbeddingModelConfig, name: str) -> ProviderConfig:
+    """Raises GatewayError: a `routing` of embeddings may name what is not there, and loads (observed 2026.6.0)."""
+    config = model.providers.get(name)
+    if config is None:
+        hint = f"`embedding_models.{model.name}.routing` names it; there are: {', '.join(model.providers) or 'none'}."
+        raise GatewayError(f"Provider not found: {name}", hint=hint)
+    return config
 
 
 async def _embed_once(
