@@ -49,7 +49,7 @@ def sorted_tables(value: Any) -> Any:
 
 
 def _write_table(table: Mapping[str, Any], path: tuple[str, ...], blocks: list[str], header: str | None) -> None:
-    values = [(key, value) for key, value in table.items() if not _is_tables(value)]
+    values = [(key, value) for key, value in table.items() if value is not None and not _is_tables(value)]
     nested = [(key, value) for key, value in table.items() if _is_tables(value)]
     lines = [f"{write_key(key)} = {write_value(value)}\n" for key, value in values]
     if header is not None and (lines or not nested or header.startswith("[[")):
@@ -87,7 +87,7 @@ def write_value(value: Any) -> str:
         case str():
             return write_string(value)
         case Mapping():
-            inner = ", ".join(f"{write_key(k)} = {write_value(v)}" for k, v in value.items())
+            inner = ", ".join(f"{write_key(k)} = {write_value(v)}" for k, v in value.items() if v is not None)
             return f"{{ {inner} }}" if inner else "{}"
         case datetime.datetime() | datetime.date() | datetime.time():
             return date_text(value)
