@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import threading
 import time
 from collections import deque
 from typing import Any
@@ -21,6 +22,7 @@ from tensorzero.faces.face import HttpReply, HttpRequest
 _SHORT_MS = 20
 _SLICE_MS = 50
 _TICK_MS = 5
+_LIBCURL_S = 0.001
 
 
 class Waiter:
@@ -194,14 +196,17 @@ class BlockingStream:
         self._line: Line | None = line
         self._transfer = transfer
         self._idle = idle
+        self._lock = threading.Lock()
         self._reading = False
         self._dropped = False
         self.status = 0
         self.headers: HeaderLines = HeaderLines([])
 
     async def read(self, deadline: Deadline | None = None) -> bytes:
-        transfer, line = self._transfer, self._line
-        self._reading = True
+        transfer = self._transfer
+        with self._lock:
+            line = self._line
+            self._reading = True
         try:
             while not transfer.parts:
                 if line is None or transfer.done or self._dropped:
@@ -218,15 +223,26 @@ class BlockingStream:
         return b""
 
     async def close(self) -> None:
-        if not self._reading:
-            self.drop()
-        elif not self._dropped:  # another thread waits for data: it wakes, and drops the stream itself
-            self._dropped = True
-            self._transfer.hang_up()
+        while not self._closed():
+            time.sleep(_LIBCURL_S)
+
+    def _closed(self) -> bool:
+        """Where another thread waits for data, it wakes, and drops the stream itself; False while it is inside libcurl."""
+        with self._lock:
+            if self._reading and self._line is not None:
+                self._dropped = True
+                return self._transfer.hang_up()
+            line, self._line = self._line, None
+        self._give_back(line)
+        return True
 
     def drop(self) -> None:
         """Give the line back; before the end of the body that closes the connection."""
-        line, self._line = self._line, None
+        with self._lock:
+            line, self._line = self._line, None
+        self._give_back(line)
+
+    def _give_back(self, line: Line | None) -> None:
         if line is not None:
             line.finish()
             self._idle.append(line)

@@ -191,12 +191,16 @@ class Transfer:
         if any(line[:11].lower() == b"keep-alive:" for line in self.lines):
             self.handle.use_once()
 
-    def hang_up(self) -> None:
-        """End the connection under whoever waits for it, from any thread."""
-        descriptor = self.handle.curl.getinfo(pycurl.ACTIVESOCKET)
+    def hang_up(self) -> bool:
+        """End the connection under whoever waits for it, from any thread; False while libcurl itself is at work."""
+        try:
+            descriptor = self.handle.curl.getinfo(pycurl.ACTIVESOCKET)
+        except pycurl.error:
+            return False
         if descriptor >= 0:
             with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
                 connection.shutdown(socket.SHUT_RDWR)
+        return True
 
     def end(self, error: tuple[int, str] | None) -> None:
         self.done = True

@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from socket_server import FLOOD, SocketServer
@@ -234,20 +235,37 @@ def test_the_earliest_deadline_counts() -> None:
 def test_a_stream_closed_by_another_thread_ends_for_its_reader(server: SocketServer) -> None:
     http = BlockingFace().http
     stream = drive(http.open_stream(get(server.url + "/stall")))
+    found: list[bytes] = []
 
-    def read() -> list[bytes]:
-        found = []
+    def read() -> None:
         while data := drive(stream.read()):
             found.append(data)
-        return found
 
     with ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
-        server.wait(lambda: len(server.requests) == 1)
-        time.sleep(0.05)
+        server.wait(lambda: b"".join(found) == b"onetwo")
         drive(stream.close())
-        assert b"".join(reader.result(2)) == b"onetwo"
+        reader.result(2)
     server.wait(lambda: server.hung_up == 1)
+    assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
+
+
+def test_a_stream_can_be_closed_while_libcurl_is_at_work_in_another_thread(server: SocketServer) -> None:
+    http = BlockingFace().http
+
+    def read(stream: Any) -> int:
+        pieces = 0
+        while drive(stream.read()):
+            pieces += 1
+        return pieces
+
+    with ThreadPoolExecutor(1) as pool:
+        for round_ in range(40):
+            stream = drive(http.open_stream(get(server.url + "/flood")))
+            reader = pool.submit(read, stream)
+            time.sleep(0.001 * (round_ % 7))
+            drive(stream.close())
+            reader.result(5)
     assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
 
 
@@ -256,18 +274,20 @@ def test_a_stream_closed_by_another_task_ends_for_its_reader(server: SocketServe
         http = AsyncHttp()
         stream = await http.open_stream(get(server.url + "/stall"))
 
-        async def read() -> bytes:
-            found = b""
+        found: list[bytes] = []
+
+        async def read() -> None:
             while data := await stream.read():
-                found += data
-            return found
+                found.append(data)
 
         reader = asyncio.create_task(read())
-        await asyncio.sleep(0.05)
+        while b"".join(found) != b"onetwo":
+            await asyncio.sleep(0.005)
         await stream.close()
         replies = await asyncio.gather(*(http.send(get(server.url + "/hello")) for _ in range(3)))
         assert {reply.body for reply in replies} == {b"hello"}
-        return await asyncio.wait_for(reader, 2)
+        await asyncio.wait_for(reader, 2)
+        return b"".join(found)
 
     assert asyncio.run(use()) == b"onetwo"
 
