@@ -31,6 +31,7 @@ from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.fork import leave_to_the_parent
 from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.link import Link
+from tensorzero.clickhouse.neighbours import Neighbours
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
@@ -72,6 +73,7 @@ class _Parts:
         fsync = os.environ.get("TENSORZERO_SPOOL_FSYNC") == "1"
         self.store = Spool(directory, fsync=fsync) if directory else MemorySpool()
         self.writer = Writer(self.store, link, directory, delivers=delivers)
+        self.neighbours = Neighbours(self.store.directory, self.store.stem) if isinstance(self.store, Spool) else None
         self.dropped: weakref.finalize[..., Any] | None = None
 
     def close(self, timeout: float) -> None:
@@ -166,7 +168,8 @@ class Database:
             parts = self._opened()  # another thread closed it meanwhile
 
     def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
-        """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first.
+        """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
+        what other processes on this machine have accepted meanwhile is waited for, 3 s at most.
 
         Raises DatabaseUnavailable, QueryRefused, AfterFork.
         """
@@ -183,6 +186,8 @@ class Database:
     def _before_read(self, parts: _Parts, flush: bool) -> None:
         if flush and not parts.link.forked:
             parts.writer.flush()
+            if parts.neighbours is not None:
+                parts.neighbours.wait()
 
     def find_inference(self, inference_id: uuid.UUID) -> Target | None:
         """What feedback on the inference is about; None when nobody knows the id.

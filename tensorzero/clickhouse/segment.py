@@ -252,6 +252,18 @@ class Segment:
                 os.close(descriptor)
 
 
+def standing(path: Path) -> tuple[int, int]:
+    """How far another process's file is delivered, and its size; alike when it is gone, or no spool of this version."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            head, size = file.read(HEAD.size), os.fstat(file.fileno()).st_size
+    except OSError:
+        return 0, 0
+    if len(head) < HEAD.size or head[:8] != MAGIC:
+        return size, size
+    return HEAD.unpack(head)[1], size
+
+
 class _Window:
     """A stretch of the file in memory, moved along by reads."""
 

@@ -42,7 +42,7 @@ class Spool:
         self.directory = directory
         self._fsync = fsync
         self._segment_bytes = segment_bytes
-        self._stem = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.stem = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._count = 0
         self._lock = threading.Lock()
         self._segments: deque[Segment] = deque()
@@ -65,7 +65,7 @@ class Spool:
     def _new_segment(self) -> Segment:
         make_private(self.directory)
         self._count += 1
-        segment = Segment.create(self.directory, f"{self._stem}-{self._count:06d}")
+        segment = Segment.create(self.directory, f"{self.stem}-{self._count:06d}")
         self._segments.append(segment)
         return segment
 
