@@ -267,12 +267,13 @@ class Database:
                 "last_error": None,
                 "open": False,
             }
+        delivery = parts.writer.delivery
         return {
             "database": parts.link.where,
             "spool": str(parts.writer.directory) if parts.writer.directory else None,
             "pending_rows": parts.writer.waiting_rows,
-            "refused_rows": parts.writer.refused_rows,
-            "last_error": parts.writer.last_error or parts.writer.last_refusal,
+            "refused_rows": delivery.refused_rows,
+            "last_error": delivery.last_error or delivery.last_refusal,
             "open": True,
         }
 

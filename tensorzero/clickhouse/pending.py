@@ -47,9 +47,8 @@ class PendingTargets:
         for table, row in rows:
             if table in TARGET_TABLES:
                 inference_id = str(row["id"])
-                episode_id = str(row["episode_id"])
-                self._inferences[inference_id] = _known(TARGET_TABLES[table], episode_id, row)
-                self._episodes[episode_id] = inference_id
+                known = self._inferences[inference_id] = known_row(table, row)
+                self._episodes[known[3]] = inference_id
                 self._order.append((position, inference_id))
             elif table == CACHE_TABLE:
                 key = str(row["long_cache_key"])
@@ -73,7 +72,7 @@ class PendingTargets:
         return self._entries.get(long_key)
 
     def inference(self, inference_id: uuid.UUID) -> Target | None:
-        return _target(self._inferences.get(str(inference_id)))
+        return target_of(self._inferences.get(str(inference_id)))
 
     def asked(self, inference_id: uuid.UUID) -> Mapping[str, Any] | None:
         """The columns of `ASKED_COLUMNS`, as they were written."""
@@ -82,13 +81,15 @@ class PendingTargets:
 
     def episode(self, episode_id: uuid.UUID) -> Target | None:
         inference_id = self._episodes.get(str(episode_id))
-        return _target(self._inferences.get(inference_id)) if inference_id else None
+        return target_of(self._inferences.get(inference_id)) if inference_id else None
 
 
-def _known(function_type: str, episode_id: str, row: Mapping[str, Any]) -> Known:
+def known_row(table: str, row: Mapping[str, Any]) -> Known:
+    """What is remembered of a row of `TARGET_TABLES`."""
+    function_type = TARGET_TABLES[table]
     asked = {name: row[name] for name in ASKED_COLUMNS[function_type] if name in row}
-    return function_type, str(row["function_name"]), str(row["variant_name"]), episode_id, asked
+    return function_type, str(row["function_name"]), str(row["variant_name"]), str(row["episode_id"]), asked
 
 
-def _target(known: Known | None) -> Target | None:
+def target_of(known: Known | None) -> Target | None:
     return Target(known[1], known[2], uuid.UUID(known[3]), known[0]) if known else None

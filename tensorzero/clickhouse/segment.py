@@ -13,11 +13,12 @@ is damage: reading goes on at the next whole record, and the file is kept under 
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import struct
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -192,6 +193,22 @@ class Segment:
         cut_short = magic == RECORD_MAGIC and length > len(rest) - RECORD.size
         self.damaged = self.damaged or (any(rest) and not cut_short)
         return end
+
+    def lines_with(self, needle: bytes, tables: Sequence[bytes]) -> Iterator[Row]:
+        """Rows of these tables that hold `needle`, the latest first, of a file that takes no more; no checksum is looked at."""
+        try:
+            view = mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError):
+            return
+        with view:
+            at = view.rfind(needle, self.delivered)
+            while at >= 0:
+                start = view.rfind(b"\t", self.delivered, at)
+                end = view.find(b"\n", at)
+                for table in tables:
+                    if start >= 0 and end >= 0 and view[max(0, start - len(table)) : start] == table:
+                        yield table.decode(), view[start + 1 : end]
+                at = view.rfind(needle, self.delivered, at)
 
     def rewind(self) -> None:
         self.read_to = self.delivered

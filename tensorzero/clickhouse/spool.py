@@ -11,7 +11,6 @@ import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -149,13 +148,6 @@ def claim_orphans(directory: Path) -> list[Segment]:
         return []
     claimed = [Segment.claim(directory / name) for name in names]
     return [segment for segment in claimed if segment is not None]
-
-
-def segment_batches(segment: Segment, max_rows: int) -> Iterator[Batch]:
-    """All undelivered rows of a claimed segment, from the start each time it is called."""
-    segment.rewind()
-    while (batch := segment.read(max_rows)) is not None:
-        yield batch
 
 
 def make_private(directory: Path) -> None:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from tensorzero.clickhouse.delivery import Delivery
 from tensorzero.clickhouse.engine import expect_release
-from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused, StorageError
+from tensorzero.clickhouse.errors import DatabaseUnavailable, StorageError
 from tensorzero.clickhouse.link import Link
+from tensorzero.clickhouse.orphans import Orphans
 from tensorzero.clickhouse.pending import PendingTargets
-from tensorzero.clickhouse.refused import REFUSAL_CODES, set_aside
-from tensorzero.clickhouse.replay import complete
-from tensorzero.clickhouse.schema_tables import TABLES
-from tensorzero.clickhouse.segment import Batch, Row, Segment
-from tensorzero.clickhouse.spool import RowStore, Spool, claim_orphans, segment_batches
-from tensorzero.clickhouse.tables import CACHE_TABLE, INFERENCE_TABLES, TARGET_TABLES, delivery_rank
+from tensorzero.clickhouse.segment import Batch, Segment
+from tensorzero.clickhouse.spool import RowStore, Spool
+from tensorzero.clickhouse.tables import INFERENCE_TABLES
 
 BATCH_ROWS = 1000
 ORPHANED_ROWS = 2000
@@ -29,25 +26,11 @@ BATCH_SECONDS = 0.2
 BUSY_ROWS, BUSY_BATCH_SECONDS = 100, 1.0
 """After a batch of that many rows the next one may take longer to come together: an insert costs much, a row little."""
 SCAN_SECONDS = 2.0
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
 ARRIVAL_SECONDS = 0.1
 """How long bytes that a dead process sent may take until the database has begun what they ask for."""
 PROBE_SECONDS = 2.0
 """Whoever waits for delivery asks this often whether the database still answers at all: an insert would wait for minutes."""
-PATIENCE = 3
-"""So many times in a row a holder may be gone before it counts as a failure: each time its successor is looked for."""
-
-_REMEMBERED = {*TARGET_TABLES, CACHE_TABLE}
-_SCHEMA = {table.name for table in TABLES}
-_GONE_CODES = (60, 81)
-"""UNKNOWN_TABLE, UNKNOWN_DATABASE: of a table of the schema, it says that the database was replaced."""
-
 logger = logging.getLogger("tensorzero")
-
-
-class HolderGone(DatabaseUnavailable):
-    """The process that held the chdb directory ended during a call."""
 
 
 class Stopped(Exception):
@@ -69,11 +52,9 @@ class Writer:
 
     def __init__(self, store: RowStore, link: Link, directory: Path | None, *, delivers: bool = True) -> None:
         self.pending = PendingTargets()
-        self.orphans = PendingTargets()
-        self.directory = directory
-        self.last_error: str | None = None
-        self.last_refusal: str | None = None
-        self.refused_rows = 0
+        self.orphans = Orphans()
+        self.delivery = Delivery(link, self._pause, self._note_attempt)
+        self.delivery.directory = directory
         self._store = store
         self._link = link
         self._delivers = delivers
@@ -88,8 +69,16 @@ class Writer:
         self._hurry = False
         self._stopping = False
         self._abandoned = False
-        self._claimed: list[Segment] = []
         self._thread: threading.Thread | None = None
+
+    @property
+    def directory(self) -> Path | None:
+        """Where rows wait. A database in memory gets one before a fork: children leave their rows there."""
+        return self.delivery.directory
+
+    @directory.setter
+    def directory(self, directory: Path) -> None:
+        self.delivery.directory = directory
 
     # What callers use
 
@@ -155,11 +144,11 @@ class Writer:
             if self._reached(goal):
                 return None
             if self._attempts > attempts or self._stopping:
-                return self.last_error or "closed"
+                return self.delivery.last_error or "closed"
             return "the flush took too long" if seconds < PROBE_SECONDS else ""
 
     def _reached(self, goal: int) -> bool:
-        return self._settled >= goal and not self._claimed
+        return self._settled >= goal and not self.orphans
 
     @property
     def waiting_rows(self) -> int:
@@ -173,7 +162,9 @@ class Writer:
                 self.flush(timeout)
             except StorageError as error:
                 if self.waiting_rows:
-                    logger.warning("%d rows wait in %s for the next start: %s", self.waiting_rows, self._place, error.message)
+                    logger.warning(
+                        "%d rows wait in %s for the next start: %s", self.waiting_rows, self.delivery.place, error.message
+                    )
         with self._lock:
             self._stopping = True
             self._changed.notify_all()
@@ -187,8 +178,7 @@ class Writer:
 
     def forget_after_fork(self) -> None:
         """In a forked child: close the parent's files without touching their locks. This writer is not used again."""
-        for segment in self._claimed:
-            segment.release()
+        self.orphans.release()
         if isinstance(self._store, Spool):
             self._store.forget_after_fork()
 
@@ -199,10 +189,6 @@ class Writer:
             self._abandoned = self._stopping = True
             if self._thread is not None:
                 _abandoned_threads.append(self._thread)
-
-    @property
-    def _place(self) -> str:
-        return f"the spool `{self.directory}`" if self.directory else "memory"
 
     # The thread
 
@@ -224,8 +210,7 @@ class Writer:
         except Stopped:
             return
         finally:
-            for segment in self._claimed:
-                segment.release()
+            self.orphans.release()
             if self._abandoned:
                 self._store.close()
                 self._link.close()
@@ -246,7 +231,7 @@ class Writer:
             batch: Batch | None = None
             while (not found or self._settled < until) and (batch := self._read_own()) is not None:
                 found = True
-                self._deliver(batch.rows, ask=False)
+                self.delivery.deliver(batch.rows, ask=False)
                 with self._lock:
                     self._store.settle(batch)
                     self._settled += len(batch.rows)
@@ -266,7 +251,7 @@ class Writer:
             try:
                 return self._store.read(BATCH_ROWS)
             except OSError as error:
-                self._note_failure(StorageError(f"The spool cannot be read: {error}"))
+                self.delivery.note_failure(StorageError(f"The spool cannot be read: {error}"))
                 self._pause(1.0)
 
     def _write_off(self) -> None:
@@ -278,143 +263,42 @@ class Writer:
             self._settled = self._written
             self.pending.forget(self._settled)
             self._changed.notify_all()
-        logger.error("%d rows in %s cannot be read any more; what is left of the file is kept as .damaged", lost, self._place)
+        logger.error(
+            "%d rows in %s cannot be read any more; what is left of the file is kept as .damaged", lost, self.delivery.place
+        )
 
     def claim(self) -> None:
         """Take over files of dead processes; from then on feedback on their inferences is accepted."""
-        if self.directory is None:
-            return
-        for segment in claim_orphans(self.directory):
-            with self._lock:
-                try:
-                    for batch in segment_batches(segment, BATCH_ROWS):
-                        self.orphans.add(1, [(table, orjson.loads(row)) for table, row in batch.rows if table in _REMEMBERED])
-                except (OSError, ValueError, KeyError) as error:
-                    logger.warning("The spool file `%s` cannot be read now: %s", segment.path, error)
-                    segment.release()
-                else:
-                    self._claimed.append(segment)
+        if self.directory is not None:
+            self.orphans.claim(self.directory)
 
     def _deliver_orphans(self) -> None:
         """Inferences of all files first, then the feedback: it may be about another file's inferences."""
-        if not self._claimed:
+        if not self.orphans:
             return
         time.sleep(ARRIVAL_SECONDS)
-        segments = list(self._claimed)
-        for first in (True, False):
-            for segment in segments:
-                for batch in self._orphaned_batches(segment):
-                    rows = [row for row in batch.rows if (row[0] in INFERENCE_TABLES) is first]
-                    self._deliver(rows, ask=True)
+        for inferences in (True, False):
+            for segment in self.orphans.segments():
+                try:
+                    self._deliver_orphan(segment, inferences=inferences)
+                except OSError as error:
+                    self.orphans.give_back(segment, error)
+        for segment in self.orphans.segments():
+            self.orphans.delivered(segment)
         with self._lock:
-            for segment in segments:
-                if segment.damaged:
-                    logger.warning("The spool file `%s` is damaged; it is kept as .damaged beside it", segment.path)
-                segment.mark(segment.size)
-                segment.remove()
-                self._claimed.remove(segment)
-            self.orphans.forget(1)
             self._changed.notify_all()
 
-    def _orphaned_batches(self, segment: Segment) -> Iterator[Batch]:
+    def _deliver_orphan(self, segment: Segment, *, inferences: bool) -> None:
         segment.rewind()
-        while True:
-            try:
-                batch = segment.read(ORPHANED_ROWS)
-            except OSError as error:
-                self._note_failure(StorageError(f"The spool file `{segment.path}` cannot be read: {error}"))
-                self._pause(1.0)
-                continue
-            if batch is None:
-                return
-            yield batch
+        while (batch := segment.read(ORPHANED_ROWS)) is not None:
+            rows = [row for row in batch.rows if (row[0] in INFERENCE_TABLES) is inferences]
+            self.delivery.deliver(rows, ask=True)
 
-    def _deliver(self, rows: Iterable[Row], *, ask: bool) -> None:
-        groups: dict[str, list[bytes]] = {}
-        for table, line in rows:
-            groups.setdefault(table, []).append(line)
-        for table in sorted(groups, key=delivery_rank):
-            self._deliver_table(table, groups[table], ask=ask)
-
-    def _deliver_table(self, table: str, lines: list[bytes], *, ask: bool) -> None:
-        """Until the rows are in the database or set aside. After any failure the database is asked what it has."""
-        pause, patience = FIRST_PAUSE_SECONDS, PATIENCE
-        while True:
-            try:
-                refused = self._attempt(table, lines, ask=ask)
-            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the rows stay and the thread lives
-                ask = True
-                if isinstance(error, HolderGone) and patience:
-                    patience -= 1
-                    self._pause(ARRIVAL_SECONDS)
-                    continue
-                self._note_failure(error)
-                self._pause(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                continue
-            if refused is None:
-                self._note_success()
-                return
-            ask = True
-            if len(lines) > 1:
-                middle = len(lines) // 2
-                self._deliver_table(table, lines[:middle], ask=True)
-                self._deliver_table(table, lines[middle:], ask=True)
-                return
-            if self._set_aside(table, lines[0], refused):
-                return
-
-    def _attempt(self, table: str, lines: list[bytes], *, ask: bool) -> QueryRefused | None:
-        """One insert; the refusal when the rows themselves are wrong. Raises StorageError for what may pass."""
-        connection = self._link.connection()
-        try:
-            if ask:
-                complete(connection, self._link.address.database, table, lines)
-            else:
-                connection.insert(table, b"\n".join(lines))
-        except QueryRefused as error:
-            if error.code in _GONE_CODES and table in _SCHEMA:
-                self._link.check_schema_again()
-            elif error.code in REFUSAL_CODES:
-                return error
-            self._link.lost(connection)
-            raise
-        except DatabaseUnavailable as error:
-            if self._link.lost(connection):
-                raise HolderGone(error.message, hint=error.hint) from error
-            raise
-        return None
-
-    def _set_aside(self, table: str, line: bytes, error: QueryRefused) -> bool:
-        try:
-            place = set_aside(self.directory, table, line, error.message)
-        except OSError as failure:
-            self._note_failure(StorageError(f"A refused row could not be set aside: {failure}"))
-            self._pause(1.0)
-            return False
-        self.refused_rows += 1
-        self.last_refusal = error.message
-        logger.error("ClickHouse refused a row of %s; it is kept in %s: %s", table, place, error.message)
-        return True
-
-    def _note_failure(self, error: Exception) -> None:
-        reason = error.message if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
-        if self.last_error is None:
-            logger.warning(
-                "Rows wait in %s: %s does not take them (%s). They are written when it does.",
-                self._place,
-                self._link.where,
-                reason,
-            )
+    def _note_attempt(self) -> None:
+        """An attempt has failed: whoever waits for delivery is told."""
         with self._lock:
-            self.last_error = reason
             self._attempts += 1
             self._changed.notify_all()
-
-    def _note_success(self) -> None:
-        if self.last_error is not None:
-            logger.warning("%s takes rows again", self._link.where)
-            self.last_error = None
 
     def _pause(self, seconds: float) -> None:
         """Wait before another try; a flush or a stop ends it early."""

@@ -13,7 +13,7 @@ import pytest
 from tensorzero.clickhouse import segment as segment_module
 from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.segment import Segment, encode_record
-from tensorzero.clickhouse.spool import MemorySpool, Spool, claim_orphans, segment_batches
+from tensorzero.clickhouse.spool import MemorySpool, Spool, claim_orphans
 
 
 def record(*numbers: int) -> bytes:
@@ -24,11 +24,18 @@ def files(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.spool"))
 
 
+def undelivered(segment: Segment) -> list[bytes]:
+    rows: list[bytes] = []
+    while (batch := segment.read(10)) is not None:
+        rows += [row for _, row in batch.rows]
+    return rows
+
+
 def orphaned_rows(directory: Path) -> list[bytes]:
     """What a dead process left; the files are left as they were."""
     rows: list[bytes] = []
     for segment in claim_orphans(directory):
-        rows += [row for batch in segment_batches(segment, 100) for _, row in batch.rows]
+        rows += undelivered(segment)
         segment.release()
     return rows
 
@@ -104,7 +111,7 @@ def spoiled(directory: Path, spoil: Callable[[bytearray], None]) -> tuple[list[b
     spoil(content)
     path.write_bytes(content)
     [segment] = claim_orphans(directory)
-    return [row for batch in segment_batches(segment, 10) for _, row in batch.rows], segment
+    return undelivered(segment), segment
 
 
 def flip(needle: bytes, offset: int = 0) -> Callable[[bytearray], None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.schema_views import VIEWS
-from tensorzero.clickhouse.segment import encode_record
+from tensorzero.clickhouse.segment import Batch, Segment, encode_record
 from tensorzero.clickhouse.spool import Spool
 from tensorzero.clickhouse.tables import DERIVED
 
@@ -80,6 +81,39 @@ def test_a_running_process_adopts_what_another_leaves(tmp_path: Path, open_datab
         assert time.monotonic() < until
         time.sleep(0.05)
     assert_inferences_once(database, {inference_id})
+
+
+def test_a_file_that_cannot_be_read_holds_no_other_rows_up(
+    tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = tmp_path / "db.spool" / "tensorzero"
+    unreadable_id, rows = inference()
+    leave_in_spool(spool, [rows])
+    [unreadable] = spool.glob("*.spool")
+    readable_id, rows = inference()
+    leave_in_spool(spool, [rows])
+    broken, read = threading.Event(), Segment.read
+    broken.set()
+
+    def read_or_fail(segment: Segment, max_rows: int) -> Batch | None:
+        if segment.path == unreadable and broken.is_set():
+            raise OSError(5, "Input/output error")
+        return read(segment, max_rows)
+
+    monkeypatch.setattr(Segment, "read", read_or_fail)
+    database = open_database(f"chdb://{tmp_path}/db")
+    own_id, rows = inference()
+    database.write(rows)
+    until = time.monotonic() + 60
+    while database.query(Query("SELECT count() AS n FROM InferenceById")) != [{"n": 2}]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert_inferences_once(database, {readable_id, own_id})
+    broken.clear()
+    while unreadable.exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert_inferences_once(database, {unreadable_id, readable_id, own_id})
 
 
 def test_rows_that_had_arrived_are_not_written_again(tmp_path: Path, open_database: OpenDatabase) -> None:

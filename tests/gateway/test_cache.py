@@ -56,13 +56,13 @@ def test_an_entry_counts_while_its_row_is_in_the_spool(
     client: TensorZeroGateway, mock_provider: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts = database(client)._opened()
-    gate, deliver = threading.Event(), parts.writer._deliver_table
+    gate, deliver = threading.Event(), parts.writer.delivery._deliver_table
 
     def deliver_later(*arguments: Any, **options: Any) -> None:
         gate.wait(20)
         deliver(*arguments, **options)
 
-    monkeypatch.setattr(parts.writer, "_deliver_table", deliver_later)
+    monkeypatch.setattr(parts.writer.delivery, "_deliver_table", deliver_later)
     monkeypatch.setattr(parts.link, "read", lambda _ask: pytest.fail("the database was asked"))
     try:
         ask(client, cache_options={"enabled": "write_only"})
