@@ -19,17 +19,17 @@ from tensorzero.clickhouse.segment import Batch, Segment
 from tensorzero.clickhouse.spool import RowStore, Spool
 from tensorzero.clickhouse.tables import INFERENCE_TABLES
 
-BATCH_ROWS = 1000
-ORPHANED_ROWS = 2000
-"""In a batch of what a dead process left: asking and inserting cost by the call more than by the row."""
+BATCH_ROWS = 10_000
+"""At most; the bytes of a spool file bound it too. An insert costs much, a row little: 85 us in 1,000 rows, 20 in 10,000."""
 BATCH_SECONDS = 0.2
 BUSY_ROWS, BUSY_BATCH_SECONDS = 100, 1.0
-"""After a batch of that many rows the next one may take longer to come together: an insert costs much, a row little."""
+"""After a batch of that many rows the next one may take longer to come together."""
 SCAN_SECONDS = 2.0
 ARRIVAL_SECONDS = 0.1
 """How long bytes that a dead process sent may take until the database has begun what they ask for."""
 PROBE_SECONDS = 2.0
 """Whoever waits for delivery asks this often whether the database still answers at all: an insert would wait for minutes."""
+
 logger = logging.getLogger("tensorzero")
 
 
@@ -290,7 +290,7 @@ class Writer:
 
     def _deliver_orphan(self, segment: Segment, *, inferences: bool) -> None:
         segment.rewind()
-        while (batch := segment.read(ORPHANED_ROWS)) is not None:
+        while (batch := segment.read(BATCH_ROWS)) is not None:
             rows = [row for row in batch.rows if (row[0] in INFERENCE_TABLES) is inferences]
             self.delivery.deliver(rows, ask=True)
 
