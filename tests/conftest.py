@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 try:
     import resource
@@ -23,6 +24,10 @@ else:  # the engine keeps some files of every directory that it has ever opened
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 8192:
         resource.setrlimit(resource.RLIMIT_NOFILE, (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192), hard))
+
+# The same cases each time, however slow the machine; `tools/fuzz.py` looks for new ones.
+settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"TENSORZERO_ORIGINAL_PYTHON", "TENSORZERO_LITELLM_PYTHON", "TENSORZERO_TEST_BROWSER"}
@@ -87,7 +92,7 @@ class MockProvider:
     def _ask(self, method: str) -> list[dict[str, Any]]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/requests", method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as reply:
+        with opener.open(request, timeout=60) as reply:
             return json.load(reply)
 
 
@@ -102,7 +107,7 @@ def mock_provider_process() -> Iterator[MockProvider]:
             yield MockProvider(int(port))
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture

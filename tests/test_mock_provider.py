@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import time
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +16,13 @@ import pytest
 if TYPE_CHECKING:
     from conftest import MockProvider
 
+MOCK = Path(__file__).resolve().parent.parent / "tools" / "mock_provider.py"
+
 
 def post(mock: MockProvider, model: str, **rest: Any) -> bytes:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "say this"}], **rest}).encode()
     request = urllib.request.Request(f"{mock.url}/chat/completions", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         return reply.read()
 
 
@@ -69,19 +73,32 @@ def test_requests_are_logged_and_forgotten(mock_provider: MockProvider) -> None:
     assert mock_provider.requests() == []
 
 
-def test_a_hundred_thousand_events_a_second_are_served(mock_provider: MockProvider) -> None:
+def spent_by_children() -> float:
+    """Seconds of processor time of all child processes that have ended."""
+    import resource  # not there on Windows
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_a_hundred_thousand_events_take_the_mock_less_than_a_second() -> None:
+    """A second of its own, start included: other programs may have the processor."""
     body = b'{"model":"tokens-20000","stream":true,"messages":[]}'
     head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: mock\r\ncontent-length: %d\r\n\r\n" % len(body)
-    rates = []
-    for _ in range(3):
-        with socket.create_connection(("127.0.0.1", mock_provider.port)) as connection:
-            start = time.perf_counter()
-            connection.sendall(head + body)
-            received = bytearray()
-            while not received.endswith(b"0\r\n\r\n"):
-                received += connection.recv(1 << 20)
-            rates.append(received.count(b"data: ") / (time.perf_counter() - start))
-    assert max(rates) >= 100_000
+    events, before = 0, spent_by_children()
+    with subprocess.Popen([sys.executable, str(MOCK), "--log"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port = int(process.stdout.readline().split()[1])
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(head + body)
+                received = bytearray()
+                while not received.endswith(b"0\r\n\r\n"):
+                    received += connection.recv(1 << 20)
+            events += received.count(b"data: ")
+        process.terminate()
+    assert events > 200_000
+    assert events / (spent_by_children() - before) >= 100_000
 
 
 def test_the_network_is_refused() -> None:

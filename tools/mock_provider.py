@@ -10,6 +10,7 @@
     slow, slow-MS     answers after 2,000 or MS milliseconds  hang      never answers
     stall             streams two words, then nothing         cut       breaks off half way
     drip-N-MS         N words, one each MS milliseconds       badjson   200 with a body that is not JSON
+    together-N        answers N calls once all are there
 
 `POST /v1/embeddings`: how often each letter stands in a text; `zeros` nothing but zeros; `error…` and `slow-…` as above.
 
@@ -23,7 +24,7 @@ import argparse
 import asyncio
 import contextlib
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
@@ -127,6 +128,7 @@ class Server:
         self.log = log
         self.requests: list[dict[str, Any]] = []
         self.calls_by_model: dict[str, int] = {}
+        self.gathered: dict[str, list[tuple[Connection, dict[str, Any]]]] = {}
         self.known: dict[bytes, tuple[bytes, ...]] = {}  # whole requests whose answer is always the same, and what is written
 
     def record(self, head: bytes, method: str, path: str, body: Any) -> None:
@@ -325,6 +327,15 @@ def answer_slow(connection: Connection, model: str, asked: dict[str, Any]) -> No
     connection.later((asked["numbers"] or [2000])[0] / 1000, lambda: answer_fixed(connection, model, asked))
 
 
+def answer_together(connection: Connection, model: str, asked: dict[str, Any]) -> None:
+    connection.busy = True
+    gathered = connection.server.gathered.setdefault(model, [])
+    gathered.append((connection, asked))
+    if len(gathered) >= (asked["numbers"] or [2])[0]:
+        for waiting, question in connection.server.gathered.pop(model):
+            waiting.later(0, partial(answer_fixed, waiting, model, question))
+
+
 def answer_hang(connection: Connection, model: str, asked: dict[str, Any]) -> None:
     connection.busy = True
 
@@ -370,6 +381,7 @@ BEHAVIOURS: dict[str, Respond] = {
     "flaky": answer_flaky,
     "slow": answer_slow,
     "hang": answer_hang,
+    "together": answer_together,
     "stall": answer_stall,
     "cut": answer_cut,
     "drip": answer_drip,

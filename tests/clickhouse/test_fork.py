@@ -43,11 +43,11 @@ def child():
             raise SystemExit("a read in the child was answered")
     else:
         assert database.query(count)[0]["n"] >= 2
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def wait(pid):
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20  # it may take two seconds to say goodbye
     while time.monotonic() < until:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
@@ -67,13 +67,13 @@ if way == "fork":
 else:
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
-    process.join(5)
+    process.join(20)
     if process.is_alive():
         process.kill()
         raise SystemExit("the child hung")
     assert process.exitcode == 0, process.exitcode
 there = os.read(reader, 100).decode()
-until = time.monotonic() + 8
+until = time.monotonic() + 30
 while database.query(count) != [{"n": 3}]:
     assert time.monotonic() < until, "the child's row did not arrive"
     time.sleep(0.05)
@@ -93,7 +93,7 @@ def server(tmp_path: Path) -> Iterator[ClickHouseServer]:
 
 def run(way: str, url: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, way, url, str(Path(__file__).parent)], capture_output=True, text=True, timeout=40
+        [sys.executable, "-c", PROGRAM, way, url, str(Path(__file__).parent)], capture_output=True, text=True, timeout=100
     )
     assert (done.returncode, done.stdout.strip()) == (0, "well"), done.stderr
 

@@ -21,7 +21,8 @@ from tensorzero.clickhouse.replay import complete
 from tensorzero.clickhouse.segment import Segment
 
 SLOW_INSERT = """INSERT INTO ChatInference (id, function_name, variant_name, episode_id, input, output, inference_params)
-    SELECT '{id}', 'draft', toString(sleep(0.7)), '{episode}', '', '', ''"""
+    SELECT '{id}', 'draft', toString(sleep(1.5)), '{episode}', '', '', ''"""
+UNDER_WAY = Query("SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert'")
 
 
 def test_an_insert_under_way_is_waited_for_before_its_rows_are_written_again(
@@ -36,7 +37,9 @@ def test_an_insert_under_way_is_waited_for_before_its_rows_are_written_again(
         sql = SLOW_INSERT.format(id=inference_id, episode=chat["episode_id"])
         insert = threading.Thread(target=handle.query, args=(sql,))
         insert.start()
-        time.sleep(0.2)
+        while database.query(UNDER_WAY) == [{"n": 0}]:
+            assert insert.is_alive()
+            time.sleep(0.01)
         complete(EngineConnection(engine, "tensorzero"), "tensorzero", "ChatInference", [encode_row(chat)])
         insert.join()
     assert ids(database, "ChatInference") == {inference_id: 1}
@@ -75,7 +78,7 @@ def test_whatever_an_insert_raises_its_rows_arrive_once(
     assert_inferences_once(database, {inference_id})
 
 
-def wait_until_delivered(database: Database, seconds: float = 15) -> None:
+def wait_until_delivered(database: Database, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while database.status()["pending_rows"]:
         assert time.monotonic() < until, database.status()

@@ -53,7 +53,7 @@ def run(directory: Path, *statements: str) -> None:
     engine.close()
 
 
-def wait_until_delivered(database: Database, seconds: float = 15) -> None:
+def wait_until_delivered(database: Database, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while database.status()["pending_rows"]:
         assert time.monotonic() < until, database.status()
@@ -76,7 +76,7 @@ def test_a_running_process_adopts_what_another_leaves(tmp_path: Path, open_datab
     database = open_database(f"chdb://{tmp_path}/db")
     inference_id, rows = inference()
     leave_in_spool(tmp_path / "db.spool" / "tensorzero", [rows])
-    until = time.monotonic() + 8
+    until = time.monotonic() + 60
     while database.query(Query("SELECT count() AS n FROM InferenceById")) == [{"n": 0}]:
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -233,7 +233,7 @@ def test_an_outage_is_waited_out(
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable) as raised:
         database.find_inference(uuid.uuid4())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10, "a question waits for minutes where nobody answers it"
     assert PASSWORD not in str(raised.value)
     with pytest.raises(DatabaseUnavailable, match="not in the database yet"):
         database.flush(5)

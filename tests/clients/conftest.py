@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,3 +19,11 @@ def server() -> Iterator[Loopback]:
     loopback.shutdown()
     loopback.server_close()
     thread.join()
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was printed since the last call; not what a stream of an earlier test says when it is collected."""
+    gc.collect()
+    capsys.readouterr()
+    return lambda: capsys.readouterr().out

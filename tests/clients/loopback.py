@@ -30,7 +30,7 @@ CHUNKS = [text_chunk("To"), text_chunk("kyo \u2028é😀"), LAST]
 
 
 class Loopback(ThreadingHTTPServer):
-    """`url` to call it, `requests` for what came, `released` to end a `slow` answer."""
+    """`url` to call it, `requests` for what came, `released` to end a `slow` answer, `answered_slowly` counts those."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -39,6 +39,7 @@ class Loopback(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.requests: list[dict[str, Any]] = []
         self.released = threading.Event()
+        self.answered_slowly = 0
         self.broken_pipes = 0
         self.raw = b""
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -133,7 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("stream"):
             self.start_events()
             self.piece(b"data: " + json.dumps(text_chunk("a")).encode() + b"\n\n")
-        self.server.released.wait(10)
+        self.server.released.wait(60)
+        self.server.answered_slowly += 1
         if body.get("stream"):
             self.piece(b"data: [DONE]\n\n")
             self.piece(b"")

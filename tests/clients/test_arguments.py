@@ -348,9 +348,9 @@ def test_a_typical_call_costs_microseconds() -> None:
     from tensorzero.clients import calls
 
     best = 1.0
-    for _ in range(5):
-        begin = time.perf_counter()
+    for _ in range(10):
+        begin = time.thread_time()  # other programs may have the processor
         for _ in range(500):
             calls.inference(inference_body(INPUT, None, "dummy::good", *[None] * 23), False, None, None, None, None)
-        best = min(best, (time.perf_counter() - begin) / 500)
+        best = min(best, (time.thread_time() - begin) / 500)
     assert best < 40e-6  # 4 µs measured; the rest is for a busy machine

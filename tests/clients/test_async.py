@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +24,7 @@ async def until(condition: Callable[[], bool]) -> None:
         while not condition():
             await asyncio.sleep(0.002)
 
-    await asyncio.wait_for(wait(), 5)
+    await asyncio.wait_for(wait(), 30)
 
 
 def built(server: Loopback, **arguments: Any) -> t.AsyncTensorZeroGateway:
@@ -87,11 +86,10 @@ def test_a_cancelled_call_ends_at_once(server: Loopback) -> None:
     async def main() -> None:
         task = built(server).inference(function_name="slow", input=INPUT)
         await until(lambda: bool(server.requests))
-        begin = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert time.monotonic() - begin < 1
+        assert server.answered_slowly == 0, "the answer was waited for"
 
     asyncio.run(main())
 
@@ -133,7 +131,7 @@ def test_a_stream_goes_on_after_an_error_and_ends_again_and_again(server: Loopba
     asyncio.run(main())
 
 
-def test_a_dropped_stream_closes_its_connection_and_says_so(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dropped_stream_closes_its_connection_and_says_so(server: Loopback, printed: Callable[[], str]) -> None:
     async def main() -> None:
         stream: Any = await built(server).inference(function_name="endless", input=INPUT, stream=True)
         await anext(stream)
@@ -142,10 +140,10 @@ def test_a_dropped_stream_closes_its_connection_and_says_so(server: Loopback, ca
         await until(lambda: server.broken_pipes > 0)
 
     asyncio.run(main())
-    assert capsys.readouterr().out.endswith(NOTICE)
+    assert printed().endswith(NOTICE)
 
 
-def test_close_and_stop_drop_a_stream_in_silence(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+def test_close_and_stop_drop_a_stream_in_silence(server: Loopback, printed: Callable[[], str]) -> None:
     async def main() -> None:
         for end in ("aclose", "stop"):
             stream: Any = await built(server).inference(function_name="endless", input=INPUT, stream=True)
@@ -156,10 +154,10 @@ def test_close_and_stop_drop_a_stream_in_silence(server: Loopback, capsys: pytes
 
     asyncio.run(main())
     gc.collect()
-    assert capsys.readouterr().out == ""
+    assert printed() == ""
 
 
-def test_a_stream_dropped_after_its_loop_ended_breaks_nothing(server: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_dropped_after_its_loop_ended_breaks_nothing(server: Loopback, printed: Callable[[], str]) -> None:
     kept: list[Any] = []
 
     async def main() -> None:
@@ -169,4 +167,4 @@ def test_a_stream_dropped_after_its_loop_ended_breaks_nothing(server: Loopback, 
     with contextlib.suppress(RuntimeError):
         kept.clear()
     gc.collect()
-    assert capsys.readouterr().out.endswith(NOTICE)
+    assert printed().endswith(NOTICE)

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ NOTICE = "WARN tensorzero: Stream was garbage-collected without being iterated t
 
 @pytest.fixture
 def client(server: Loopback) -> t.TensorZeroGateway:
-    return t.TensorZeroGateway.build_http(gateway_url=server.url + "/base/", timeout=5, api_key="sk-secret")
+    return t.TensorZeroGateway.build_http(gateway_url=server.url + "/base/", timeout=60, api_key="sk-secret")
 
 
 def texts(chunks: Any) -> list[str]:
@@ -113,15 +114,15 @@ def test_an_answer_that_is_none_is_an_internal_error(client: t.TensorZeroGateway
 
 def test_the_timeout_bounds_the_call_and_the_stream(server: Loopback) -> None:
     client = t.TensorZeroGateway.build_http(gateway_url=server.url, timeout=0.2)
-    begin = time.monotonic()
     with pytest.raises(TensorZeroInternalError, match=r"^HTTP Error: request timed out$"):
         client.inference(function_name="slow", input=INPUT)
-    stream = client.inference(function_name="slow", input=INPUT, stream=True)
+    patient = t.TensorZeroGateway.build_http(gateway_url=server.url, timeout=2)
+    stream = patient.inference(function_name="slow", input=INPUT, stream=True)
     assert texts([next(stream)]) == ["a"]
     with pytest.raises(TensorZeroInternalError, match=r"^HTTP Error: request timed out$"):
         next(stream)
     assert list(stream) == []
-    assert time.monotonic() - begin < 3
+    assert server.answered_slowly == 0
 
 
 def test_a_gateway_out_of_reach_is_named_and_its_causes_on_demand() -> None:
@@ -188,26 +189,24 @@ def test_a_stream_may_end_without_done(client: t.TensorZeroGateway) -> None:
 
 
 def wait_for_broken_pipe(server: Loopback) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not server.broken_pipes and time.monotonic() < end:
         time.sleep(0.01)
     assert server.broken_pipes
 
 
 def test_a_dropped_stream_closes_its_connection_and_says_so(
-    client: t.TensorZeroGateway, server: Loopback, capsys: pytest.CaptureFixture[str]
+    client: t.TensorZeroGateway, server: Loopback, printed: Callable[[], str]
 ) -> None:
     stream = client.inference(function_name="endless", input=INPUT, stream=True)
     next(stream)
     del stream
     gc.collect()
-    assert capsys.readouterr().out.endswith(NOTICE)
+    assert printed().endswith(NOTICE)
     wait_for_broken_pipe(server)
 
 
-def test_close_drops_a_stream_in_silence(
-    client: t.TensorZeroGateway, server: Loopback, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_close_drops_a_stream_in_silence(client: t.TensorZeroGateway, server: Loopback, printed: Callable[[], str]) -> None:
     stream = client.inference(function_name="endless", input=INPUT, stream=True)
     next(stream)
     stream.close()
@@ -218,24 +217,24 @@ def test_close_drops_a_stream_in_silence(
     assert list(stopped) == []
     del stream, stopped
     gc.collect()
-    assert capsys.readouterr().out == ""
+    assert printed() == ""
     wait_for_broken_pipe(server)
 
 
-def test_a_finished_stream_says_nothing(client: t.TensorZeroGateway, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_stream_says_nothing(client: t.TensorZeroGateway, printed: Callable[[], str]) -> None:
     for _ in client.inference(function_name="f", input=INPUT, stream=True):
         pass
     gc.collect()
-    assert capsys.readouterr().out == ""
+    assert printed() == ""
 
 
 def test_a_quiet_log_keeps_the_notice_back(
-    client: t.TensorZeroGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    client: t.TensorZeroGateway, monkeypatch: pytest.MonkeyPatch, printed: Callable[[], str]
 ) -> None:
     monkeypatch.setenv("RUST_LOG", "off")
     client.inference(function_name="f", input=INPUT, stream=True)
     gc.collect()
-    assert capsys.readouterr().out == ""
+    assert printed() == ""
 
 
 def test_a_stream_keeps_its_client_alive(server: Loopback) -> None:
@@ -278,7 +277,6 @@ def test_a_client_stays_usable_after_close(client: t.TensorZeroGateway) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.timeout(20)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_has_connections_of_its_own(client: t.TensorZeroGateway) -> None:
     client.inference(function_name="f", input=INPUT)

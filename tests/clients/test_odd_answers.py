@@ -25,7 +25,7 @@ BROKEN = "Error in streaming response: Error in streaming response: SSE error"
 
 @pytest.fixture
 def client(server: Loopback) -> t.TensorZeroGateway:
-    return t.TensorZeroGateway.build_http(gateway_url=server.url, timeout=5)
+    return t.TensorZeroGateway.build_http(gateway_url=server.url, timeout=60)
 
 
 def reply(body: bytes, status: str = "200 OK", kind: str = "application/json") -> bytes:

@@ -53,7 +53,7 @@ class SocketServer:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)  # its thread wakes and closes it: nobody else may, while it reads
 
-    def wait(self, condition: Any, seconds: float = 5.0) -> None:
+    def wait(self, condition: Any, seconds: float = 30.0) -> None:
         """Until the condition holds; AssertionError when it does not in time."""
         until = time.monotonic() + seconds
         while not condition():
@@ -100,7 +100,10 @@ class SocketServer:
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers.get("content-length", 0))
         while len(rest) < length:
-            rest += connection.recv(65536)
+            data = connection.recv(65536)
+            if not data:
+                return None
+            rest += data
         asked = {"method": method, "path": path, "headers": headers, "body": rest[:length].decode(), "lines": lines}
         return asked, rest[length:]
 

@@ -93,5 +93,5 @@ from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.nonblocking import AsyncFace
 print(type(BlockingFace().http).__name__, type(AsyncFace().http).__name__)
 """
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90)
     assert found.stdout.split() == ["BlockingHttpx", "AsyncHttpx"], found.stderr

@@ -52,10 +52,13 @@ def test_one_asyncio_face_serves_several_loops_one_after_another(server: SocketS
         await stream.read()  # left open when its loop ends
         return replies[0].body
 
-    for _ in range(4):
+    for _ in range(3):
         assert asyncio.run(use()) == b"hello"
+    left = server.connections
+    assert left >= 3
+    assert asyncio.run(use()) == b"hello"
     gc.collect()
-    server.wait(lambda: server.hung_up >= 15)  # what the first three loops left is closed when the next one comes
+    server.wait(lambda: server.hung_up >= left)  # what the first three loops left is closed when the next one comes
 
 
 def test_one_asyncio_face_serves_several_loops_at_the_same_time(server: SocketServer) -> None:
@@ -108,7 +111,7 @@ def test_a_cancelled_task_closes_its_connection(server: SocketServer) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        for _ in range(500):
+        for _ in range(3000):
             if server.hung_up == 3:
                 return
             await asyncio.sleep(0.01)
@@ -132,7 +135,7 @@ def test_a_slow_reader_stops_the_sender_and_not_the_memory(server: SocketServer)
         assert len(waiting) <= (1 << 20) + 2 * len(FLOOD)
         received = 0
         while received < sent + 8_000_000:
-            received += len(await stream.read(within(5)))
+            received += len(await stream.read(within(30)))
         await stream.close()
 
     asyncio.run(read_slowly())
@@ -156,21 +159,24 @@ def test_a_blocking_reader_takes_no_more_than_it_asked_for(server: SocketServer)
 def test_sleep_ends_at_its_deadline(name: str) -> None:
     async def nap() -> None:
         face = BlockingFace() if name == "blocking" else AsyncFace()
-        await face.sleep(0.01, within(5))
+        await face.sleep(0.01, within(30))
         await face.sleep(30, within(0.05))
 
     begin = time.monotonic()
     with pytest.raises(DeadlineExceeded):
         drive(nap()) if name == "blocking" else asyncio.run(nap())
-    assert 0.05 < time.monotonic() - begin < 1.0
+    assert 0.05 < time.monotonic() - begin < 20
 
 
 @pytest.mark.parametrize("name", ["blocking", "asyncio"])
 def test_gather_runs_all_at_the_same_time_and_keeps_their_order(name: str) -> None:
     face = BlockingFace() if name == "blocking" else AsyncFace()
+    begun: list[int] = []
 
     async def one(number: int) -> int:
-        await face.sleep(0.3)
+        begun.append(number)
+        while len(begun) < 4:
+            await face.sleep(0.005, deadline)
         if number == 1:
             raise ValueError("number one")
         return number
@@ -178,9 +184,8 @@ def test_gather_runs_all_at_the_same_time_and_keeps_their_order(name: str) -> No
     async def all_of_them() -> list[object]:
         return await face.gather(*(one(number) for number in range(4)))  # type: ignore[return-value]
 
-    begin = time.monotonic()
+    deadline = within(30)
     found = drive(all_of_them()) if name == "blocking" else asyncio.run(all_of_them())
-    assert time.monotonic() - begin < 0.9
     assert [repr(one) for one in found] == ["0", "ValueError('number one')", "2", "3"]
 
 
@@ -204,15 +209,16 @@ def test_blocking_functions_return_and_raise_as_they_are(name: str) -> None:
 def test_a_blocking_function_holds_up_no_loop() -> None:
     face = AsyncFace()
 
-    async def use() -> int:
-        slow = asyncio.create_task(face.blocking(time.sleep, 0.3))
-        turns = 0
-        while not slow.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        return turns
+    gate = threading.Event()
 
-    assert asyncio.run(use()) > 10
+    async def use() -> bool:
+        opened = asyncio.create_task(face.blocking(gate.wait, 30))
+        for _ in range(10):
+            await asyncio.sleep(0.001)
+        gate.set()
+        return await opened
+
+    assert asyncio.run(use())
 
 
 def test_a_coroutine_that_would_suspend_is_refused() -> None:
@@ -245,7 +251,7 @@ def test_a_stream_closed_by_another_thread_ends_for_its_reader(server: SocketSer
         reader = pool.submit(read)
         server.wait(lambda: b"".join(found) == b"onetwo")
         drive(stream.close())
-        reader.result(2)
+        reader.result(30)
     server.wait(lambda: server.hung_up == 1)
     assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
 
@@ -265,7 +271,7 @@ def test_a_stream_can_be_closed_while_libcurl_is_at_work_in_another_thread(serve
             reader = pool.submit(read, stream)
             time.sleep(0.001 * (round_ % 7))
             drive(stream.close())
-            reader.result(5)
+            reader.result(30)
     assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
 
 
@@ -286,7 +292,7 @@ def test_a_stream_closed_by_another_task_ends_for_its_reader(server: SocketServe
         await stream.close()
         replies = await asyncio.gather(*(http.send(get(server.url + "/hello")) for _ in range(3)))
         assert {reply.body for reply in replies} == {b"hello"}
-        await asyncio.wait_for(reader, 2)
+        await asyncio.wait_for(reader, 30)
         return b"".join(found)
 
     assert asyncio.run(use()) == b"onetwo"

@@ -19,6 +19,7 @@ from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.query import Query
 from tensorzero.clients.embedded_transport import database_of
+from tensorzero.faces.blocking import BlockingFace
 
 pytestmark = pytest.mark.fault
 
@@ -150,7 +151,7 @@ def test_an_outage_during_five_hundred_inferences_and_thumbs_loses_nothing(confi
             inferences.add(str(answer.inference_id))
             thumbs.add(str(given.feedback_id))
         inside = database(client)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while inside.status()["pending_rows"]:
             assert time.monotonic() < until, inside.status()
             time.sleep(0.05)
@@ -162,21 +163,22 @@ def test_an_outage_during_five_hundred_inferences_and_thumbs_loses_nothing(confi
         client.close()
 
 
-def test_feedback_on_an_unknown_id_fails_at_once_while_the_database_is_down(config: Path, server: ClickHouseServer) -> None:
+def test_feedback_on_an_unknown_id_fails_at_once_while_the_database_is_down(
+    config: Path, server: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = open_client(config, server.url)
     known = client.inference(function_name="f", input=ASK)
     database(client).flush()
     server.kill()
     waiting = client.inference(function_name="f", input=ASK)
-    begin = time.monotonic()
-    with pytest.raises(TensorZeroError) as caught:
+    with monkeypatch.context() as hasty, pytest.raises(TensorZeroError) as caught:
+        hasty.setattr(BlockingFace, "sleep", lambda *_: pytest.fail("it waited"))
         client.feedback(metric_name="thumbs_up", value=True, inference_id="01980000-0000-7000-8000-000000000001")
-    assert time.monotonic() - begin < 5
     assert caught.value.status_code == 503
     given = client.feedback(metric_name="thumbs_up", value=True, inference_id=waiting.inference_id)
     server.start()
     inside = database(client)
-    inside.flush(30)
+    inside.flush(60)
     assert set(ids(inside, "ChatInference")) == {str(known.inference_id), str(waiting.inference_id)}
     assert_thumbs_once(inside, {str(given.feedback_id)})
     client.close()
@@ -188,6 +190,8 @@ warnings.simplefilter("ignore")
 from tensorzero import TensorZeroError, TensorZeroGateway
 client = TensorZeroGateway.build_embedded(config_file=sys.argv[1], clickhouse_url=sys.argv[2])
 ask = {"messages": [{"role": "user", "content": "x" * 5000}]}
+print("ready", flush=True)
+sys.stdin.readline()
 for number in range(200):
     try:
         answer = client.inference(function_name="f", input=ask, tags={"n": "1"})
@@ -199,18 +203,25 @@ for number in range(200):
 
 
 def test_a_disk_that_refuses_is_a_clear_error_and_no_acknowledgement(config: Path, server: ClickHouseServer) -> None:
+    """The database is down, so the spool fills up."""
     command = [sys.executable, "-c", REFUSED, str(config), server.url]
 
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 
-    found = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=small_files)
-    lines = found.stdout.splitlines()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=small_files, **pipes) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        server.kill()
+        output, errors = process.communicate("go\n", timeout=100)
+    lines = output.splitlines()
     acknowledged = {line.split()[1] for line in lines if line.startswith("i ")}
     refusals = [line for line in lines if line.startswith("error")]
-    assert refusals, (found.stdout[-500:], found.stderr[-2000:])
+    assert refusals, (output[-500:], errors[-2000:])
     assert refusals[0].startswith("error 503"), refusals
     assert "hint: None" not in refusals[0]
+    server.start()
     client = open_client(config, server.url)
     try:
         assert set(ids(database(client), "ChatInference")) == acknowledged

@@ -1,6 +1,6 @@
 """Mutated configurations, inputs and upstream answers end in an answer or a documented error, with rows to match.
 
-The kept seeds run as they are, then some hundreds of fresh cases. `python tools/fuzz.py` runs as many as wanted.
+The kept seeds run as they are, then some hundreds of cases, the same each time: `python tools/fuzz.py` looks for new ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SEEDS = Path(__file__).parent / "seeds"
-FRESH = 300
+CASES = 300
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
@@ -32,15 +32,14 @@ def test_kept_seeds(kind: str) -> None:
         run_one(kind, entry["case"], f"kept seed {entry['seed']}")
 
 
-def test_fresh_cases(kind: str) -> None:
-    start = random.SystemRandom().randrange(10**6, 10**9)
-    ends = {run_one(kind, KINDS[kind].case(seed), f"seed {seed}") for seed in range(start, start + FRESH)}
+def test_cases_of_many_seeds(kind: str) -> None:
+    ends = {run_one(kind, KINDS[kind].case(seed), f"seed {seed}") for seed in range(CASES)}
     assert ends & {"answered", "loaded"}
     assert len(ends) > 1
 
 
 def test_cases_that_hypothesis_chooses(kind: str) -> None:
-    @settings(max_examples=FRESH, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=CASES, suppress_health_check=list(HealthCheck))
     @given(st.randoms(use_true_random=False))
     def run(choose: random.Random) -> None:
         KINDS[kind].run(KINDS[kind].case(choose))

@@ -152,14 +152,16 @@ def test_an_asyncio_reader_can_be_cancelled_and_its_answer_kept(build: Build, st
         with script("dripping", Scripted(("one ", "two ", "three"), pause_s=0.1)):
             stream = await client.inference(model_name="dummy::dripping", input=ASK, stream=True)
             seen: list[str] = []
+            two = asyncio.Event()
 
             async def read() -> None:
                 async for chunk in stream:
                     seen.extend(block.text for block in chunk.content)
+                    if len(seen) == 2:
+                        two.set()
 
             task = asyncio.create_task(read())
-            while len(seen) < 2:
-                await asyncio.sleep(0.005)
+            await two.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -177,7 +179,7 @@ def test_an_asyncio_stream_can_be_stopped_while_another_task_reads_it(stored: An
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             client = await AsyncTensorZeroGateway.build_embedded(clickhouse_url=stored.url)
-        with script("slow words", Scripted(("one ", "two"), pause_s=0.3)):
+        with script("slow words", Scripted(("one ", "two"), pause_s=2.0)):
             stream = await client.inference(model_name="dummy::slow words", input=ASK, stream=True)
             seen = []
 
@@ -190,7 +192,7 @@ def test_an_asyncio_stream_can_be_stopped_while_another_task_reads_it(stored: An
                 await asyncio.sleep(0.005)
             await asyncio.sleep(0.02)
             await stream.stop()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 30)
         (row,) = stored.rows(client, "ChatInference")
         assert row["tags"] == {"stopped": "true"}
         assert json.loads(row["output"])[0]["text"].startswith("one ")
@@ -209,7 +211,7 @@ def test_a_blocking_stream_can_be_stopped_from_another_thread(build: Build, stor
         time.sleep(0.005)
     time.sleep(0.05)
     stream.stop()
-    reader.join(5)
+    reader.join(30)
     assert not reader.is_alive()
     (row,) = stored.rows(client, "ChatInference")
     assert row["tags"] == {"stopped": "true"}

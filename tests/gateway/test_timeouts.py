@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -82,28 +81,27 @@ def test_a_variant_that_is_late_says_so(build: Build, mock_provider: Any, limit:
 def test_the_limit_that_ends_first_is_the_one_named(build: Build, mock_provider: Any) -> None:
     both = toml(mock_provider, variant="non_streaming.total_ms = 5000", of_model="non_streaming.total_ms = 100")
     assert "Model m timed out" in failure(build(both))[1]
-    begin = time.monotonic()
     both = toml(mock_provider, variant="non_streaming.total_ms = 100", of_model="non_streaming.total_ms = 5000")
     assert "Variant `v` timed out" in failure(build(both))[1]
-    assert time.monotonic() - begin < 1.0
 
 
 @pytest.mark.parametrize("where", ["provider", "of_model", "variant"])
 def test_the_total_goes_on_counting_after_the_first_chunk(build: Build, mock_provider: Any, where: str) -> None:
-    client = build(toml(mock_provider, "stall", **{where: "streaming.total_ms = 150"}))
+    client = build(toml(mock_provider, "stall", **{where: "streaming.total_ms = 1500"}))
     stream = client.inference(function_name="f", input=ASK, stream=True)
     seen = []
     with pytest.raises(TensorZeroError) as caught:
         seen.extend(stream)
     who = {"provider": "Model provider p", "of_model": "Model m", "variant": "Variant `v`"}[where]
     assert caught.value.status_code == 408
-    assert json.loads(caught.value.text)["error"] == f"{who} timed out due to configured `streaming.total_ms` timeout (150ms)"
+    assert json.loads(caught.value.text)["error"] == f"{who} timed out due to configured `streaming.total_ms` timeout (1.5s)"
     (last,) = stream
     assert (last.content, last.usage.output_tokens, last.finish_reason) == ([], None, None)
 
 
 def test_the_first_chunk_stops_the_clock_of_ttft(build: Build, mock_provider: Any) -> None:
-    client = build(toml(mock_provider, "drip-10-30", of_model=FIRST, variant="streaming.ttft_ms = 150"))
+    limits = {"of_model": "streaming.ttft_ms = 1500", "variant": "streaming.ttft_ms = 1600"}
+    client = build(toml(mock_provider, "drip-10-200", **limits))
     stream = client.inference(function_name="f", input=ASK, stream=True)
     assert len("".join(c.text for chunk in stream for c in chunk.content).split()) == 10
 
@@ -123,10 +121,8 @@ type = "dummy"
 model_name = "good"
 """
     client = build(text)
-    begin = time.monotonic()
     assert client.inference(model_name="m", input=ASK).content[0].text.startswith("Megumin")
     assert len(list(client.inference(model_name="m", input=ASK, stream=True))) == 17
-    assert time.monotonic() - begin < 1.5
 
 
 def test_zero_fires_at_once(build: Build, mock_provider: Any) -> None:
@@ -136,18 +132,14 @@ def test_zero_fires_at_once(build: Build, mock_provider: Any) -> None:
 
 def test_a_variants_limit_covers_its_retries(build: Build, mock_provider: Any) -> None:
     text = toml(mock_provider, "error500", variant="non_streaming.total_ms = 200") + "retries = { num_retries = 5 }\n"
-    begin = time.monotonic()
-    assert failure(build(text))[0] == 408
-    assert time.monotonic() - begin < 1.0
+    assert failure(build(text)) == (408, "Variant `v` timed out due to configured `non_streaming.total_ms` timeout (200ms)")
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_clients_own_limit_ends_the_call(build: Build, mock_provider: Any, stream: bool) -> None:
     client = build(toml(mock_provider), timeout=0.15)
-    begin = time.monotonic()
     with pytest.raises(TensorZeroInternalError, match=r"^HTTP Error: request timed out$"):
         client.inference(function_name="f", input=ASK, stream=stream)
-    assert time.monotonic() - begin < 1.0
 
 
 def test_durations_print_as_rust_prints_them() -> None:
@@ -160,10 +152,8 @@ def test_the_outbound_limit_of_the_gateway_ends_a_request_as_a_failure_of_its_pr
     build: Build, mock_provider: Any
 ) -> None:
     client = build("[gateway]\nglobal_outbound_http_timeout_ms = 200\n" + toml(mock_provider))
-    start = time.monotonic()
     status, text = failure(client)
     assert status == 500
     assert text.startswith(
         "All model providers failed to infer with errors: p: Error from openai client: Error sending request"
     )
-    assert time.monotonic() - start < 3

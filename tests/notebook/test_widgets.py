@@ -35,6 +35,8 @@ class Counter(LiveWidget):
     def act(self, action: str, values: Any) -> None:
         if action == "fail":
             raise ZeroDivisionError
+        if "gate" in values:
+            values["gate"].wait(30)
         time.sleep(values.get("pause", 0))
         self.done.append((action, values.get("value")))
 
@@ -48,7 +50,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.005)
@@ -91,9 +93,12 @@ def test_judgements_are_done_in_the_order_of_the_clicks_and_each_is_reported() -
 
 def test_stop_does_not_wait_for_a_judgement() -> None:
     widget = Counter()
-    page(widget, kind="act", action="judge", number="slow", pause=0.5)
+    gate = threading.Event()
+    page(widget, kind="act", action="judge", number="slow", gate=gate)
     page(widget, kind="act", action="stop", number="stop")
     wait_until(lambda: widget.view.get("handled") == ["stop"])
+    gate.set()
+    wait_until(lambda: widget.view.get("handled") == ["stop", "slow"])
 
 
 def test_an_action_that_breaks_is_reported_and_the_next_is_done(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +120,8 @@ def test_a_page_that_misses_something_gets_view_and_record_again(
     widget.follow(answer, 0)
     answer.feed("Hello")
     answer.finish()
-    wait_until(lambda: published)
+    widget.wait_sent(30)
+    assert published
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(widget, "_send", lambda message, buffers=None: sent.append(message))
     published.clear()
@@ -150,7 +156,7 @@ def test_the_record_waits_for_the_end_and_follows_each_judgement(published: list
     answer.feed("Hello")
     assert not published
     answer.finish()
-    widget.wait_sent(5)
+    widget.wait_sent(30)
     assert published[-1] == (f"tensorzero-record-{widget.live}", {"text/plain": "done []"})
     page(widget, kind="act", action="judge", number="1", metric_name="thumbs_up", value=True)
     wait_until(lambda: published[-1][1] == {"text/plain": "done [True]"})

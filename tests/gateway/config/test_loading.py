@@ -256,6 +256,6 @@ def test_changes_are_seen_in_every_file_and_in_new_ones(tmp_path: Path) -> None:
 def test_loading_a_configuration_of_fifty_variants_takes_little_time(tmp_path: Path) -> None:
     text = MODEL + FUNCTION + "".join(variant(f"v{i}", "temperature = 0.5") for i in range(50))
     load(tmp_path, text)
-    start = time.perf_counter()
+    start = time.thread_time()  # other programs may have the processor
     load(tmp_path, text)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5

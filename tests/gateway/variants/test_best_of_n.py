@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,7 +220,7 @@ def test_a_candidates_own_time_limit_counts(build: Any) -> None:
 def test_candidates_answer_at_the_same_time(
     build: Any, models: Callable[..., str], config_dir: Callable[..., Path], asynchronous: bool
 ) -> None:
-    toml = models("slow-400", "judge") + of_mock("slow-400", 4, "judge")
+    toml = models("together-4", "judge") + of_mock("together-4", 4, "judge")
 
     async def later() -> Any:
         building: Any = AsyncTensorZeroGateway.build_embedded(config_file=str(config_dir(toml)))
@@ -229,9 +228,7 @@ def test_candidates_answer_at_the_same_time(
             return await client.inference(function_name="f", variant_name="best", input=ASK)
 
     client = None if asynchronous else build(toml)
-    started = time.monotonic()
     answer = asyncio.run(later()) if client is None else ask(client)
-    assert time.monotonic() - started < 1.2
     assert answer.usage.input_tokens == 55
 
 
