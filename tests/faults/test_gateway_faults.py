@@ -171,9 +171,10 @@ def test_feedback_on_an_unknown_id_fails_at_once_while_the_database_is_down(
     database(client).flush()
     server.kill()
     waiting = client.inference(function_name="f", input=ASK)
-    with monkeypatch.context() as hasty, pytest.raises(TensorZeroError) as caught:
+    with monkeypatch.context() as hasty:
         hasty.setattr(BlockingFace, "sleep", lambda *_: pytest.fail("it waited"))
-        client.feedback(metric_name="thumbs_up", value=True, inference_id="01980000-0000-7000-8000-000000000001")
+        with pytest.raises(TensorZeroError) as caught:
+            client.feedback(metric_name="thumbs_up", value=True, inference_id="01980000-0000-7000-8000-000000000001")
     assert caught.value.status_code == 503
     given = client.feedback(metric_name="thumbs_up", value=True, inference_id=waiting.inference_id)
     server.start()

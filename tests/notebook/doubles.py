@@ -29,10 +29,11 @@ HOSTILE = "\n".join(
 
 
 class ScriptedStream:
-    """Chunks of `pieces`, `pause` seconds apart. `stop()` notes that it was stopped."""
+    """Chunks of `pieces`, `pause` seconds apart; no end while the client is `held`. `stop()` notes that it was stopped."""
 
-    def __init__(self, pieces: Sequence[str], pause: float = 0.0) -> None:
+    def __init__(self, client: ScriptedClient, pieces: Sequence[str], pause: float = 0.0) -> None:
         self.stopped = False
+        self._client = client
         self._pieces = pieces
         self._pause = pause
         self._shared = {"inference_id": uuid4(), "episode_id": uuid4(), "variant_name": "scripted"}
@@ -47,6 +48,8 @@ class ScriptedStream:
             if self._pause:
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             yield ChatChunk(content=[TextChunk(id="0", text=piece)], **self._shared)
+        while self._client.held:
+            await asyncio.sleep(0.01)
         usage = Usage(input_tokens=10, output_tokens=len(self._pieces))
         yield ChatChunk(content=[], usage=usage, finish_reason=FinishReason.STOP, **self._shared)
 
@@ -59,10 +62,11 @@ class ScriptedClient:
         self.streams: list[ScriptedStream] = []
         self.feedbacks: list[dict[str, Any]] = []
         self.refusal: Exception | None = None
+        self.held = False
 
     async def open_stream(self, **request: Any) -> ScriptedStream:
         self.requests.append(request)
-        self.streams.append(ScriptedStream(self.pieces, self.pause))
+        self.streams.append(ScriptedStream(self, self.pieces, self.pause))
         return self.streams[-1]
 
     def feedback(self, **feedback: Any) -> None:

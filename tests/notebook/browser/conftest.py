@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,11 +20,13 @@ from typing import Any
 import nbformat
 import pytest
 from notebook_page import NotebookPage
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMED_BROWSER = os.environ.get("TENSORZERO_TEST_BROWSER")
 TOKEN = "browser-tests"
+PORTS = range(20_000, 30_000)
+"""Below those that the system gives to whoever asks for any: what is free now is free when Lab has started."""
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
@@ -33,6 +37,8 @@ NO_BROWSER = (
     "elsewhere set TENSORZERO_TEST_BROWSER to a Chromium or Chrome. To leave them out: pytest -m 'not browser'."
 )
 
+
+expect.set_options(timeout=60_000)  # a busy machine is slow, and a test that passes waits no longer than it must
 
 STACKS = """
 import faulthandler, os, pathlib, signal
@@ -54,9 +60,11 @@ class Lab:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
 
 
 def find_chromium() -> str:
@@ -91,16 +99,31 @@ def lab_environment(home: Path) -> dict[str, str]:
     }
 
 
+def ask(url: str, path: str, method: str = "GET") -> Any:
+    """One request to Lab's REST API."""
+    request = urllib.request.Request(f"{url}{path}", method=method, headers={"Authorization": f"token {TOKEN}"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as reply:
+        return json.loads(reply.read() or "null")
+
+
+def end_kernels(url: str, folder: str) -> None:
+    """Those of the notebooks in a folder: the next test is to have the machine for itself."""
+    for session in ask(url, "/api/sessions"):
+        if session["path"].startswith(f"{folder}/"):
+            ask(url, f"/api/sessions/{session['id']}", "DELETE")
+
+
 def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{url}/api/status?token={TOKEN}", timeout=2):
-                return
+            ask(url, "/api/status")
         except OSError:
             time.sleep(0.1)
+        else:
+            return
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
@@ -139,7 +162,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         finally:
             process.terminate()
             try:
-                process.wait(15)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(5)
@@ -189,4 +212,5 @@ def open_notebook(lab: Lab, browser: Browser, tmp_path: Path) -> Iterator[Callab
 
     yield open_it
     for page in pages:
-        page.shut_down()
+        page.page.close()
+    end_kernels(lab.url, folder.name)

@@ -52,7 +52,7 @@ class NotebookPage:
         self.received_bytes = 0
         self.received_messages = 0
         self.errors: list[str] = []
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("websocket", self._watch)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
@@ -73,14 +73,14 @@ class NotebookPage:
         self.page.goto("about:blank")
         self.open()
 
-    def wait_ready(self, timeout: float = 40) -> None:
+    def wait_ready(self, timeout: float = 120) -> None:
         self.page.wait_for_function(READY, timeout=timeout * 1000)
         expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_visible()
 
     def command(self, name: str) -> None:
         self.page.evaluate("(name) => { window.jupyterapp.commands.execute(name); }", name)
 
-    def run_all(self, timeout: float = 40) -> None:
+    def run_all(self, timeout: float = 120) -> None:
         """Run all cells and wait until the last has run. On failure the error tells the cells, the kernel and its threads."""
         self.page.evaluate(RUN_ALL)
         try:
@@ -122,14 +122,14 @@ class NotebookPage:
         return self.page.locator(".jp-Notebook .jp-CodeCell").nth(index).locator(".jp-OutputArea")
 
     def restart_kernel(self) -> None:
-        self.page.evaluate(f"() => {{ {PANEL}.sessionContext.session.kernel.restart(); }}")
+        self.page.evaluate(f"() => {PANEL}.sessionContext.session.kernel.restart()")
         self.wait_ready()
 
     def save(self) -> dict[str, Any]:
         """Save, and give what is in the file."""
         before = self.path.stat().st_mtime_ns
         self.command("docmanager:save")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
             with contextlib.suppress(ValueError):  # half written
@@ -141,8 +141,3 @@ class NotebookPage:
     def screenshot(self, name: str) -> None:
         if SCREENSHOTS:
             self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
-
-    def shut_down(self) -> None:
-        """End the kernel and the page."""
-        self.page.evaluate(f"() => {{ {PANEL}?.sessionContext?.shutdown?.(); }}")
-        self.page.close()

@@ -10,7 +10,7 @@ import pytest
 from notebook_page import NotebookPage
 from playwright.sync_api import Locator, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 OpenNotebook = Callable[..., NotebookPage]
 QUICKSTART = Path(__file__).resolve().parents[3] / "notebooks" / "quickstart.ipynb"
@@ -30,13 +30,13 @@ def judge(root: Locator, prompt: str) -> None:
     up = root.get_by_role("button", name="Thumbs up")
     expect(up).to_be_visible(timeout=90_000)
     up.click()
-    expect(up).to_have_attribute("aria-pressed", "true", timeout=15_000)
+    expect(up).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_prompt_is_composed_judged_framed_and_still_there_after_a_restart(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([LOAD, COMPOSE, FRAME])
     notebook.run_cell(0)
-    expect(notebook.output(0)).to_contain_text(".tensorzero", timeout=30_000)
+    expect(notebook.output(0)).to_contain_text(".tensorzero")
     notebook.run_cell(1)
     root = notebook.page.locator(".tz-composer")
     judge(root, "Who is Wally?")
@@ -52,7 +52,7 @@ def test_a_prompt_is_composed_judged_framed_and_still_there_after_a_restart(open
     assert "Error displaying widget" not in notebook.page.locator(".jp-Notebook").inner_text()
     notebook.run_cell(0)
     notebook.run_cell(2)
-    expect(notebook.output(2)).to_contain_text("1 rows [True]", timeout=30_000)
+    expect(notebook.output(2)).to_contain_text("1 rows [True]")
     assert ".tensorzero" in {path.name for path in notebook.path.parent.iterdir()}
 
 
@@ -71,14 +71,14 @@ def test_two_notebooks_work_in_one_folder(open_notebook: OpenNotebook) -> None:
 
 def test_the_quick_start_streams_a_real_model_and_its_thumb_is_in_the_frame(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([], saved=nbformat.read(QUICKSTART, as_version=4))
-    notebook.run_all(timeout=120)
+    notebook.run_all(timeout=240)
     root = notebook.page.locator(".tz-composer")
     root.scroll_into_view_if_needed()
     root.get_by_text("Parameters").click()
     root.get_by_label("Max tokens").fill("40")
     judge(root, "Name three colours.")
     notebook.screenshot("quickstart-composer")
-    notebook.run_all(timeout=120)
+    notebook.run_all(timeout=240)
     judged = notebook.page.locator(".jp-OutputArea td").filter(has_text="True")
     expect(judged).to_have_count(3)  # the composer's answer, and the prompt cell's of both runs
     notebook.screenshot("quickstart-frame")
