@@ -11,12 +11,13 @@ import pytest
 from socket_server import SocketServer
 
 PROGRAM = """
-import asyncio, sys, time
+import asyncio, signal, sys, time
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.faces.face import HttpRequest
 from tensorzero.faces.nonblocking import AsyncFace
 how, what, url = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
 
 def say(word):
     print(word, time.monotonic(), flush=True)
