@@ -42,11 +42,13 @@ def process_exists(pid: int) -> bool:
 def test_its_name_is_usable_at_once_plain_and_streamed(smollm2: str, config_dir: Callable[..., Path]) -> None:
     assert smollm2 == "local::smollm2"
     with TensorZeroGateway.build_embedded(config_file=str(config_dir(""))) as client:
-        answer = client.inference(model_name=smollm2, input=QUESTION, params={"chat_completion": {"max_tokens": 24}})
+        answer = client.inference(
+            model_name=smollm2, input=QUESTION, params={"chat_completion": {"max_tokens": 24, "temperature": 0.0}}
+        )
         assert answer.content[0].text
         assert answer.usage.output_tokens > 0
         stream = client.inference(
-            model_name=smollm2, input=QUESTION, stream=True, params={"chat_completion": {"max_tokens": 24}}
+            model_name=smollm2, input=QUESTION, stream=True, params={"chat_completion": {"max_tokens": 24, "temperature": 0.0}}
         )
         texts = [block.text for chunk in stream for block in chunk.content]
         assert len(texts) > 3
@@ -54,7 +56,7 @@ def test_its_name_is_usable_at_once_plain_and_streamed(smollm2: str, config_dir:
 
 def test_streams_follow_one_another_without_a_pause(smollm2: str, config_dir: Callable[..., Path]) -> None:
     """llama.cpp's server closes the connection behind each."""
-    asked = {"model_name": smollm2, "input": QUESTION, "params": {"chat_completion": {"max_tokens": 3}}}
+    asked = {"model_name": smollm2, "input": QUESTION, "params": {"chat_completion": {"max_tokens": 3, "temperature": 0.0}}}
     with TensorZeroGateway.build_embedded(config_file=str(config_dir(""))) as client:
         for _ in range(6):
             assert list(client.inference(**asked, stream=True))[-1].usage.output_tokens == 3

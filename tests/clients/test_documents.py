@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_the_document_has_every_snippet() -> None:
 
 
 @pytest.mark.parametrize(("name", "snippet"), SNIPPETS, ids=[name for name, _ in SNIPPETS])
-def test_snippet(name: str, snippet: str, server: Loopback, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_snippet(name: str, snippet: str, server: Loopback, tmp_path: Path, printed: Callable[[], str]) -> None:
     config_file = tmp_path / "tensorzero.toml"
     config_file.write_text(CONFIG)
     names: dict[str, Any] = {"__name__": "__main__", "asyncio": asyncio} | {
@@ -58,12 +59,12 @@ def test_snippet(name: str, snippet: str, server: Loopback, tmp_path: Path, caps
     }
     database = f"chdb://{tmp_path / 'db'}" if "embedded" in name else ""
     exec(compile(runnable(snippet, server.url, config_file, database), name, "exec"), names)
-    printed = capsys.readouterr().out
+    shown = printed()
     if name.startswith("Inference"):
-        assert "content=[Text(text='Tokyo.', arguments=None, type='text')]" in printed
+        assert "content=[Text(text='Tokyo.', arguments=None, type='text')]" in shown
         assert server.requests[0]["body"]["input"]["messages"][0]["content"][0]["text"] == "日本的首都是哪里？"
     elif name.startswith("Streaming"):
-        assert printed.count("ChatChunk(") == 3
+        assert shown.count("ChatChunk(") == 3
     elif name.startswith("Feedback"):
-        assert printed == f"FeedbackResponse(feedback_id=UUID('{FEEDBACK_ID}'))\n"
+        assert shown == f"FeedbackResponse(feedback_id=UUID('{FEEDBACK_ID}'))\n"
         assert server.requests[0]["body"]["value"] is True

@@ -254,7 +254,15 @@ class Interrupting:
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_keeps_and_stores_what_came(folder: Path) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a kernel, also where a shell runs the tests in its background, deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_keeps_and_stores_what_came(folder: Path, interruptible: None) -> None:
     session = start_session()
     request = session.request(PromptOptions(model="dummy::good"), "hello")
     answer = session.answer_view(request)

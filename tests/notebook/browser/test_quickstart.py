@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,6 @@ def test_the_quick_start_streams_a_real_model_and_its_thumb_is_in_the_frame(open
     judge(root, "Name three colours.")
     notebook.screenshot("quickstart-composer")
     notebook.run_all(timeout=240)
-    judged = notebook.page.locator(".jp-OutputArea td").filter(has_text="True")
+    judged = notebook.page.locator(".jp-OutputArea td").filter(has_text=re.compile(r"^\s*True\s*$"))
     expect(judged).to_have_count(3)  # the composer's answer, and the prompt cell's of both runs
     notebook.screenshot("quickstart-frame")
