@@ -22,7 +22,7 @@ _directory: str | None = None
 _handles = 0
 _abandoned = False
 
-ABANDONED_SECONDS = 3.0
+ABANDONED_SECONDS = 15.0
 """How long a database that was dropped without `close` may take to let go of its directory."""
 
 ENGINE_SETTINGS = {"max_threads": 1}

@@ -69,6 +69,7 @@ class Writer:
         self._hurry = False
         self._stopping = False
         self._abandoned = False
+        self._ended = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -155,7 +156,10 @@ class Writer:
         return self._written - self._settled
 
     def stop(self, timeout: float) -> bool:
-        """Deliver what can be delivered within `timeout` seconds, then end the thread; False when it is stuck in a call."""
+        """Deliver what can be delivered within `timeout` seconds, then end the thread; False when it is stuck in a call.
+
+        It lets go of everything by itself then, when the call ends.
+        """
         until = time.monotonic() + timeout
         if self._thread is not None:
             try:
@@ -171,7 +175,9 @@ class Writer:
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(0.1, until - time.monotonic()) + 0.5)
-            if self._thread.is_alive():
+            with self._lock:
+                self._abandoned = not self._ended
+            if self._abandoned:
                 return False
         self._store.close()
         return True
@@ -211,6 +217,8 @@ class Writer:
             return
         finally:
             self.orphans.release()
+            with self._lock:
+                self._ended = True
             if self._abandoned:
                 self._store.close()
                 self._link.close()

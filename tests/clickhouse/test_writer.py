@@ -16,6 +16,7 @@ from clickhouse_server import PASSWORD, ClickHouseServer
 from sample_rows import Rows, inference, thumbs_up
 from stored_rows import OpenDatabase, assert_inferences_once, assert_thumbs_once
 
+from tensorzero.clickhouse.connection import EngineConnection
 from tensorzero.clickhouse.database import Database, encode_row
 from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseUnavailable
@@ -257,3 +258,31 @@ def test_closing_during_an_outage_leaves_the_rows_for_the_next_start(
     assert "rows wait in" in caplog.text
     server.start()
     assert_inferences_once(open_database(server.url), {inference_id})
+
+
+def test_a_close_that_could_not_wait_for_a_call_lets_go_when_the_call_ends(
+    tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(f"chdb://{tmp_path}/db")
+    inside, gate, insert = threading.Event(), threading.Event(), EngineConnection.insert
+
+    def slow(self: EngineConnection, table: str, lines: bytes) -> None:
+        inside.set()
+        gate.wait(60)
+        insert(self, table, lines)
+
+    monkeypatch.setattr(EngineConnection, "insert", slow)
+    inference_id, rows = inference()
+    database.write(rows)
+    assert inside.wait(60)
+    database.close(0.1)
+    assert list((tmp_path / "db.spool").rglob("*.spool"))
+    gate.set()
+    until = time.monotonic() + 60
+    while list((tmp_path / "db.spool").rglob("*.spool")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    other = open_database(f"chdb://{tmp_path}/other")
+    assert_inferences_once(other, set())
+    other.close()
+    assert_inferences_once(database, {inference_id})
