@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tensorzero.clickhouse.segment import SUFFIX, standing
 
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.01
 
 

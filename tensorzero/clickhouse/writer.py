@@ -25,7 +25,7 @@ BATCH_SECONDS = 0.2
 BUSY_ROWS, BUSY_BATCH_SECONDS = 100, 1.0
 """After a batch of that many rows the next one may take longer to come together."""
 SCAN_SECONDS = 2.0
-ARRIVAL_SECONDS = 0.1
+ARRIVAL_SECONDS = 0.5
 """How long bytes that a dead process sent may take until the database has begun what they ask for."""
 PROBE_SECONDS = 2.0
 """Whoever waits for delivery asks this often whether the database still answers at all: an insert would wait for minutes."""
