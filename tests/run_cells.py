@@ -21,7 +21,13 @@ def execute(notebook: Any, folder: Path, timeout_s: int = 240) -> Any:
         "JUPYTER_RUNTIME_DIR": str(folder / ".runtime"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    client = NotebookClient(notebook, timeout=timeout_s, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook,
+        timeout=timeout_s,
+        startup_timeout=180,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+    )
     with mock.patch.dict(os.environ, kernel_environment):
         return client.execute()
 

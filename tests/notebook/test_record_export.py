@@ -28,7 +28,8 @@ def test_an_executed_notebook_holds_the_record_and_its_html_shows_it(tmp_path: P
     monkeypatch.setenv("PYTHONPATH", f"{here}:{here.parents[1]}")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
-    ExecutePreprocessor(timeout=240, kernel_name="python3").preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
+    executing = ExecutePreprocessor(timeout=240, startup_timeout=180, kernel_name="python3")
+    executing.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
     records = [output.data for output in notebook.cells[0].outputs if "tensorzero-record" in output.data.get("text/html", "")]
     assert len(records) == 1
     assert "because" in records[0]["text/plain"]

@@ -65,7 +65,7 @@ class NotebookPage:
         self.received_messages += 1
 
     def open(self) -> None:
-        self.page.goto(self.url)
+        self.page.goto(self.url, timeout=120_000)
         self.wait_ready()
 
     def reload(self) -> None:
