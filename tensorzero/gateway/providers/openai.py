@@ -18,6 +18,7 @@ from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
+from tensorzero.gateway.providers.openai_models import changes_for
 from tensorzero.gateway.providers.openai_requests import request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
@@ -28,19 +29,25 @@ _STREAM_HEADERS: Mapping[str, str] = {**_HEADERS, "accept": "text/event-stream"}
 DEFAULT_BASE = "https://api.openai.com/v1/"
 
 
+def endpoint(base: str, path: str) -> str:
+    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
+    plain = base.partition("#")[0].partition("?")[0]
+    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
+
+
 class OpenAIProvider:
     """`type = "openai"` with chat completions."""
 
     type = "openai"
     display_name = "OpenAI"
     api_type = "chat_completions"
-    path = "/chat/completions"
+    path = "chat/completions"
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        base = str(config.settings.get("api_base") or DEFAULT_BASE)
-        self._url = base.rstrip("/") + self.path
+        self._url = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
         self._model = str(config.settings["model_name"])
+        self._changes = changes_for(self._model)
         self._file_parts = config.settings.get("content_type_overrides")
 
     def _request(self, call: ProviderCall) -> HttpRequest:
@@ -48,7 +55,10 @@ class OpenAIProvider:
         if call.request.tools is not None and call.request.tools.provider_tools:
             self._refuse_provider_tools(call, call.request.tools)
         key = resolve(self._config.credential, call.credentials, self.display_name)
-        return self._sealed(call, key, request_body(self._model, call.request, self._file_parts))
+        body = request_body(self._model, call.request, self._file_parts)
+        if self._changes is not None:
+            self._changes(body)
+        return self._sealed(call, key, body)
 
     def _sealed(self, call: ProviderCall, key: str | None, body: dict[str, Any]) -> HttpRequest:
         headers = _STREAM_HEADERS if call.request.stream else _HEADERS

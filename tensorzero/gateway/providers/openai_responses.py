@@ -24,7 +24,7 @@ class OpenAIResponsesProvider(OpenAIProvider):
     """`type = "openai"` with the Responses API."""
 
     api_type = "responses"
-    path = "/responses"
+    path = "responses"
 
     def __init__(self, config: ProviderConfig) -> None:
         super().__init__(config)

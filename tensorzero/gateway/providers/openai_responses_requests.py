@@ -13,6 +13,7 @@ from tensorzero.gateway.functions.blocks import File, RequestMessage, Text, Thou
 from tensorzero.gateway.functions.json_function import with_json_line
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.providers.openai_files import file_part
+from tensorzero.gateway.providers.openai_models import must_be_parallel
 from tensorzero.gateway.values import ModelRequest
 
 Json = dict[str, Any]
@@ -42,8 +43,8 @@ def response_body(settings: Settings, request: ModelRequest, provider_tools: Seq
     tools = request.tools
     body["tools"] = [*_tools(tools), *settings.provider_tools, *provider_tools]
     if tools is not None:
-        if tools.parallel or (tools.parallel is not None and not settings.model.startswith("o1")):
-            body["parallel_tool_calls"] = tools.parallel  # those models do not take `false` (observed 2026.6.0)
+        if tools.parallel or (tools.parallel is False and not must_be_parallel(settings.model)):
+            body["parallel_tool_calls"] = tools.parallel
         body["tool_choice"] = _tool_choice(tools)
     params = request.params
     for name, key in _PARAMETERS.items():
