@@ -133,7 +133,7 @@ def _function_call(item: Item, scope: Scope) -> Iterable[Block] | None:
 
 
 def _custom_call(item: Item, scope: Scope) -> Iterable[Block] | None:
-    if not _texts(item, "id", "call_id", "name", "input"):
+    if not _texts(item, "id", "status", "call_id", "name", "input"):
         return None
     return [{"type": "tool_call", "id": item["call_id"], "name": item["name"], "arguments": item["input"]}]
 
