@@ -62,6 +62,18 @@ if TYPE_CHECKING:
     from tensorzero.clients.async_gateway import (
         AsyncTensorZeroGateway,
     )
+    from tensorzero.clients.config_views import (
+        BestOfNSamplingConfig,
+        ChainOfThoughtConfig,
+        ChatCompletionConfig,
+        Config,
+        DICLConfig,
+        FunctionConfigChat,
+        FunctionConfigJson,
+        FunctionsConfig,
+        MixtureOfNConfig,
+        VariantsConfig,
+    )
     from tensorzero.clients.construction import (
         BaseTensorZeroGateway,
     )
@@ -91,23 +103,13 @@ if TYPE_CHECKING:
         TogetherSFTConfig,
     )
     from tensorzero.clients.received import (
-        BestOfNSamplingConfig,
-        ChainOfThoughtConfig,
-        ChatCompletionConfig,
-        Config,
-        DICLConfig,
-        FunctionConfigChat,
-        FunctionConfigJson,
-        FunctionsConfig,
-        MixtureOfNConfig,
+        ChatInferenceOutput as ChatInferenceOutput,
+    )
+    from tensorzero.clients.received import (
         RenderedSample,
         RenderedStoredInference,
         ResolvedInput,
         ResolvedInputMessage,
-        VariantsConfig,
-    )
-    from tensorzero.clients.received import (
-        ChatInferenceOutput as ChatInferenceOutput,
     )
     from tensorzero.clients.sync_gateway import (
         TensorZeroGateway,
@@ -327,6 +329,18 @@ __all__ = [
 _SUBMODULES = {"client", "generated_types", "internal", "omit_type", "tensorzero", "types", "util"}
 _LATER = {
     "tensorzero.clients.async_gateway": ("AsyncTensorZeroGateway",),
+    "tensorzero.clients.config_views": (
+        "BestOfNSamplingConfig",
+        "ChainOfThoughtConfig",
+        "ChatCompletionConfig",
+        "Config",
+        "DICLConfig",
+        "FunctionConfigChat",
+        "FunctionConfigJson",
+        "FunctionsConfig",
+        "MixtureOfNConfig",
+        "VariantsConfig",
+    ),
     "tensorzero.clients.construction": ("BaseTensorZeroGateway",),
     "tensorzero.clients.openai_patch": (
         "_start_http_gateway",
@@ -350,21 +364,11 @@ _LATER = {
         "TogetherSFTConfig",
     ),
     "tensorzero.clients.received": (
-        "BestOfNSamplingConfig",
-        "ChainOfThoughtConfig",
-        "ChatCompletionConfig",
         "ChatInferenceOutput",
-        "Config",
-        "DICLConfig",
-        "FunctionConfigChat",
-        "FunctionConfigJson",
-        "FunctionsConfig",
-        "MixtureOfNConfig",
         "RenderedSample",
         "RenderedStoredInference",
         "ResolvedInput",
         "ResolvedInputMessage",
-        "VariantsConfig",
     ),
     "tensorzero.clients.sync_gateway": ("TensorZeroGateway",),
     "tensorzero.generated_types": (

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from tensorzero.client import AsyncTensorZeroGateway, BaseTensorZeroGateway, TensorZeroGateway
+from tensorzero.clients.config_views import (
+    BestOfNSamplingConfig,
+    ChainOfThoughtConfig,
+    ChatCompletionConfig,
+    Config,
+    DICLConfig,
+    FunctionConfigChat,
+    FunctionConfigJson,
+    FunctionsConfig,
+    MixtureOfNConfig,
+    VariantsConfig,
+)
 from tensorzero.clients.evaluations import AsyncEvaluationJobHandler, EvaluationJobHandler
 from tensorzero.clients.openai_patch import (
     LocalHttpGateway,
@@ -24,19 +36,9 @@ from tensorzero.clients.optimization import (
     TogetherSFTConfig,
 )
 from tensorzero.clients.received import (
-    BestOfNSamplingConfig,
-    ChainOfThoughtConfig,
-    ChatCompletionConfig,
-    Config,
-    DICLConfig,
-    FunctionConfigChat,
-    FunctionConfigJson,
-    FunctionsConfig,
-    MixtureOfNConfig,
     RenderedSample,
     ResolvedInput,
     ResolvedInputMessage,
-    VariantsConfig,
 )
 
 __all__ = [

@@ -12,12 +12,12 @@ from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.http_transport import HttpTransport
 from tensorzero.clients.inference_body import inference_body, whole_body
 from tensorzero.clients.native import Native, native_repr
-from tensorzero.clients.received import Config
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
 from tensorzero.types import TensorZeroInternalError
 
 if TYPE_CHECKING:
+    from tensorzero.clients.config_views import Config
     from tensorzero.faces.face import Face
 
 NO_CONFIG = (
@@ -27,6 +27,10 @@ NO_CONFIG = (
 
 WITHOUT_DATASET = (
     "Calling get_datapoints without a dataset name is deprecated. Please provide a dataset name for performance reasons."
+)
+_NO_CONFIG_OVER_HTTP = (
+    'Failed to get config: Other { source: TensorZeroInternalError(Error(InvalidClientMode { mode: "Http", message: "This '
+    'function is only available in EmbeddedGateway mode" })) }'
 )
 _REMOVED = "will be removed in a future release (2026.6+ / #6745)."
 _INSTEAD = "Please use `experimental_launch_optimization_workflow` instead."
@@ -118,7 +122,8 @@ class BaseTensorZeroGateway(FormerMethods, Native):
     def experimental_get_config(self) -> Config:
         """The configuration of an embedded gateway. ValueError over HTTP."""
         if self._http:
-            raise ValueError("Failed to get config: InvalidClientMode: This function is only available in EmbeddedGateway mode")
+            raise ValueError(_NO_CONFIG_OVER_HTTP)
+        from tensorzero.clients.config_views import Config
         from tensorzero.faces.blocking import BlockingFace
 
         call = Call("GET", "/experimental_get_config", None, Config._of)  # pyright: ignore[reportPrivateUsage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -26,6 +27,33 @@ class Received(Native):
 
     def __repr__(self) -> str:
         return native_repr(self)
+
+
+class View(Received):
+    """Parent of read-only attributes over a JSON object."""
+
+    __slots__ = ("_value",)
+    _value: dict[str, Any]
+
+    @classmethod
+    def _of(cls, value: dict[str, Any]) -> Any:
+        view = make(cls)
+        object.__setattr__(view, "_value", value)
+        return view
+
+    def _json(self) -> str:
+        return json.dumps(self._value, indent=2, ensure_ascii=False, default=str)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"'builtins.{type(self).__name__}' object has no attribute '{name}'")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__delattr__(name)
+
+    def __delattr__(self, name: str) -> None:
+        if hasattr(type(self), name):
+            raise AttributeError(f"attribute '{name}' of 'builtins.{type(self).__name__}' objects is not writable")
+        raise AttributeError(f"'builtins.{type(self).__name__}' object has no attribute '{name}'")
 
 
 def native_repr(value: object) -> str:

@@ -97,6 +97,10 @@ class Templates:
     def __contains__(self, name: object) -> bool:
         return name in self._sources
 
+    def source(self, name: str) -> str:
+        """A template's text as it was given."""
+        return self._sources[name]
+
     def extended(self, sources: Mapping[str, str]) -> Templates:
         """These and `sources`, which win. Raises GatewayError for one that does not parse."""
         if not sources:

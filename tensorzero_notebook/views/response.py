@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorzero.types import ChatInferenceResponse, JsonInferenceOutput, JsonInferenceResponse, Text, Thought, ToolCall, Usage
+from tensorzero.types import (
+    ChatInferenceResponse,
+    JsonInferenceOutput,
+    JsonInferenceResponse,
+    Text,
+    Thought,
+    ThoughtSummaryBlock,
+    ToolCall,
+    Usage,
+)
 
 
 class ResponseBuilder:
@@ -52,10 +61,21 @@ class ResponseBuilder:
             case "tool_call":
                 held["text"].append(block.raw_arguments or "")
                 held["name"].append(block.raw_name or "")
-            case "text" | "thought":
+            case "text":
                 held["text"].append(block.text or "")
+            case "thought":
+                _add_thought(held, block)
             case _:
                 pass
+
+
+def _add_thought(held: dict[str, Any], block: Any) -> None:
+    """Its text, or parts of a summary by their ids, and the signature by which the model knows it again."""
+    held["text"].append(block.text or "")
+    held["signature"] = block.signature or held.get("signature")
+    if block.summary_text is not None:
+        summary = held.setdefault("summary", {})
+        summary[block.summary_id] = summary.get(block.summary_id, "") + block.summary_text
 
 
 def _content(block: dict[str, Any]) -> Any:
@@ -64,7 +84,8 @@ def _content(block: dict[str, Any]) -> Any:
         case "text":
             return Text(text=text)
         case "thought":
-            return Thought(text=text)
+            summary = [ThoughtSummaryBlock(part) for part in block.get("summary", {}).values()]
+            return Thought(text=text or None, signature=block["signature"], summary=summary or None)
         case "tool_call":
             return ToolCall(id=block["id"], raw_arguments=text, raw_name="".join(block["name"]))
         case _:

@@ -100,6 +100,7 @@ def build_function(
         read.get("description"),
         experimentation,
         read["evaluators"],
+        frozenset(role for role in ROLES if f"{role}_schema" in read),
     )
 
 

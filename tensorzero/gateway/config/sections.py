@@ -179,7 +179,10 @@ class ExperimentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class FunctionConfig:
-    """`schemas` is keyed by role or template name, as `[functions.F.schemas.NAME]` is."""
+    """`schemas` is keyed by role or template name, as `[functions.F.schemas.NAME]` is.
+
+    `legacy_schemas` are those that are spelled `user_schema` and the like.
+    """
 
     name: str
     type: Literal["chat", "json"]
@@ -192,6 +195,7 @@ class FunctionConfig:
     description: str | None = None
     experimentation: ExperimentationConfig = ExperimentationConfig()
     evaluators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    legacy_schemas: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

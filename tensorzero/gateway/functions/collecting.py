@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tensorzero.gateway.values import Block
+
+_OF_A_THOUGHT = ("text", "signature", "summary_text")
 
 
 class Collector:
-    """Deltas of one (type, id) become one block, at the place of the first that was not empty."""
+    """Deltas of one (type, id) become one block, at the place of the first that was not empty.
+
+    Of unknown blocks with one id the last counts (observed 2026.6.0).
+    """
 
     def __init__(self) -> None:
         self._parts: dict[tuple[str, str], list[str]] = {}
@@ -24,10 +27,10 @@ class Collector:
             elif kind == "tool_call":
                 self._add_tool_call(chunk)
             elif kind == "thought":
-                if any(chunk.get(name) for name in ("text", "signature", "summary_text")):
+                if any(chunk.get(name) for name in _OF_A_THOUGHT):
                     self._add_thought(chunk)
             else:
-                self._seen[kind, f"{chunk.get('id')}:{len(self._seen)}"] = {k: v for k, v in chunk.items() if k != "id"}
+                self._seen[kind, chunk["id"]] = {k: v for k, v in chunk.items() if k != "id"}
 
     def add_json(self, content: list[Block]) -> str | None:
         """A chunk of a JSON function, whose texts and tool arguments are one text, whatever their ids.
@@ -43,7 +46,7 @@ class Collector:
         if raw is not None:
             self._parts_of("text", {"id": "0"}).append(raw)
         for chunk in content:
-            if chunk["type"] == "thought":
+            if chunk["type"] == "thought" and any(chunk.get(name) is not None for name in _OF_A_THOUGHT):
                 self._add_thought(chunk)
         return raw
 
@@ -66,6 +69,9 @@ class Collector:
         if chunk.get("text") is not None:
             parts.append(chunk["text"])
         block = self._seen["thought", chunk["id"]]
+        if chunk.get("summary_text") is not None:
+            summary = block.setdefault("summary", {})  # by id, in order of coming
+            summary[chunk["summary_id"]] = summary.get(chunk["summary_id"], "") + chunk["summary_text"]
         for name in ("signature", "provider_type"):
             if chunk.get(name) is not None:
                 block[name] = chunk[name]
@@ -83,9 +89,16 @@ class Collector:
         if kind == "tool_call":
             return {"type": "tool_call", "id": identifier, "name": block.get("name", ""), "arguments": text}
         if kind == "thought":
-            found: dict[str, Any] = {"type": "thought"}
-            if parts:
-                found["text"] = text
-            found.update({name: value for name, value in block.items() if name != "type"})
-            return found
+            return _thought(text if parts else None, block)
         return block
+
+
+def _thought(text: str | None, block: Block) -> Block:
+    found: Block = {"type": "thought", "text": text}
+    if "signature" in block:
+        found["signature"] = block["signature"]
+    if "summary" in block:
+        found["summary"] = [{"type": "summary_text", "text": part} for part in block["summary"].values()]
+    if "provider_type" in block:
+        found["provider_type"] = block["provider_type"]
+    return found

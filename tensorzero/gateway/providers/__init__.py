@@ -12,6 +12,7 @@ PROVIDERS = {
     "dummy": "tensorzero.gateway.providers.dummy:DummyProvider",
     "openai": "tensorzero.gateway.providers.openai:OpenAIProvider",
 }
+_RESPONSES = "tensorzero.gateway.providers.openai_responses:OpenAIResponsesProvider"  # `openai` with that `api_type`
 EMBEDDING_PROVIDERS = {
     "dummy": "tensorzero.gateway.providers.dummy_embeddings:DummyEmbeddings",
     "openai": "tensorzero.gateway.providers.openai_embeddings:OpenAIEmbeddings",
@@ -21,13 +22,14 @@ EMBEDDING_PROVIDERS = {
 
 def make_provider(config: ProviderConfig) -> Provider:
     """The provider that serves `config`. Raises `NotYet` for a type that this version does not serve."""
-    if config.type not in PROVIDERS or config.settings.get("api_type") == "responses":
+    if config.type not in PROVIDERS:
         served = ", ".join(f"`{name}`" for name in sorted(PROVIDERS))
         raise NotYet(
             f"Provider type `{config.type}` is not served by this version.",
             hint=f"Served: {served}. Any OpenAI-compatible endpoint works as `openai` with its `api_base`.",
         )
-    module, _, name = PROVIDERS[config.type].partition(":")
+    listed = _RESPONSES if config.settings.get("api_type") == "responses" else PROVIDERS[config.type]
+    module, _, name = listed.partition(":")
     return getattr(import_module(module), name)(config)  # type: ignore[no-any-return]
 
 

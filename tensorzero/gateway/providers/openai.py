@@ -18,13 +18,21 @@ from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
+from tensorzero.gateway.providers.openai_models import changes_for
 from tensorzero.gateway.providers.openai_requests import request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
 
 _DRAIN_S = 0.02
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
+_STREAM_HEADERS: Mapping[str, str] = {**_HEADERS, "accept": "text/event-stream"}
 DEFAULT_BASE = "https://api.openai.com/v1/"
+
+
+def endpoint(base: str, path: str) -> str:
+    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
+    plain = base.partition("#")[0].partition("?")[0]
+    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
 
 
 class OpenAIProvider:
@@ -33,12 +41,13 @@ class OpenAIProvider:
     type = "openai"
     display_name = "OpenAI"
     api_type = "chat_completions"
+    path = "chat/completions"
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        base = str(config.settings.get("api_base") or DEFAULT_BASE)
-        self._url = base.rstrip("/") + "/chat/completions"
+        self._url = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
         self._model = str(config.settings["model_name"])
+        self._changes = changes_for(self._model)
         self._file_parts = config.settings.get("content_type_overrides")
 
     def _request(self, call: ProviderCall) -> HttpRequest:
@@ -47,7 +56,14 @@ class OpenAIProvider:
             self._refuse_provider_tools(call, call.request.tools)
         key = resolve(self._config.credential, call.credentials, self.display_name)
         body = request_body(self._model, call.request, self._file_parts)
-        headers = _HEADERS if key is None else {**_HEADERS, "authorization": f"Bearer {key}"}
+        if self._changes is not None:
+            self._changes(body)
+        return self._sealed(call, key, body)
+
+    def _sealed(self, call: ProviderCall, key: str | None, body: dict[str, Any]) -> HttpRequest:
+        headers = _STREAM_HEADERS if call.request.stream else _HEADERS
+        if key is not None:
+            headers = {**headers, "authorization": f"Bearer {key}"}
         headers = self._injected(call, body, headers)
         return HttpRequest("POST", self._url, headers, orjson.dumps(body), call.timeout_s)
 
@@ -88,10 +104,14 @@ class OpenAIProvider:
         if not 200 <= reply.status < 300:
             raise http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request)
         try:
-            return parse_answer(reply.body, raw, raw_request, latency_ms, self.type)
+            return self._read(reply.body, raw, raw_request, latency_ms, call)
         except ProviderError as error:
             error.raw_request, error.raw_response = raw_request, raw
             raise
+
+    def _read(self, body: bytes, raw: str, raw_request: str, latency_ms: int, call: ProviderCall) -> ProviderResponse:
+        """A whole answer; `call` is what it answers. Raises `ProviderError`."""
+        return parse_answer(body, raw, raw_request, latency_ms, self.type)
 
     async def stream(self, call: ProviderCall) -> OpenAIStream:
         request = self._request(call)
@@ -101,11 +121,14 @@ class OpenAIProvider:
         except HttpError as error:
             raise http_failures.stream_broken(error, self.type, raw_request) from error
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            return OpenAIStream(stream, raw_request, self.type, self._config.discard_unknown_chunks, call)
+            return self._opened(stream, raw_request, call)
         body = await _whole_body(stream, call)
         if 200 <= stream.status < 300:
             raise http_failures.no_stream(body, stream.headers, self.type, raw_request)
         raise http_failures.stream_refused(stream.status, body, stream.headers, self.type, raw_request)
+
+    def _opened(self, stream: HttpStream, raw_request: str, call: ProviderCall) -> OpenAIStream:
+        return OpenAIStream(stream, raw_request, self.type, call)
 
 
 def _slices(count: int) -> Iterator[tuple[int, int]]:
@@ -131,9 +154,7 @@ async def _whole_body(stream: HttpStream, call: ProviderCall) -> str:
 class OpenAIStream:
     """Server-sent events of one answer."""
 
-    def __init__(
-        self, stream: HttpStream, raw_request: str, provider_type: str, discard_unknown: bool, call: ProviderCall
-    ) -> None:
+    def __init__(self, stream: HttpStream, raw_request: str, provider_type: str, call: ProviderCall) -> None:
         self.raw_request = raw_request
         self._stream = stream
         self._type = provider_type

@@ -154,6 +154,12 @@ def _count(value: Any, end: int) -> int:
     return value
 
 
+def no_text(error: UnicodeDecodeError) -> str:
+    """Why an event cannot be read whose bytes are not UTF-8."""
+    reason = f"invalid utf-8 sequence of {error.end - error.start} bytes from index {error.start}"
+    return f"SSE error; caused by: utf8 parse error: {reason}; caused by: {reason}"
+
+
 class _UnknownCallError(Exception):
     """A delta of a tool call whose id has not been seen."""
 
@@ -202,7 +208,7 @@ class ChunkReader:
         try:
             event.decode()
         except UnicodeDecodeError as broken:
-            return f"SSE error; caused by: UTF8 error: invalid utf-8 sequence of 1 bytes from index {broken.start}"
+            return no_text(broken)
         return f"Error parsing chunk. Error: {json_fault(event) or error}"
 
     def _refuse_choices(self, event: bytes) -> ProviderError:

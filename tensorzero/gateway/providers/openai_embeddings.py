@@ -14,7 +14,7 @@ from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
-from tensorzero.gateway.providers.openai import DEFAULT_BASE
+from tensorzero.gateway.providers.openai import DEFAULT_BASE, endpoint
 from tensorzero.gateway.providers.openai_answers import parse_usage
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
@@ -33,8 +33,7 @@ class OpenAIEmbeddings:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        base = str(config.settings.get("api_base") or self.default_base)
-        self._url = base.rstrip("/") + "/embeddings"
+        self._url = endpoint(str(config.settings.get("api_base") or self.default_base), "embeddings")
         self._model = str(config.settings["model_name"])
 
     def _request(self, call: EmbeddingCall) -> HttpRequest:

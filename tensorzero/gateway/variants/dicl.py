@@ -40,7 +40,7 @@ from tensorzero.gateway.variants.chat_completion import (
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
 
-_INSTRUCTIONS = (
+DEFAULT_INSTRUCTIONS = (
     "You are tasked with learning by induction and then solving a problem below. You will be shown several examples of inputs "
     "followed by outputs. Then, in the same format you will be given one last set of inputs. Your job is to use the provided "
     "examples to inform your response to the last set of inputs."
@@ -85,7 +85,7 @@ async def _prepare(
         raise GatewayError("Internal error: Failed to convert DICL embedding to float array.")
     examples = await _examples(gateway, variant, call, vector)
     instructions = settings.get("system_instructions")
-    system = _INSTRUCTIONS if instructions is None else instructions["__data"]
+    system = DEFAULT_INSTRUCTIONS if instructions is None else instructions["__data"]
     if examples:
         messages = (*_shown(examples, call.function.type), RequestMessage("user", (Text(text),)))
     else:
