@@ -188,8 +188,8 @@ def test_numbers_of_a_variant_are_those_of_a_call(
         + """
 [functions.f]
 type = "chat"
-variants.set = { type = "chat_completion", model = "plain", temperature = 0.1, top_p = 1, max_tokens = 9, stop_sequences = ["x"] }
-variants.bare = { type = "chat_completion", model = "plain", max_tokens = 9 }
+variants.set = { type = "chat_completion", model = "plain", temperature = 0.1, top_p = 1, stop_sequences = ["x"] }
+variants.bare = { type = "chat_completion", model = "plain" }
 """
     )
     client = build(toml, stored.url)
