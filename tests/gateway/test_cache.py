@@ -180,6 +180,28 @@ def test_a_tool_call_that_does_not_fit_its_tool_is_not_kept(client: TensorZeroGa
     assert len(mock_provider.requests()) == 3
 
 
+def test_numbers_of_a_variant_are_those_of_a_call(
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any
+) -> None:
+    toml = (
+        models("plain")
+        + """
+[functions.f]
+type = "chat"
+variants.set = { type = "chat_completion", model = "plain", temperature = 0.1, top_p = 1, stop_sequences = ["x"] }
+variants.bare = { type = "chat_completion", model = "plain" }
+"""
+    )
+    client = build(toml, stored.url)
+    asked = {"temperature": 0.1, "top_p": 1, "stop_sequences": ["x"]}
+    calls: list[tuple[str, dict[str, Any]]] = [("set", {}), ("set", {}), ("bare", asked), ("set", {"temperature": 0.2})]
+    for variant, params in calls:
+        client.inference(
+            function_name="f", variant_name=variant, input=ASK, cache_options=ON, params={"chat_completion": params}
+        )
+    assert len(mock_provider.requests()) == 2
+
+
 @pytest.mark.parametrize("change", [{"params": {"chat_completion": {"temperature": 0.5}}}, {"model": "error500"}])
 def test_another_request_or_model_has_another_entry(
     client: TensorZeroGateway, mock_provider: Any, change: dict[str, Any]

@@ -70,3 +70,31 @@ def test_a_value_that_no_header_can_have_is_refused() -> None:
         sent([ExtraHeader("x", "a\nb")])
     assert caught.value.message == "Invalid header value `a\nb`: failed to parse header value"
     assert sent([ExtraHeader("x!#$%&'*+-.^_`|~", " a\tb ")])["x!#$%&'*+-.^_`|~"] == " a\tb "
+
+
+def test_a_value_that_is_put_in_or_walked_through_stays_as_its_owner_has_it() -> None:
+    shared: dict[str, Any] = {"schema": {"properties": {"a": {}}}, "stop": ["END"], "list": [{"x": 1}]}
+    given = {"kept": True}
+    for _ in range(2):
+        body = dict(shared)
+        apply_body(
+            body,
+            [
+                ExtraBody("/stop/-", "X"),
+                ExtraBody("/schema/properties/b", 1),
+                ExtraBody("/schema/properties/a", delete=True),
+                ExtraBody("/list/0/x", 2),
+                ExtraBody("/given", given),
+                ExtraBody("/given/kept", False),
+                ExtraBody("/list/-", given),
+                ExtraBody("/list/1/kept", delete=True),
+            ],
+        )
+        assert body == {
+            "schema": {"properties": {"b": 1}},
+            "stop": ["END", "X"],
+            "list": [{"x": 2}, {}],
+            "given": {"kept": False},
+        }
+    assert shared == {"schema": {"properties": {"a": {}}}, "stop": ["END"], "list": [{"x": 1}]}
+    assert given == {"kept": True}

@@ -142,6 +142,14 @@ def test_the_clients_own_limit_ends_the_call(build: Build, mock_provider: Any, s
         client.inference(function_name="f", input=ASK, stream=stream)
 
 
+def test_the_clients_own_limit_ends_with_the_first_chunk(build: Build, mock_provider: Any) -> None:
+    client = build(toml(mock_provider, "drip-8-60"), timeout=0.25)
+    begin = time.monotonic()
+    chunks = list(client.inference(function_name="f", input=ASK, stream=True))
+    assert time.monotonic() - begin > 0.3
+    assert chunks[-1].finish_reason == "stop"
+
+
 def test_durations_print_as_rust_prints_them() -> None:
     shown = {0: "0ns", 1: "1ms", 200: "200ms", 1000: "1s", 1500: "1.5s", 60_000: "60s", 1_234_567: "1234.567s"}
     assert {ms: duration(ms) for ms in shown} == shown

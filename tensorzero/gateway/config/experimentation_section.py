@@ -112,7 +112,7 @@ def _build_one(
         else dict.fromkeys(written, 1.0)
     )
     fallbacks = list(read.get("fallback_variants", []))
-    if kind == "uniform" and not weights and not fallbacks:
+    if kind == "uniform" and read.get("candidate_variants") is None and read.get("fallback_variants") is None:
         return ExperimentationConfig()
     if kind in ("adaptive", "track_and_stop"):
         return _build_adaptive(function, read, weights, fallbacks, metrics, mistakes, keys)

@@ -117,10 +117,7 @@ class InferenceStream:
         except DeadlineExceeded as passed:
             if self._dropped:
                 return
-            error = passed.deadline.error()
-            yield [error]
-            if not isinstance(error, GatewayError):  # the caller's own limit: nobody waits for the rest
-                return
+            yield [passed.deadline.error()]
         if self._dropped:
             return
         last = self._last_chunk()

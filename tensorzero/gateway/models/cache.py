@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,6 +20,7 @@ from tensorzero.clickhouse.queries.cache import short_key
 from tensorzero.clickhouse.tables import CACHE_TABLE
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import ToolConfig
+from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.json_function import parsed
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
@@ -85,11 +86,19 @@ def _plain(value: Any) -> Any:
 
 def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, function_type: str) -> str | None:
     """The key of one attempt; None where it has none, and so no entry."""
+    request = call.request
+    if request.params:
+        request = replace(request, params=_as_sent(request.params))
     try:
-        return cache_key(call.model_name, provider_name, [call.request, function_type, options.fetches_files])
+        return cache_key(call.model_name, provider_name, [request, function_type, options.fetches_files])
     except _BROKEN as error:
         logger.warning("An inference cannot be cached: %s", error)
         return None
+
+
+def _as_sent(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A number is the same one whether the configuration or the call sets it."""
+    return {name: single(value) if isinstance(value, float) else value for name, value in params.items()}
 
 
 async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCall) -> Entry | None:

@@ -35,7 +35,11 @@ def for_provider(entries: Iterable[E], model_name: str, provider_name: str) -> l
 
 
 def apply_body(body: dict[str, Any], entries: Iterable[ExtraBody]) -> None:
-    """Replace, add or delete in place. Raises `BadRequest` with the original's text."""
+    """Replace, add or delete in `body`. Raises `BadRequest` with the original's text.
+
+    What is inside belongs to the configuration or the caller (stop sequences, schemas, values of earlier entries): every
+    object and list on a pointer's way is copied before it changes.
+    """
     for entry in entries:
         keys = _keys(entry.pointer)
         if entry.delete:
@@ -82,6 +86,14 @@ def _index(key: str, length: int) -> int | None:
     return int(key) if is_number and int(key) < length else None
 
 
+def _own(container: Any, key: Any) -> Any:
+    """What `container` holds there, as a copy that may change."""
+    held = container[key]
+    if isinstance(held, (dict, list)):
+        held = container[key] = cast("Any", held).copy()
+    return held
+
+
 def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
     target = body
     for position, key in enumerate(keys):
@@ -90,7 +102,7 @@ def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
             if last:
                 target[key] = entry.value
             elif key in target:
-                target = target[key]
+                target = _own(target, key)
             elif keys[position + 1].isdigit():
                 raise _failure(_NO_LIST.format(keys[position + 1]), entry.pointer)
             else:
@@ -113,7 +125,8 @@ def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody) -
         raise _failure(f"Could not find array index {key} in target array (len {len(target)})", entry.pointer)
     if last:
         target[index] = entry.value
-    return target[index]
+        return entry.value
+    return _own(target, index)
 
 
 def _delete(body: Any, keys: list[str], pointer: str) -> None:
@@ -133,11 +146,11 @@ def _delete(body: Any, keys: list[str], pointer: str) -> None:
 
 def _existing(target: Any, key: str, pointer: str) -> Any:
     if isinstance(target, dict):
-        return cast("dict[str, Any]", target).get(key)
+        return _own(target, key) if key in target else None
     if isinstance(target, list):
         items = cast("list[Any]", target)
         index = _place_to_delete(items, key, pointer)
-        return None if index is None else items[index]
+        return None if index is None else _own(items, index)
     return None
 
 
