@@ -149,14 +149,20 @@ def _provider_tool(value: Any) -> dict[str, Any]:
 def _scope(scope: Any) -> dict[str, Any] | None:
     if scope is None:
         return None
-    names = cast("dict[str, Any]", scope) if isinstance(scope, dict) else {}
-    provider = names.get("provider_name")
-    if not isinstance(names.get("model_name"), str) or not (provider is None or isinstance(provider, str)):
+    model, providers = _scope_names(scope)
+    provider = providers[0] if providers else None
+    if not isinstance(model, str) or len(providers) > 1 or not (provider is None or isinstance(provider, str)):
         raise WrongShapeError(("scope",), "data did not match any variant of untagged enum ProviderToolScope", past=1)
-    found = {"model_name": names["model_name"]}
-    if provider is not None:
-        found["provider_name"] = provider
-    return found
+    return {"model_name": model} if provider is None else {"model_name": model, "provider_name": provider}
+
+
+def _scope_names(scope: Any) -> tuple[Any, list[Any]]:
+    """The model and what is said of its provider, under either name or in a list of both (observed 2026.6.0)."""
+    if isinstance(scope, dict):
+        names = cast("dict[str, Any]", scope)
+        return names.get("model_name"), [names[key] for key in ("provider_name", "model_provider_name") if key in names]
+    pair = cast("list[Any]", scope) if isinstance(scope, list) else []
+    return (pair[0], pair[1:]) if len(pair) == 2 else (None, [])
 
 
 def extra_body(entries: list[Any]) -> list[dict[str, Any]]:

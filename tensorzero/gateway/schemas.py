@@ -14,11 +14,13 @@ import jsonschema_rs
 import orjson
 
 from tensorzero.gateway.json_fault import json_fault
+from tensorzero.gateway.schema_patterns import compile_beyond_javascript
 
 _TYPES = re.compile(r'is not of types ((?:"[a-z]+"(?:, )?)+)\Z')
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 _EXTRAS = re.compile(r"\('((?:[^']|'(?!, '))*)', '.* were unexpected\)\Z", re.DOTALL)
 _MAX_DEPTH = 127
+_DRAFTLESS = tuple(f"{scheme}://json-schema.org/schema{end}" for scheme in ("http", "https") for end in ("", "#"))
 _MIN_INT, _MAX_UNSIGNED = -(1 << 63), (1 << 64) - 1
 
 
@@ -70,15 +72,21 @@ class Schema:
         """The validator, compiled now rather than at the first validation. Raises SchemaError."""
         try:
             if isinstance(self.value, (dict, bool)):
-                self._validator = jsonschema_rs.validator_for(self.value, offline=True)
+                self._validator = _validator(self.value)
                 return self._validator
             message = f'{_compact(self.value)} is not of types "boolean", "object"'
         except jsonschema_rs.ValidationError as error:
-            message = _in_written_order(_sorted_types(error.message), _at(self.value, error.instance_path))
+            message = self._refusal(error)
         except (ValueError, TypeError) as error:
             message = str(error)
         which = f" `{self.name}`" if self.name else ""
         raise SchemaError(f"Failed to compile JSON Schema{which}: {message}")
+
+    def _refusal(self, error: Any) -> str:
+        fault = _at(self.value, error.instance_path)
+        if error.schema_path[-2:-1] == ["patternProperties"]:
+            return f'{_compact(fault)} is not a "regex"'
+        return _in_written_order(_sorted_types(error.message), fault)
 
     def validate(self, instance: Any) -> str | None:
         """None if `instance` is valid, else the original's whole message, of the first error only.
@@ -125,6 +133,18 @@ class Schema:
         if message.startswith("Additional properties"):
             message = _EXTRAS.sub(lambda m: f"('{m[1]}' was unexpected)", message)
         return _in_written_order(message, _at(instance, error.instance_path), _at(self.value, error.schema_path))
+
+
+def _validator(schema: Any) -> Any:
+    dialect = schema.get("$schema") if isinstance(schema, dict) else None
+    if dialect in _DRAFTLESS:
+        raise ValueError(f"Unknown meta-schema: '{dialect}'. Custom meta-schemas must be registered in the registry before use")
+    try:
+        return jsonschema_rs.validator_for(schema, offline=True)
+    except jsonschema_rs.ValidationError as error:
+        if error.schema_path[-1:] != ["format"]:
+            raise
+        return compile_beyond_javascript(schema, error)
 
 
 def _in_written_order(message: str, *printed: Any) -> str:

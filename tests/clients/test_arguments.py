@@ -60,6 +60,9 @@ def test_every_key_is_there_in_the_order_of_the_wire(client: t.TensorZeroGateway
 
 
 TOOL = {"name": "a", "description": "b", "parameters": {}}
+SCOPE_FAULT = (
+    "tensorzero_inference_types::ProviderTool: scope: data did not match any variant of untagged enum ProviderToolScope"
+)
 NO_EXTRA = "tensorzero_inference_types::extra_body::UnfilteredInferenceExtraBody: "
 NO_EXTRA += "data did not match any variant of untagged enum ExtraBody"
 REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
@@ -132,6 +135,18 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     ({"extra_body": [{}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
     ({"extra_body": [{"pointer": "/a", "delete": False}]}, TensorZeroInternalError, SHAPE + NO_EXTRA),
+    *(
+        (
+            {"provider_tools": [{"tool": 1, "scope": scope}]},
+            TensorZeroInternalError,
+            f"{SHAPE}{SCOPE_FAULT} at line 1 column {column}",
+        )
+        for scope, column in (
+            ({"model_name": "m", "provider_name": "a", "model_provider_name": "p"}, 91),
+            ({"model_name": "m", "model_provider_name": 5}, 67),
+            (["m"], 27),
+        )
+    ),
     (
         {"extra_body": [{"model_provider_name": "m", "pointer": "/a"}]},
         TensorZeroInternalError,
@@ -231,6 +246,7 @@ def test_feedback_with_a_lone_surrogate_is_refused(client: t.TensorZeroGateway) 
             client.feedback(value="x", inference_id=SOME, **given)
 
 
+SCOPE = {"model_name": "m", "provider_name": "p"}
 TAKEN: list[tuple[str, Any, Any]] = [
     ("episode_id", SOME.upper(), SOME),
     ("episode_id", SOME.replace("-", ""), SOME),
@@ -258,6 +274,8 @@ TAKEN: list[tuple[str, Any, Any]] = [
     ("extra_body", [{"model_provider_name": "m", "pointer": "/a", "value": 1, "z": 1}], [{"pointer": "/a", "value": 1}]),
     ("provider_tools", [g.ProviderTool(tool={"a": 1})], [{"scope": None, "tool": {"a": 1}}]),
     ("provider_tools", [{"tool": 1, "scope": {"model_name": "m"}}], [{"scope": {"model_name": "m"}, "tool": 1}]),
+    ("provider_tools", [{"tool": 1, "scope": ["m", "p"]}], [{"scope": SCOPE, "tool": 1}]),
+    ("provider_tools", [{"tool": 1, "scope": {"model_name": "m", "model_provider_name": "p"}}], [{"scope": SCOPE, "tool": 1}]),
     ("cache_options", {"enabled": "on", "foo": 1}, {"max_age_s": None, "enabled": "on"}),
     ("extra_body", [t.AlwaysExtraBody(pointer="/a", value=None)], [{"pointer": "/a", "value": None}]),
     (
