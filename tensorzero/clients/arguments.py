@@ -133,11 +133,10 @@ def timeout_s(value: Any) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value) if not isinstance(value, (str, bytes)) else None
-    except TypeError:
-        seconds = None
-    if seconds is None:
-        raise TypeError(f"argument 'timeout': must be real number, not {type(value).__name__}")
+        math.isnan(value)  # refuses text that `float` would read, in the words wanted here
+    except TypeError as error:
+        raise TypeError(f"argument 'timeout': {error}") from None
+    seconds = float(value)
     if seconds < 0:
         raise ValueError("Invalid timeout: cannot convert float seconds to Duration: value is negative")
     if math.isnan(seconds) or seconds >= _LONGEST_TIMEOUT_S:
