@@ -582,7 +582,8 @@ class TensorZeroError(BaseTensorZeroError):
     def __init__(self, status_code: int, text: str | None = None) -> None:
         self.status_code = status_code
         self.text = text
-        Exception.__init__(self, status_code, text)
+        if not self.args:  # made by keywords, and still to be pickled
+            self.args = (status_code, text)
 
     @property
     def response(self) -> httpx.Response:

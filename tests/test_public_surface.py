@@ -143,6 +143,51 @@ def test_classes_that_callers_only_receive_look_as_the_originals_do() -> None:
     own = type("Own", (tensorzero.BaseTensorZeroGateway,), {"__module__": "mine"})
     with pytest.raises(TypeError, match=r"^cannot create 'Own' instances$"):
         own()
+    assert own.__module__ == "mine"
+    for received in (tensorzero.Config, tensorzero.RenderedSample, native.EvaluationJobHandler, *CLIENTS):
+        assert received.__module__ == "builtins"
+    with pytest.raises(TypeError, match=r"^type 'builtins.Config' is not an acceptable base type$"):
+        type("Own", (tensorzero.Config,), {"__module__": "mine"})
+
+
+def test_a_client_has_the_attributes_of_the_original_s_and_takes_no_others() -> None:
+    client: Any = tensorzero.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1")
+    for name in ("config", "x"):
+        with pytest.raises(AttributeError, match=f"^'builtins.TensorZeroGateway' object has no attribute '{name}'$"):
+            getattr(client, name)
+    with pytest.raises(AttributeError, match=r"^'builtins.TensorZeroGateway' object has no attribute 'x'$"):
+        client.x = 1
+    with pytest.raises(AttributeError, match=r"^'builtins.TensorZeroGateway' object attribute 'inference' is read-only$"):
+        client.inference = print
+    assert not hasattr(client, "__dict__")
+
+
+WRONG_CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
+    ("inference", (1,), {}, "takes 0 positional arguments but 1 was given"),
+    ("feedback", ("m", True), {}, "takes 0 positional arguments but 2 were given"),
+    ("inference", (), {}, "missing 1 required keyword argument: 'input'"),
+    ("feedback", (), {}, "missing 2 required keyword arguments: 'metric_name' and 'value'"),
+    (
+        "experimental_launch_optimization_workflow",
+        (),
+        {},
+        "missing 3 required keyword arguments: 'function_name', 'template_variant_name', and 'optimizer_config'",
+    ),
+    ("feedback", (), {"zz": 1}, "got an unexpected keyword argument 'zz'"),
+    ("build_http", (), {}, "missing 1 required keyword argument: 'gateway_url'"),
+    ("build_embedded", ("t.toml",), {}, "takes 0 positional arguments but 1 was given"),
+]
+
+
+@pytest.mark.parametrize(("name", "positional", "keywords", "told"), WRONG_CALLS)
+def test_a_call_with_the_wrong_arguments_is_told_in_the_original_s_words(
+    name: str, positional: tuple[Any, ...], keywords: dict[str, Any], told: str
+) -> None:
+    for cls in CLIENTS:
+        built = cls.build_http(gateway_url="http://127.0.0.1:1", **({} if cls is CLIENTS[0] else {"async_setup": False}))
+        with pytest.raises(TypeError) as caught:
+            getattr(built, name)(*positional, **keywords)
+        assert str(caught.value) == f"{cls.__name__}.{name}() {told}"
 
 
 def test_former_names_are_there_and_warn() -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
-from uuid import UUID
 
+from tensorzero.clients.uuid_forms import parsed_uuid, uuid_problem
 from tensorzero.types import TensorZeroInternalError
 
 _HYPHENATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_WRAPPED = re.compile(r"(?:urn:uuid:)?(\{?)([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(\}?)")
-_GROUPS = (8, 4, 4, 4, 12)
-_GROUP_STARTS = (0, 9, 14, 19, 24)
 _LONGEST_TIMEOUT_S = 2**64
 _NOT_OF_A_HOST = re.compile(r"[\x00-\x20\x7f#%/<>?@\\^|]")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -28,8 +25,10 @@ def refuse(name: str, value: Any, wanted: str) -> NoReturn:
 
 def text(name: str, value: Any) -> str:
     """UnicodeEncodeError for lone surrogates."""
-    if not isinstance(value, str):
-        refuse(name, value, "PyString")
+    if type(value) is not str:
+        if not isinstance(value, str):
+            refuse(name, value, "PyString")
+        value = str.__str__(value)  # what an enum of texts holds, not how it shows itself
     if not value.isascii():
         value.encode()
     return value
@@ -40,15 +39,21 @@ def optional_text(name: str, value: Any) -> str | None:
 
 
 def switch(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
+    if isinstance(value, bool):
+        return value
+    if not is_numpy_bool(value):
         refuse(name, value, "PyBool")
-    return value
+    return bool(value)
 
 
 def flag(name: str, value: Any) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        refuse(name, value, "PyBool")
-    return value
+    return None if value is None else switch(name, value)
+
+
+def is_numpy_bool(value: Any) -> bool:
+    """numpy's own kind of boolean, which passes for one as in the original (observed 2026.6.0)."""
+    kind = type(value)
+    return kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_")
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
@@ -63,22 +68,24 @@ def optional_mapping(name: str, value: Any) -> dict[str, Any] | None:
 
 def text_map(name: str, value: Any) -> dict[str, str]:
     """A copy. TypeError where a key or a value is not text."""
-    for key, item in mapping(name, value).items():
-        text(name, key)
-        text(name, item)
-    return dict(value)
+    return {text(name, key): text(name, item) for key, item in mapping(name, value).items()}
 
 
 def optional_text_map(name: str, value: Any) -> dict[str, str] | None:
     return None if value is None else text_map(name, value)
 
 
-def sequence(name: str, value: Any) -> Sequence[Any]:
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"argument '{name}': Can't extract `{type(value).__name__}` to `Vec`")
-    if isinstance(value, Mapping) or not isinstance(value, Sequence):
+def sequence(name: str, value: Any) -> list[Any]:
+    """The items of whatever has them by number, be it a list or not (observed 2026.6.0)."""
+    if isinstance(value, str):
+        raise TypeError(f"argument '{name}': Can't extract `str` to `Vec`")
+    methods = {method for base in type(value).__mro__ for method in vars(base)}
+    if isinstance(value, (dict, MappingProxyType)) or not methods >= {"__getitem__", "__len__"}:
         refuse(name, cast("Any", value), "Sequence")
-    return cast("Sequence[Any]", value)
+    try:
+        return list(value)
+    except TypeError as error:
+        raise TypeError(f"argument '{name}': {error}") from None
 
 
 def text_list(name: str, value: Any) -> list[str]:
@@ -93,13 +100,13 @@ def listing(name: str, value: Any) -> list[Any]:
 
 def uuid_text(name: str, value: Any) -> str:
     """Anything whose `str()` is a UUID, in lower case with hyphens."""
-    given = value if isinstance(value, str) else str(value)
+    given = value if type(value) is str else str(value)
     if _HYPHENATED.fullmatch(given):
         return given
     text(name, given)
-    found = _parsed_uuid(given)
+    found = parsed_uuid(given)
     if found is None:
-        raise ValueError(f"Failed to parse {name} as UUID: Error({_uuid_problem(given)[0]})")
+        raise ValueError(f"Failed to parse {name} as UUID: Error({uuid_problem(given)[0]})")
     return found
 
 
@@ -111,40 +118,10 @@ def listed_uuid(value: Any) -> str:
     """One of a list of ids, where the original takes text only: UUID objects are taken as well."""
     if not isinstance(value, str) and not hasattr(value, "hex"):
         raise TypeError(f"'{type(value).__name__}' object cannot be converted to 'PyString'")
-    found = _parsed_uuid(str(value))
+    found = parsed_uuid(str(value))
     if found is None:
-        raise ValueError(f"Invalid UUID: {_uuid_problem(str(value))[1]}")
+        raise ValueError(f"Invalid UUID: {uuid_problem(str(value))[1]}")
     return found
-
-
-def _parsed_uuid(given: str) -> str | None:
-    match = _WRAPPED.fullmatch(given)
-    if match is None or bool(match[1]) != bool(match[3]) or (match[1] and given.startswith("urn:")):
-        return None
-    return str(UUID(match[2]))
-
-
-def _uuid_problem(given: str) -> tuple[str, str]:
-    """What is wrong with it, in the original's two styles."""
-    for at, character in enumerate(given, 1):
-        if character not in "0123456789abcdefABCDEF-":
-            quoted = "'\\''" if character == "'" else f"'{character}'"
-            return f"ParseChar {{ character: {quoted}, index: {at} }}", f"invalid character: found `{character}` at {at}"
-    groups = given.split("-")
-    if len(groups) == 1:
-        length = len(given)
-        return (
-            f"ParseSimpleLength {{ len: {length} }}",
-            f"invalid length: expected length 32 for simple format, found {length}",
-        )
-    if len(groups) != len(_GROUPS):
-        return f"ParseGroupCount {{ count: {len(groups)} }}", f"invalid group count: expected 5, found {len(groups)}"
-    at = next(i for i, group in enumerate(groups) if len(group) != _GROUPS[i])
-    length = len(groups[at])
-    return (
-        f"ParseGroupLength {{ group: {at}, len: {length}, index: {_GROUP_STARTS[at] + 1} }}",
-        f"invalid group length in group {at}: expected {_GROUPS[at]}, found {length}",
-    )
 
 
 def quoted(value: str) -> str:
@@ -156,11 +133,10 @@ def timeout_s(value: Any) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value) if not isinstance(value, (str, bytes)) else None
-    except TypeError:
-        seconds = None
-    if seconds is None:
-        raise TypeError(f"argument 'timeout': must be real number, not {type(value).__name__}")
+        math.isnan(value)  # refuses text that `float` would read, in the words wanted here
+    except TypeError as error:
+        raise TypeError(f"argument 'timeout': {error}") from None
+    seconds = float(value)
     if seconds < 0:
         raise ValueError("Invalid timeout: cannot convert float seconds to Duration: value is negative")
     if math.isnan(seconds) or seconds >= _LONGEST_TIMEOUT_S:

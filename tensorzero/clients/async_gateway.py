@@ -24,7 +24,8 @@ from tensorzero.clients.construction import (
 from tensorzero.clients.evaluations import AsyncEvaluationJobHandler
 from tensorzero.clients.failures import unread
 from tensorzero.clients.inference_body import inference_body
-from tensorzero.clients.native import Received, make, refuse_subclass
+from tensorzero.clients.keyword_calls import keyword_calls
+from tensorzero.clients.native import Received, make
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
     OptimizationConfig,
@@ -65,12 +66,15 @@ if TYPE_CHECKING:
     from tensorzero.util import UUID
 
 
+@keyword_calls
 class AsyncTensorZeroGateway(BaseTensorZeroGateway):
     """The asyncio client: over HTTP or with the gateway in this process.
 
     Every method returns a task that already runs; wrong arguments raise at once, before any await. One client may be used
     from several event loops, one after another.
     """
+
+    __slots__ = ()
 
     @classmethod
     def build_http(
@@ -132,16 +136,13 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         client._transport, client._face, client._http = transport, AsyncFace(), http
         return client
 
-    def __init_subclass__(cls) -> None:
-        refuse_subclass(cls, "AsyncTensorZeroGateway")
-
     async def __aenter__(self) -> AsyncTensorZeroGateway:
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        await self.close()
+    ) -> tuple[()]:
+        return await self.close()
 
     async def close(self) -> tuple[()]:
         """Write out what waits and drop idle connections. The client stays usable. The result is `()`, as the original's."""
@@ -291,7 +292,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
     ) -> asyncio.Task[GetDatapointsResponse]:
         """Datapoints by id. Without a dataset: deprecated."""
         if dataset_name is None:
-            warnings.warn(WITHOUT_DATASET, DeprecationWarning, stacklevel=2)
+            warnings.warn(WITHOUT_DATASET, DeprecationWarning, stacklevel=3)
         return self._send(calls.get_datapoints(ids, dataset_name))
 
     def update_datapoints_metadata(
@@ -397,7 +398,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         concurrency: int | None = None,
     ) -> asyncio.Task[list[RenderedSample]]:
         """Deprecated: stored inferences or datapoints with a variant's templates filled in."""
-        warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=2)
+        warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=3)
         self._embedded_only("render_samples")
         return self._send(calls.render_samples(stored_samples, variants, concurrency))
 
@@ -409,7 +410,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         optimization_config: OptimizationConfig | dict[str, Any],
     ) -> asyncio.Task[OptimizationJobHandle]:
         """Deprecated: start an optimization from rendered samples."""
-        warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=2)
+        warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=3)
         return self._send(calls.launch_optimization(train_samples, val_samples, optimization_config))
 
     def experimental_launch_optimization_workflow(

@@ -10,8 +10,9 @@ from typing import Any
 
 from tensorzero.clients.notices import warn
 from tensorzero.clients.streams import DROPPED, NONE, Chunks
-from tensorzero.types import InferenceChunk
+from tensorzero.types import InferenceChunk, TensorZeroInternalError
 
+_ORPHANED = "Internal TensorZero Error: Error in streaming response: the event loop that this stream began in is closed"
 _closing: set[asyncio.Task[None]] = set()  # a loop holds its tasks only weakly
 
 
@@ -30,6 +31,8 @@ class AsyncStreamWrapper(Chunks):
     async def __anext__(self) -> InferenceChunk:
         item = next(self._items, NONE)
         if item is NONE:
+            if self._loop.is_closed():  # it took the connection along, so the rest can't come
+                raise TensorZeroInternalError(_ORPHANED)
             self._items = iter(await self._pull())
             item = next(self._items, NONE)
             if item is NONE:

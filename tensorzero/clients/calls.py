@@ -49,7 +49,8 @@ def inference(
 ) -> Call:
     """`body`: what `Transport.carried` makes. With `stream`, `read` reads one chunk."""
     headers: dict[str, str] = _NO_HEADERS
-    if otlp_traces_extra_headers or otlp_traces_extra_attributes or otlp_traces_extra_resources:
+    untraced = otlp_traces_extra_headers is None and otlp_traces_extra_attributes is None
+    if not untraced or otlp_traces_extra_resources is not None:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
         if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
             raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
@@ -73,7 +74,7 @@ def feedback(
     internal: bool | None,
     tags: dict[str, str] | None,
 ) -> Call:
-    arguments.text("metric_name", metric_name)
+    metric_name = arguments.text("metric_name", metric_name)
     arguments.flag("dryrun", dryrun)
     arguments.flag("internal", internal)
     checked_tags = arguments.optional_text_map("tags", tags) or {}

@@ -41,16 +41,24 @@ LAUNCH_OPTIMIZATION = f"`experimental_launch_optimization` {_REMOVED} {_INSTEAD}
 class BaseTensorZeroGateway(FormerMethods, Native):
     """The parent of both clients. Not to be made."""
 
+    __slots__ = ("__weakref__", "_face", "_http", "_transport")
+    _open_to_others = True
     _transport: Transport
     _face: Face
     _http: bool
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        prefix = "builtins." if cls.__module__.startswith("tensorzero.") else ""
+        prefix = "builtins." if cls.__module__ == "builtins" else ""
         raise TypeError(f"cannot create '{prefix}{cls.__name__}' instances")
 
     def __repr__(self) -> str:
         return native_repr(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in BaseTensorZeroGateway.__slots__ and type(self).__module__ == "builtins":
+            fault = f"attribute '{name}' is read-only" if hasattr(type(self), name) else f"has no attribute '{name}'"
+            raise AttributeError(f"'builtins.{type(self).__name__}' object {fault}", name=name, obj=self)
+        super().__setattr__(name, value)
 
     def _prepare_inference_request(
         self,
@@ -167,10 +175,10 @@ def embedded_arguments(
         arguments.optional_text(name, value)
     for name, value in (("postgres_url", postgres_url), ("valkey_url", valkey_url)):
         if arguments.optional_text(name, value) is not None:
-            warnings.warn(f"`{name}` has no meaning here: this gateway stores everything in ClickHouse.", UserWarning, 3)
+            warnings.warn(f"`{name}` has no meaning here: this gateway stores everything in ClickHouse.", UserWarning, 4)
     seconds = arguments.timeout_s(timeout)
     if config_file is None:
-        warnings.warn(NO_CONFIG, UserWarning, stacklevel=3)
+        warnings.warn(NO_CONFIG, UserWarning, stacklevel=4)
     return config_file, clickhouse_url, seconds
 
 

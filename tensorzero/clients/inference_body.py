@@ -175,6 +175,8 @@ def _additional_tools(given: Any) -> list[dict[str, Any]]:
 
 
 def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    for key in tool:
+        arguments.text("additional_tools", key)
     for key in ("name", "description", "parameters"):
         if key not in tool:
             shown = ", ".join(f'"{name}": {value!r}' for name, value in sorted(tool.items()))
@@ -184,15 +186,15 @@ def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
             raise TypeError(f"'{type(tool[key]).__name__}' object cannot be converted to 'PyString'")
         arguments.text(key, tool[key])
     strict = tool.get("strict", False)
-    if not isinstance(strict, bool):
+    if not isinstance(strict, bool) and not arguments.is_numpy_bool(strict):
         raise TypeError(f"'{type(strict).__name__}' object cannot be converted to 'PyBool'")
-    return inference_shapes.function_tool(tool, strict)
+    return inference_shapes.function_tool(tool, bool(strict))
 
 
 def _tool_choice(given: Any) -> Any:
     if not isinstance(given, str):
         return inference_shapes.tool_choice(given)
-    arguments.text("tool_choice", given)
+    given = arguments.text("tool_choice", given)
     if given not in _TOOL_CHOICES:
         reason = f"unknown variant `{given}`, expected one of `none`, `auto`, `required`, `specific`"
         raise ValueError(f"Failed to parse tool_choice as valid JSON: Error({arguments.quoted(reason)}, line: 0, column: 0)")

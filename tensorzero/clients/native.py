@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
 
 class Native:
-    """Parent of what is bound to this process, and may hold a key: neither copied nor pickled."""
+    """Parent of what is bound to this process, and may hold a key: neither copied nor pickled, nor a parent of others' classes.
+
+    Such a class says that it is of the module `builtins`.
+    """
 
     __slots__ = ()
 
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith("tensorzero.clients."):
+            cls.__module__ = "builtins"
+            return
+        parent = next(base for base in cls.__mro__[1:] if base.__module__ == "builtins")
+        if not vars(parent).get("_open_to_others"):
+            raise TypeError(f"type 'builtins.{parent.__name__}' is not an acceptable base type")
+
     def __reduce_ex__(self, _protocol: Any) -> Any:
         raise TypeError(f"cannot pickle 'builtins.{type(self).__name__}' object")
+
+    if not TYPE_CHECKING:  # type checkers know every attribute there is
+
+        def __getattr__(self, name: str) -> Any:
+            message = f"'builtins.{type(self).__name__}' object has no attribute '{name}'"
+            raise AttributeError(message, name=name, obj=self)
 
 
 class Received(Native):
@@ -63,8 +80,3 @@ def native_repr(value: object) -> str:
 def make(cls: type[T]) -> T:
     """An instance without its constructor."""
     return object.__new__(cls)
-
-
-def refuse_subclass(cls: type, final: str) -> None:
-    """For `__init_subclass__` of a final class."""
-    raise TypeError(f"type 'builtins.{final}' is not an acceptable base type")

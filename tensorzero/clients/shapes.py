@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, cast
 
 import orjson
@@ -51,9 +52,18 @@ def plain(value: Any, target: str) -> Any:
         text = orjson.dumps(value, default=_ENCODE, option=_OPTIONS)
     except TypeError:  # keys that are not text, integers beyond 64 bits, surrogates, or no JSON at all
         return _plain_by_json(value, target)
-    if b"null" in text:  # this writer says null for NaN, which must not pass
+    if b"null" in text or _holds_enum(value):  # this writer says null for NaN and what an enum holds: neither must pass
         return _plain_by_json(value, target)
     return orjson.loads(text)
+
+
+def _holds_enum(value: Any) -> bool:
+    """Whether there is a member of an enum that is neither text nor number, which has no JSON form (observed 2026.6.0)."""
+    if isinstance(value, dict):
+        return any(map(_holds_enum, cast("dict[Any, Any]", value).values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_enum, cast("list[Any]", value)))
+    return isinstance(value, Enum) and not isinstance(value, (str, int, float))
 
 
 def _plain_by_json(value: Any, target: str) -> Any:

@@ -21,7 +21,8 @@ from tensorzero.clients.construction import (
 from tensorzero.clients.evaluations import EvaluationJobHandler
 from tensorzero.clients.failures import unread
 from tensorzero.clients.inference_body import inference_body
-from tensorzero.clients.native import Received, make, refuse_subclass
+from tensorzero.clients.keyword_calls import keyword_calls
+from tensorzero.clients.native import Received, make
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
     OptimizationConfig,
@@ -64,8 +65,11 @@ if TYPE_CHECKING:
     from tensorzero.util import UUID
 
 
+@keyword_calls
 class TensorZeroGateway(BaseTensorZeroGateway):
     """The blocking client: over HTTP or with the gateway in this process. Any number of threads may share one."""
+
+    __slots__ = ()
 
     @classmethod
     def build_http(
@@ -104,9 +108,6 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         client = make(cls)
         client._transport, client._face, client._http = transport, BlockingFace(), http
         return client
-
-    def __init_subclass__(cls) -> None:
-        refuse_subclass(cls, "TensorZeroGateway")
 
     def __enter__(self) -> TensorZeroGateway:
         return self
@@ -262,7 +263,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
     ) -> GetDatapointsResponse:
         """Datapoints by id. Without a dataset: deprecated."""
         if dataset_name is None:
-            warnings.warn(WITHOUT_DATASET, DeprecationWarning, stacklevel=2)
+            warnings.warn(WITHOUT_DATASET, DeprecationWarning, stacklevel=3)
         return self._wait(calls.get_datapoints(ids, dataset_name))
 
     def update_datapoints_metadata(
@@ -368,7 +369,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         concurrency: int | None = None,
     ) -> list[RenderedSample]:
         """Deprecated: stored inferences or datapoints with a variant's templates filled in."""
-        warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=2)
+        warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=3)
         self._embedded_only("render_samples")
         return self._wait(calls.render_samples(stored_samples, variants, concurrency))
 
@@ -380,7 +381,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         optimization_config: OptimizationConfig | dict[str, Any],
     ) -> OptimizationJobHandle:
         """Deprecated: start an optimization from rendered samples."""
-        warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=2)
+        warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=3)
         return self._wait(calls.launch_optimization(train_samples, val_samples, optimization_config))
 
     def experimental_launch_optimization_workflow(

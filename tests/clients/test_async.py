@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import tensorzero as t
-from tensorzero.types import TensorZeroError, Text
+from tensorzero.types import TensorZeroError, TensorZeroInternalError, Text
 
 from .loopback import Loopback
 
@@ -155,6 +155,21 @@ def test_close_and_stop_drop_a_stream_in_silence(server: Loopback, printed: Call
     asyncio.run(main())
     gc.collect()
     assert printed() == ""
+
+
+def test_a_stream_whose_loop_is_closed_says_so_and_does_not_just_end(server: Loopback) -> None:
+    async def begin() -> Any:
+        stream: Any = await built(server).inference(function_name="endless", input=INPUT, stream=True)
+        await anext(stream)
+        return stream
+
+    async def go_on(stream: Any) -> None:
+        async for _chunk in stream:
+            pass
+
+    stream = asyncio.run(begin())
+    with pytest.raises(TensorZeroInternalError, match="the event loop that this stream began in is closed"):
+        asyncio.run(go_on(stream))
 
 
 def test_a_stream_dropped_after_its_loop_ended_breaks_nothing(server: Loopback, printed: Callable[[], str]) -> None:

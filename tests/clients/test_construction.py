@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import datetime
 import pickle
 import warnings
 from collections.abc import AsyncIterator
@@ -55,6 +56,9 @@ def test_wrong_timeouts(timeout: float, reason: str) -> None:
 def test_wrong_kinds() -> None:
     with pytest.raises(TypeError, match="argument 'timeout': must be real number, not str"):
         t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", timeout="x")  # type: ignore[arg-type]
+    for given, told in ((datetime.timedelta(1), "datetime.timedelta"), (bytearray(b"1"), "bytearray")):
+        with pytest.raises(TypeError, match=f"^argument 'timeout': must be real number, not {told}$"):
+            t.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", timeout=given)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="argument 'gateway_url': 'int' object cannot be converted to 'PyString'"):
         t.TensorZeroGateway.build_http(gateway_url=5)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="argument 'verbose_errors': 'NoneType' object cannot be converted to 'PyBool'"):

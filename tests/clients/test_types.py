@@ -158,6 +158,9 @@ def test_errors_say_what_they_hold_and_survive_pickling() -> None:
     assert str(error) == 'TensorZeroError (status code 404): {"error":"no"}'
     assert (error.args, error.hint) == ((404, '{"error":"no"}'), None)
     assert str(TensorZeroError(500)) == "TensorZeroError (status code 500): None"
+    assert repr(TensorZeroError(500)) == "TensorZeroError(500)"
+    named = pickle.loads(pickle.dumps(TensorZeroError(status_code=500, text="x")))
+    assert (named.status_code, named.text, named.args) == (500, "x", (500, "x"))
     copy = pickle.loads(pickle.dumps(error))
     assert (copy.status_code, copy.text) == (404, '{"error":"no"}')
     assert str(pickle.loads(pickle.dumps(TensorZeroInternalError("x")))) == "x"

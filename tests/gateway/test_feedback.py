@@ -19,6 +19,7 @@ from tensorzero.gateway.endpoints import feedback
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 OLD = "019a0489-9cae-7c2c-bd77-404de0d3cde0"
+NOT_V7 = "d9b5b1a5-7f6f-4b8e-9b1a-0d1c2e3f4a5b"
 Build = Callable[..., TensorZeroGateway]
 
 TOML = """
@@ -282,9 +283,13 @@ def test_an_id_that_still_waits_in_the_spool_exists(build: Build, stored: Any, s
 
 def test_without_the_target_check_any_id_is_taken(build: Build, stored: Any) -> None:
     client = build(LOOSE, stored.url)
-    client.feedback(metric_name="thumbs_up", value=True, inference_id=OLD)
-    (row,) = stored.rows(client, "BooleanMetricFeedback")
-    assert str(row["target_id"]) == OLD
+    for target_id in (OLD, NOT_V7):
+        client.feedback(metric_name="thumbs_up", value=True, inference_id=target_id)
+    assert {str(row["target_id"]) for row in stored.rows(client, "BooleanMetricFeedback")} == {OLD, NOT_V7}
+    wrong = failure(client, metric_name="thumbs_up", value=1, inference_id=NOT_V7)
+    assert wrong == (400, "Feedback value for metric `thumbs_up` must be a boolean")
+    refused = failure(client, metric_name="demonstration", value="x", inference_id=NOT_V7)
+    assert refused == (400, f"Failed to parse UUID as v7: {NOT_V7}")
 
 
 def test_a_metric_that_nearly_exists_is_named_in_the_hint(build: Build) -> None:

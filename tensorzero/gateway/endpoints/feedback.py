@@ -39,17 +39,16 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
     given = inference_id if level == "inference" else episode_id
     if given is None:
         raise BadRequest(f'Correct ID was not provided for feedback level "{level}".')
-    target_id = str(check_v7(given))
-    target = None
+    target_id, target = UUID(given), None
     if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
-        target = await _existing(gateway, UUID(target_id), level, face, deadline)
+        target = await _existing(gateway, check_v7(given), level, face, deadline)
     if kind == "demonstration":
-        value = await _demonstration(gateway, UUID(target_id), target, body["value"], face)
+        value = await _demonstration(gateway, target_id, target, body["value"], face)
     else:
         value = _value(kind, name, body["value"])
     feedback_id = new_id()
     if not body.get("dryrun"):
-        row = _row(gateway, kind, name, level, target_id, feedback_id, value, tags)
+        row = _row(gateway, kind, name, level, str(target_id), feedback_id, value, tags)
         human = EVALUATOR_TAG in tags and kind in ("boolean", "float") and level == "inference"
         gateway.write([row, *(await human_rows(gateway, row[1], target, face))] if human else [row])
     return {"feedback_id": feedback_id}

@@ -49,7 +49,7 @@ def usual_input(given: Mapping[str, Any]) -> Input | None:
         if type(message) is not dict or len(message) != 2 or "role" not in message or "content" not in message:
             return None
         role, content = message["role"], message["content"]
-        if role != "user" and role != "assistant":
+        if type(role) is not str or (role != "user" and role != "assistant"):
             return None
         if type(content) is list and len(content) == 1:
             block = _usual_block(role, content[0])
@@ -68,7 +68,9 @@ def usual_input(given: Mapping[str, Any]) -> Input | None:
 
 
 def _usual_block(role: Role, block: Any) -> Text | Template | None:
-    if type(block) is not dict or len(block) != 2 or "type" not in block or block["type"] != "text":
+    if type(block) is not dict or len(block) != 2 or "type" not in block or type(block["type"]) is not str:
+        return None
+    if block["type"] != "text":
         return None
     if "text" in block:
         text = block["text"]

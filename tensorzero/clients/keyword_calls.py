@@ -1,0 +1,46 @@
+"""Methods that take keywords alone say in the original's words what is wrong with a call (observed 2026.6.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from types import FunctionType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def keyword_calls(cls: type[T]) -> type[T]:
+    """For a class: every public method of it that has keyword-only parameters."""
+    for name, member in list(vars(cls).items()):
+        function = member.__func__ if isinstance(member, classmethod) else member  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if not name.startswith("_") and isinstance(function, FunctionType) and function.__code__.co_kwonlyargcount:
+            worded = _worded(function)
+            setattr(cls, name, classmethod(worded) if isinstance(member, classmethod) else worded)
+    return cls
+
+
+def _worded(method: FunctionType) -> Callable[..., Any]:
+    code, defaults = method.__code__, method.__kwdefaults__ or {}
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    needed = tuple(name for name in names if name not in defaults)
+
+    @wraps(method)
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if args:
+            given = f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
+            raise TypeError(f"{method.__qualname__}() takes 0 positional arguments but {given}")
+        for name in needed:
+            if name not in kwargs and kwargs.keys() <= set(names):  # unknown ones are told of first
+                missing = [f"'{name}'" for name in needed if name not in kwargs]
+                count = f"{len(missing)} required keyword argument{'' if len(missing) == 1 else 's'}"
+                raise TypeError(f"{method.__qualname__}() missing {count}: {_listed(missing)}")
+        return method(self, **kwargs)
+
+    return call
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) < 3:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])}, and {names[-1]}"
