@@ -20,7 +20,7 @@ from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
-from tensorzero_notebook.views.response import ResponseBuilder
+from tensorzero_notebook.views.run import AnswerRun, asynchronous
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -251,47 +251,17 @@ class Session:
             prompt="\n".join(str(part) for part in shown),
         )
 
-    def run(
-        self,
-        request: Mapping[str, Any],
-        answer: AnswerView,
-        *,
-        stopped: threading.Event | None = None,
-        out: str = OUT_NAME,
-    ) -> Any:
-        """Stream the answer into `answer` and keep the response. Blocking.
+    def run_of(self, request: Mapping[str, Any], answer: AnswerView, out: str = OUT_NAME) -> AnswerRun:
+        """A run, yet to be started, that streams into `answer`. The response, whole or stopped, is kept before the answer ends.
 
-        An interrupt, or `stopped`, ends it early: what came is kept, stored with the tag `stopped=true`, and returned.
-        None when it was stopped before anything came. Errors are raised as the client raises them, once `answer` shows them.
+        A stop keeps what came, stored with the tag `stopped=true`; it also ends the wait for a model that says nothing.
         """
-        builder = ResponseBuilder()
-        stream: Any = None
-        try:
-            stream = self.client.inference(**request, stream=True)
-            for chunk in stream:
-                builder.add(chunk)
-                answer.feed_chunk(chunk)
-                if stopped is not None and stopped.is_set():
-                    self._stop(stream, answer)
-                    break
-        except KeyboardInterrupt:
-            self._stop(stream, answer)
-        except Exception as error:
-            answer.fail(error)
-            if stream is not None:
-                stream.close()
-            raise
-        answer.finish()
-        response = builder.response()
-        if response is not None:
+
+        def keep(response: Any) -> None:
             self.remember(response, out)
             self._note(request, response)
-        return response
 
-    def _stop(self, stream: Any, answer: AnswerView) -> None:
-        if stream is not None:
-            stream.stop()
-        answer.stop()
+        return AnswerRun(asynchronous(self.client).inference, {**request, "stream": True}, answer, keep)
 
     def _note(self, request: Mapping[str, Any], response: Any) -> None:
         """The conversation as far as it went."""

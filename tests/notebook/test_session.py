@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,15 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
+from tensorzero.gateway.providers.dummy import Scripted, script
+from tensorzero.types import BaseTensorZeroError
 from tensorzero_notebook import client, current_session, inferences
 from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.run import AnswerRun
 from tests.conftest import ROOT
 
 GOOD = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
@@ -242,43 +245,56 @@ def test_responses_show_as_escaped_html(loaded: Run, shell: InteractiveShell) ->
     assert bundle["text/plain"].startswith("ChatInferenceResponse(")
 
 
-class Interrupting:
-    """An answer's listener that does what a kernel's interrupt does, once some text is there."""
+ENDLESS = Scripted(tuple(f"word{n} " for n in range(2000)), pause_s=0.02)
 
-    def __init__(self) -> None:
-        self.done = False
 
-    def __call__(self, event: str) -> None:
-        if event == "text" and not self.done:
-            self.done = True
-            signal.raise_signal(signal.SIGINT)
+def begun_run(session: Session, model: str) -> tuple[AnswerView, AnswerRun]:
+    """A run that is asking `model` now."""
+    request = session.request(PromptOptions(model=model), "hello")
+    answer = session.answer_view(request)
+    run = session.run_of(request, answer)
+    run.start()
+    return answer, run
+
+
+def interrupt() -> None:
+    """What a kernel's interrupt does."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def test_an_interrupt_keeps_and_stores_what_came(folder: Path) -> None:
     session = start_session()
-    request = session.request(PromptOptions(model="dummy::good"), "hello")
-    answer = session.answer_view(request)
-    answer.subscribe(Interrupting())
-    response = session.run(request, answer)
+    with script("endless", ENDLESS):
+        answer, run = begun_run(session, "dummy::endless")
+        response = run.wait(lambda: interrupt() if answer.length and not run.stopping else None)
     assert answer.state == "stopped"
     partial = response.content[0].text
-    assert 0 < len(partial) < len(GOOD)
+    assert 0 < len(partial) < len("".join(ENDLESS.deltas))
+    assert session.namespace["_tz"] is response
     row = inferences(tags={"stopped": "true"}).iloc[0]
     assert row["inference_id"] == str(response.inference_id)
-    assert GOOD.startswith(row["output_text"])
+    assert row["output_text"] == partial
     assert "tokens" not in response_text(response)  # nobody counted them
     session.client.feedback(metric_name="thumbs_up", inference_id=response.inference_id, value=False)
 
 
-def test_the_stop_button_ends_a_running_answer(folder: Path) -> None:
+def test_a_stop_ends_the_wait_for_a_model_that_says_nothing(folder: Path) -> None:
     session = start_session()
-    request = session.request(PromptOptions(model="dummy::good"), "hello")
-    stopped = threading.Event()
-    stopped.set()
-    answer = session.answer_view(request)
-    session.run(request, answer, stopped=stopped)
+    with script("silent", Scripted(("late",), pause_s=60)):
+        answer, run = begun_run(session, "dummy::silent")
+        assert run.wait(run.stop) is None
     assert answer.state == "stopped"
-    assert inferences()["tag.stopped"].tolist() == ["true"]
+    assert "_tz" not in session.namespace
+
+
+def test_what_failed_is_not_the_last_response(folder: Path) -> None:
+    session = start_session()
+    answer, run = begun_run(session, "dummy::err_in_stream")
+    with pytest.raises(BaseTensorZeroError):
+        run.wait()
+    assert answer.state == "failed"
+    assert answer.text
+    assert "_tz" not in session.namespace
 
 
 def test_without_a_session_the_next_step_is_named(folder: Path) -> None:
