@@ -4,6 +4,7 @@ function render({ model, el }) {
     stop.addEventListener("click", () => actions.act("stop", {}));
     root.append(panel.root, stop);
     return (view) => {
+      root.hidden = !view.answer;
       panel.show(view.answer, view.run);
       stop.hidden = !view.can_stop;
     };

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from tensorzero.gateway.providers.dummy import Scripted, script
 from tensorzero.types import BaseTensorZeroError
-from tensorzero_notebook import client, current_session, inferences
+from tensorzero_notebook import client, current_session, inferences, unload_ipython_extension
 from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.prompt_cell import PromptOptions
@@ -60,7 +60,7 @@ def shell(folder: Path) -> Iterator[InteractiveShell]:
     made = InteractiveShell.instance(colors="nocolor")
     made.history_manager.enabled = False
     yield made
-    made.run_line_magic("unload_ext", "tensorzero_notebook")
+    unload_ipython_extension(made)
     InteractiveShell.clear_instance()
 
 
@@ -124,6 +124,73 @@ def test_expected_errors_are_one_message_and_others_keep_their_stack(loaded: Run
     assert "Traceback" not in loaded(
         "from tensorzero_notebook import client\nclient().inference(model_name='dummy::error', input={'messages': []})"
     )
+
+
+BROKEN = CONFIG.replace("optimize", "optimise")
+
+
+def test_magics_wait_for_a_configuration_that_has_mistakes_to_be_mended(run: Run, folder: Path) -> None:
+    file = folder / "tensorzero.toml"
+    file.write_text(BROKEN)
+    said = run("%load_ext tensorzero_notebook")
+    assert "metrics.liked.optimise: unknown field" in said
+    assert "(tensorzero.toml:" in said
+    assert said.splitlines()[-1] == "Once that is mended, %tensorzero and %%tensorzero work."
+    for cell in (
+        "%tensorzero status",
+        "%%tensorzero --model dummy::good\nhello",
+        "from tensorzero_notebook import compose; compose()",
+    ):
+        said = run(cell)
+        assert "optimise" in said
+        assert "Traceback" not in said
+    assert "asks for a key unseen" in run("%tensorzero help")
+    file.write_text(CONFIG)
+    said = run("%%tensorzero --function haiku\nhello")
+    assert said.splitlines() == [
+        "tensorzero: embedded gateway; configuration: tensorzero.toml; database: .tensorzero/db",
+        GOOD,
+    ]
+    assert len(inferences()) == 1
+
+
+def test_loading_again_with_a_mistake_leaves_magics_that_say_so(run: Run, folder: Path) -> None:
+    run("%load_ext tensorzero_notebook")
+    (folder / "tensorzero.toml").write_text(BROKEN)
+    assert "optimise" in run("%reload_ext tensorzero_notebook")
+    assert "optimise" in run("%tensorzero functions")
+
+
+@pytest.mark.parametrize(
+    ("cell", "near"),
+    [
+        ("%tensorzero stauts", "Did you mean %tensorzero status?"),
+        ("%tensorzero use functoin=haiku", "Did you mean function?"),
+        ("%tensorzero use haikoo", "Did you mean haiku?"),
+        ("%tensorzero key opnai", "Did you mean openai?"),
+        ("%tensorzero variants haikoo", "Did you mean haiku?"),
+        ("%%tensorzero --modle dummy::good\nhi", "Did you mean --model?"),
+        ("%%tensorzero --model dummy::good what is this\nhi", "The prompt goes on the lines below the first."),
+        ("%%tensorzero --function haikoo\nhi", "Did you mean haiku?"),
+        ("%%tensorzero --function haiku --variant plan\nhi", "Did you mean plain?"),
+        ("%%tensorzero --model dumy::good\nhi", "Or use a shorthand such as `dummy::good`."),
+        ("%%tensorzero --model dummy::good --episode last\nhi", "An episode's id is a UUID"),
+        ("%%tensorzero --model openai::gpt-4o-mini\nhi", "In a notebook, `%tensorzero key openai` asks for it unseen."),
+        ("%%tensorzero_variant haiku warm --temprature 1\nhi", "Did you mean --temperature?"),
+        ("from tensorzero_notebook import compose; compose(function='haikoo')", "Did you mean haiku?"),
+        ("from tensorzero_notebook import compose; compose(model='dummy::good', variant='plain')", "A variant belongs to"),
+        ("%tensorzero status now", "%tensorzero status stands alone: what is now?"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_next_step(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, cell: str, near: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (folder / "tensorzero.toml").write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    said = run(cell)
+    assert near in said
+    assert "Traceback" not in said
 
 
 def test_use_changes_what_is_asked_and_checks_it(loaded: Run, folder: Path) -> None:
