@@ -24,7 +24,7 @@ class AnswerWidget(LiveWidget):
 
     def display(self) -> None:
         """Display it in the running cell and follow the answer to its end."""
-        self.show(lambda live: record_bundle([self._answer], live))
+        self.show(lambda live: record_bundle([self._answer], live), "An answer that had not ended yet.")
         self.follow(self._answer, 0)
 
     def wait_sent(self, timeout: float = 10.0) -> None:

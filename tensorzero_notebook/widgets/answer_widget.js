@@ -6,6 +6,7 @@ function render({ model, el }) {
     return (view) => {
       root.hidden = !view.answer;
       panel.show(view.answer, view.run);
+      if (!view.can_stop && document.activeElement === stop) panel.blocks.focus({ preventScroll: true });
       stop.hidden = !view.can_stop;
     };
   });
