@@ -19,6 +19,8 @@ def client() -> TensorZeroGateway:
 def compose(*, function: str = "", variant: str = "", model: str = "", system: str = "", prompt: str = "") -> None:
     """Display a composer in the running cell. The arguments are what its form begins with, else what `%tensorzero use` says."""
     session = current_session()
+    if function and model:
+        raise UserError("Name a function or a model, not both.")
     try:
         from tensorzero_notebook.widgets.composer import compose as display_composer
     except ImportError as error:
@@ -26,4 +28,7 @@ def compose(*, function: str = "", variant: str = "", model: str = "", system: s
     if not function and not model:
         function, model = session.defaults.function or "", session.defaults.model or ""
         variant = variant or session.defaults.variant or ""
+    if variant and not function:
+        raise UserError("A variant belongs to a function: name it too.")
+    session.check_function(function or None, variant or None)
     display_composer(session, function=function, variant=variant, model=model, system=system, prompt=prompt)

@@ -54,6 +54,8 @@ def _cell(session: Session, done: list[str], words: list[str]) -> list[str]:
 def _command(session: Session, done: list[str], symbol: str) -> list[str]:
     if done[1] == "key":
         return list(VARIABLES)
+    if done[1] == "variants":
+        return session.functions()
     if done[1] != "use":
         return []
     key, equals, _ = symbol.partition("=")

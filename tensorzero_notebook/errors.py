@@ -7,7 +7,9 @@ its next step. Anything else keeps its traceback: it is ours to mend.
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -44,8 +46,24 @@ def message_of(error: BaseException) -> str:
     status = getattr(error, "status_code", None)
     if status is not None:
         text = f"{text} (status {status})"
-    hint = getattr(error, "hint", None)
-    return hide_keys(f"{text}\n{hint}" if hint else text)
+    text = text.replace(f"({Path.cwd()}{os.sep}", "(")  # where a mistake is: shorter, where it is near
+    lines = [text, *filter(None, (getattr(error, "hint", None), _key_hint(text)))]
+    return hide_keys("\n".join(lines))
+
+
+def add_hint(error: BaseException, hint: str) -> None:
+    """Another next step, after the error's own."""
+    before = getattr(error, "hint", None)
+    error.hint = f"{before}\n{hint}" if before else hint  # type: ignore[attr-defined]
+
+
+def _key_hint(text: str) -> str | None:
+    """How a notebook gets the key that is missing."""
+    from tensorzero_notebook.keys import VARIABLES
+
+    missing = (name for name, variable in VARIABLES.items() if f"`{variable}` is missing" in text)
+    provider = next(missing, None)
+    return None if provider is None else f"In a notebook, `%tensorzero key {provider}` asks for it unseen."
 
 
 def _told(text: Any) -> str:

@@ -12,25 +12,40 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from tensorzero_notebook import display, errors, keys
 from tensorzero_notebook.completion import completions
 from tensorzero_notebook.magics import TensorZeroMagics
-from tensorzero_notebook.session import Session, set_session, start_session
+from tensorzero_notebook.session import Session, set_opening, set_session, start_session
 
 LINES = ("%tensorzero ", "%%tensorzero ", "%%tensorzero_variant ")
 MAGIC_NAMES = (("line", "tensorzero"), ("cell", "tensorzero"), ("cell", "tensorzero_variant"))
+
+
+class Opening:
+    """The session of one shell, opened when it first can be: a configuration with mistakes is mended while the magics wait."""
+
+    def __init__(self, shell: Any) -> None:
+        self._namespace = shell.user_ns
+        self.session: Session | None = None
+
+    def __call__(self) -> Session:
+        """The session. Raises what keeps it from being opened."""
+        if self.session is None:
+            self.session = start_session(namespace=self._namespace)
+            print(greeting(self.session))
+        return self.session
 
 
 @dataclass(eq=False, slots=True)
 class Loaded:
     """What one shell has of ours."""
 
-    session: Session
+    opening: Opening
     hooks: Hooks
 
 
 class Hooks:
     """What Tab offers; and before every cell, a changed configuration is loaded and a key in the cell is warned of."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
 
     def before_cell(self, info: Any) -> None:
         variable = keys.contains_known_key(info.raw_cell or "")
@@ -40,16 +55,18 @@ class Hooks:
                 "Take it out; %tensorzero key PROVIDER asks for it unseen.",
                 file=sys.stderr,
             )
-        self._session.refresh()
+        if self._opening.session is not None:
+            self._opening.session.refresh()
 
     @context_matcher(identifier="tensorzero")  # pyright: ignore[reportUntypedFunctionDecorator] - IPython has no types
     def complete(self, context: Any) -> dict[str, Any]:
         """An IPython matcher. In a line of ours nothing but ours is offered: it is no Python."""
         line = context.text_until_cursor
         word = line.rpartition(" ")[2]
-        if word == line or not line.lstrip().startswith(LINES if context.cursor_line == 0 else LINES[:1]):
+        session = self._opening.session
+        if session is None or word == line or not line.lstrip().startswith(LINES if context.cursor_line == 0 else LINES[:1]):
             return {"completions": []}
-        names = [SimpleCompletion(name, type="tensorzero") for name in completions(self._session, line, word)]
+        names = [SimpleCompletion(name, type="tensorzero") for name in completions(session, line, word)]
         return {"completions": names, "matched_fragment": word, "suppress": True, "ordered": True}
 
 
@@ -57,19 +74,25 @@ _loaded: dict[int, Loaded] = {}
 
 
 def load(shell: Any) -> None:
-    """Errors are shown in one line from the first on, so that a mistake in the configuration is no stack of ours."""
+    """Put everything in, then open the session. Where that fails, what was put in is there all the same and tries again."""
     errors.install(shell)
     if id(shell) in _loaded:
         unload(shell)
         errors.install(shell)
-    session = start_session(namespace=shell.user_ns)
-    hooks = Hooks(session)
-    shell.register_magics(TensorZeroMagics(shell, session))
+    opening = Opening(shell)
+    hooks = Hooks(opening)
+    shell.register_magics(TensorZeroMagics(shell, opening))
     shell.events.register("pre_run_cell", hooks.before_cell)
     shell.Completer.custom_matchers.append(hooks.complete)
     display.install(shell)
-    _loaded[id(shell)] = Loaded(session, hooks)
-    print(greeting(session))
+    set_opening(opening)
+    _loaded[id(shell)] = Loaded(opening, hooks)
+    try:
+        opening()
+    except Exception as error:
+        if errors.is_expected(error):
+            errors.add_hint(error, "Once that is mended, %tensorzero and %%tensorzero work.")
+        raise
 
 
 def unload(shell: Any) -> None:
@@ -82,8 +105,10 @@ def unload(shell: Any) -> None:
         shell.magics_manager.magics[kind].pop(name, None)
     display.uninstall(shell)
     errors.uninstall(shell)
-    loaded.session.close()
-    set_session(None)
+    set_opening(None)
+    if loaded.opening.session is not None:
+        loaded.opening.session.close()
+        set_session(None)
 
 
 def greeting(session: Session) -> str:

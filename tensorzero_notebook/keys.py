@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.nearest import did_you_mean
 
 SHORTEST = 12
 """Characters from which a value is looked for in text: shorter ones are placeholders such as `none` or `test`."""
@@ -59,7 +60,8 @@ def variable_of(provider: str) -> str:
         return name
     raise UserError(
         f"Unknown provider: {provider}",
-        hint=f"Name one of {', '.join(VARIABLES)}, or the environment variable that holds the key.",
+        hint=f"{did_you_mean(name.lower(), VARIABLES)}Name one of {', '.join(VARIABLES)}, "
+        "or the environment variable that holds the key.",
     )
 
 

@@ -10,12 +10,16 @@ import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, NoReturn
+from uuid import UUID
 
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.nearest import did_you_mean
 
 LONGEST_EXPRESSION = 500
 OUT_NAME = "_tz"
+USED = ("function", "variant", "model", "episode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,34 @@ class PromptOptions:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class _Parser(argparse.ArgumentParser):
+class LineParser(argparse.ArgumentParser):
+    """Reads the first line of a cell; what is wrong with it is a `UserError` with the nearest right name."""
+
+    def __init__(self, magic: str, below: str) -> None:
+        """`below`: what the lines under the first one are."""
+        super().__init__(magic, add_help=False, allow_abbrev=False)
+        self._below = below
+
+    def read(self, line: str) -> argparse.Namespace:
+        given, left = self.parse_known_args(split_line(line))
+        for word in left:
+            options = [option for action in self._actions for option in action.option_strings]
+            if word.startswith("-"):
+                long = [option for option in options if option.startswith("--")]
+                near = did_you_mean(word.partition("=")[0], long)
+                raise UserError(
+                    f"{self.prog} has no option {word}.",
+                    hint=f"{near}Options: {', '.join(long)}; %tensorzero help tells of them.",
+                )
+            raise UserError(f"{self.prog}: what is {word}?", hint=f"{self._below} goes on the lines below the first.")
+        return given
+
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{self.prog}: {message}", hint=self.format_usage().strip())
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        raise UserError(message or self.format_usage().strip())
 
-
-def prompt_parser() -> argparse.ArgumentParser:
-    parser = _Parser("%%tensorzero", add_help=False, allow_abbrev=False)
+def prompt_parser() -> LineParser:
+    parser = LineParser("%%tensorzero", "The prompt")
     parser.add_argument("--function", "-f")
     parser.add_argument("--variant", "-v")
     parser.add_argument("--model", "-m")
@@ -57,13 +79,15 @@ def prompt_parser() -> argparse.ArgumentParser:
 
 def parse_prompt_line(line: str) -> PromptOptions:
     """Raises `UserError`."""
-    given = prompt_parser().parse_args(split_line(line))
+    given = prompt_parser().read(line)
     if given.function and given.model:
         raise UserError("Name a function or a model, not both.")
     if given.variant and given.model:
         raise UserError("A variant belongs to a function: name --function, not --model.")
-    if not given.out.isidentifier():
+    if not given.out.isidentifier() or iskeyword(given.out):
         raise UserError(f"--out {given.out}: not a Python name.")
+    if given.episode is not None:
+        check_episode(given.episode)
     return PromptOptions(
         function=given.function,
         variant=given.variant,
@@ -75,6 +99,15 @@ def parse_prompt_line(line: str) -> PromptOptions:
         raw=given.raw,
         tags=dict(_tag(text) for text in given.tag),
     )
+
+
+def check_episode(text: str) -> None:
+    """Raises `UserError` for what is no id at all; the gateway says the rest."""
+    try:
+        UUID(text)
+    except ValueError:
+        hint = "An episode's id is a UUID: `episode_id` of a response, or a column of `inferences()`."
+        raise UserError(f"{text} is not an episode's id.", hint=hint) from None
 
 
 def split_line(line: str) -> list[str]:
@@ -183,10 +216,16 @@ def parse_use(line: str, functions: Sequence[str], models: Sequence[str]) -> dic
         if not equals:
             key, value = ("function", word) if word in functions else ("model", word)
             if key == "model" and word not in models and "::" not in word:
-                raise UserError(f"There is no function or model {word}.", hint="Name one: function=…, model=…, episode=…")
-        if key not in ("function", "variant", "model", "episode"):
-            raise UserError(f"{key} cannot be used.", hint="Name one: function=…, variant=…, model=…, episode=…")
+                near = did_you_mean(word, [*functions, *models])
+                raise UserError(
+                    f"There is no function or model {word}.", hint=f"{near}Or name one: function=…, model=…, episode=…"
+                )
+        if key not in USED:
+            near = did_you_mean(key, USED)
+            raise UserError(f"{key} cannot be used.", hint=f"{near}There are: {', '.join(f'{name}=…' for name in USED)}.")
         chosen[key] = None if value in ("", "none") else value
+    if chosen.get("episode"):
+        check_episode(str(chosen["episode"]))
     if not chosen:
         raise UserError("Say what to use.", hint="%tensorzero use function=… variant=… model=… episode=…; none clears.")
     return chosen

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session
 from tensorzero_notebook.views.answer import AnswerView
-
-PRINT_SECONDS = 1 / 20
 
 
 def run_prompt(session: Session, options: PromptOptions, cell: str, *, in_kernel: bool) -> None:
@@ -24,7 +19,7 @@ def run_prompt(session: Session, options: PromptOptions, cell: str, *, in_kernel
         _run_plain(session, request, answer, options)
     else:
         _run_widget(session, request, answer, options, widget)
-    if session.last is not None and answer.state == "stopped" and answer.inference_id is None:
+    if answer.state == "stopped" and answer.inference_id is None:
         session.say("tensorzero: stopped before anything came.")
 
 
@@ -39,53 +34,43 @@ def _widget_class() -> Callable[..., Any] | None:
 def _run_widget(
     session: Session, request: Mapping[str, Any], answer: AnswerView, options: PromptOptions, widget_class: Callable[..., Any]
 ) -> None:
-    stopped = threading.Event()
-    widget = widget_class(answer, stop=stopped.set)
+    run = session.run_of(request, answer, options.out)
+    widget = widget_class(answer, stop=run.stop)
     widget.display()
+    run.start()
     try:
-        session.run(request, answer, stopped=stopped, out=options.out)
+        run.wait()
     finally:
         widget.wait_sent()
 
 
 def _run_plain(session: Session, request: Mapping[str, Any], answer: AnswerView, options: PromptOptions) -> None:
     printer = AnswerPrinter(answer)
+    run = session.run_of(request, answer, options.out)
+    run.start()
     try:
-        session.run(request, answer, out=options.out)
+        run.wait(printer.print_new)
     finally:
         printer.finish()
-    if answer.state == "stopped":
+    if answer.state == "stopped" and answer.inference_id is not None:
         session.say("tensorzero: stopped.")
 
 
 class AnswerPrinter:
-    """Prints an answer as it grows, at most 20 times a second: a kernel drops messages above a rate."""
+    """Prints an answer as it grows, whenever it is asked to: a kernel drops messages above a rate."""
 
-    def __init__(self, answer: AnswerView, write: Callable[[str], object] | None = None) -> None:
+    def __init__(self, answer: AnswerView) -> None:
         self._answer = answer
-        self._write = write or _write
         self._printed = 0
-        self._next = 0.0
-        answer.subscribe(self._changed)
 
-    def _changed(self, event: str) -> None:
-        if event == "text" and time.monotonic() >= self._next:
-            self._flush()
-            self._next = time.monotonic() + PRINT_SECONDS
-
-    def _flush(self) -> None:
+    def print_new(self) -> None:
         if self._answer.length > self._printed:
             text = self._answer.text
-            self._write(text[self._printed :])
+            print(text[self._printed :], end="", flush=True)
             self._printed = len(text)
 
     def finish(self) -> None:
         """Print the rest, and a line's end."""
-        self._flush()
+        self.print_new()
         if self._printed and not self._answer.text.endswith("\n"):
-            self._write("\n")
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+            print(flush=True)

@@ -34,12 +34,12 @@ def record_bundle(answers: Sequence[AnswerView], live: str = "") -> dict[str, st
 
 def record_html(answers: Sequence[AnswerView], live: str = "") -> str:
     mark = f' data-tensorzero-live="{escape(live)}"' if live else ""
-    parts = "".join(_answer_html(answer) for answer in answers)
+    parts = "".join(_answer_html(answer) for answer in answers if answer.has_something_to_show)
     return f'<div class="tensorzero-record tex2jax_ignore mathjax_ignore"{mark}>{parts}</div>'
 
 
 def record_text(answers: Sequence[AnswerView]) -> str:
-    return "\n\n".join(_answer_text(answer) for answer in answers)
+    return "\n\n".join(_answer_text(answer) for answer in answers if answer.has_something_to_show)
 
 
 def _answer_html(answer: AnswerView) -> str:
@@ -50,8 +50,8 @@ def _answer_html(answer: AnswerView) -> str:
         if label:
             parts.append(f'<div style="{_FINE}">{escape(label)}</div>')
         parts.append(f'<pre style="{_TEXT}" dir="auto">{escape(text)}</pre>')
-    if answer.error:
-        parts.append(f'<pre style="{_TEXT}; color: #c0392b">{escape(answer.error)}</pre>')
+    if answer.shown_error:
+        parts.append(f'<pre style="{_TEXT}; color: #c0392b">{escape(answer.shown_error)}</pre>')
     told = _told(answer)
     if told:
         parts.append(f'<div style="{_FINE}">{escape(told)}</div>')
@@ -65,8 +65,8 @@ def _answer_text(answer: AnswerView) -> str:
         lines += ["> " + line for line in visible(answer.prompt).split("\n")]
     for label, text in blocks(answer):
         lines += [f"[{label}]", text] if label else [text]
-    if answer.error:
-        lines.append(answer.error)
+    if answer.shown_error:
+        lines.append(answer.shown_error)
     told = _told(answer)
     if told:
         lines.append(f"({told})")

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.nearest import did_you_mean
 from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
 from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
-from tensorzero_notebook.views.response import ResponseBuilder
+from tensorzero_notebook.views.run import AnswerRun, asynchronous
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FUNCTION = "tensorzero::default"
 _current: Session | None = None
+_open: Callable[[], Session] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,18 @@ class Session:
 
     def models(self) -> list[str]:
         """Configured ones, running local ones, and those the session has used."""
+        return [name for name, _ in self.told_models()]
+
+    def told_models(self) -> list[tuple[str, str]]:
+        """(name, what it is) of `models`."""
         from tensorzero_notebook.local import running_models
 
         configured = [name for name in (self.config.models if self.config else ()) if not name.startswith("tensorzero::")]
-        used = [self.defaults.model] if self.defaults.model else []
-        return list(dict.fromkeys([*configured, *running_models(), *used, "dummy::good"]))
+        told = dict.fromkeys(configured, "configured") | dict.fromkeys(running_models(), "runs on this machine")
+        if self.defaults.model:
+            told.setdefault(self.defaults.model, "by its short name")
+        told.setdefault("dummy::good", "answers at once, always the same")
+        return list(told.items())
 
     def metrics(self) -> list[Metric]:
         configured = self.config.metrics if self.config else {}
@@ -186,7 +195,7 @@ class Session:
     def use(self, chosen: Mapping[str, str | None]) -> None:
         """Change the defaults. Raises `UserError` for a function or variant that is not there."""
         changed = self.defaults.used(chosen)
-        self._check_function(changed.function, changed.variant)
+        self.check_function(changed.function, changed.variant)
         self.defaults = changed
 
     def using(self) -> str:
@@ -194,11 +203,15 @@ class Session:
         named = [(name, getattr(self.defaults, name)) for name in ("function", "variant", "model", "episode")]
         return "prompts ask " + (", ".join(f"{name} {value}" for name, value in named if value) or "what their own line says")
 
-    def _check_function(self, function: str | None, variant: str | None) -> None:
-        if function is not None and self.config is not None and function not in self.config.functions:
-            raise UserError(f"There is no function {function}.", hint=_there_are("functions", self.functions()))
-        if variant is not None and function is not None and self.config is not None and variant not in self.variants(function):
-            raise UserError(f"{function} has no variant {variant}.", hint=_there_are("variants", self.variants(function)))
+    def check_function(self, function: str | None, variant: str | None) -> None:
+        """Raises `UserError`, with the nearest right name, for a function or variant that is not there."""
+        config = self.config
+        if function is None or config is None:
+            return
+        if function not in config.functions:
+            raise UserError(f"There is no function {function}.", hint=_there_are("functions", function, self.functions()))
+        if variant is not None and variant not in (names := self.variants(function)):
+            raise UserError(f"{function} has no variant {variant}.", hint=_there_are("variants", variant, names))
 
     def remember(self, response: Any, name: str = OUT_NAME) -> None:
         """Keep the last response, also under `name` in the user's namespace."""
@@ -215,7 +228,7 @@ class Session:
             raise UserError(
                 "Which function or model?", hint="%%tensorzero --model dummy::good, or once for all: %tensorzero use model=…"
             )
-        self._check_function(target.function, target.variant)
+        self.check_function(target.function, target.variant)
         text = fill_in(cell, self.namespace).strip("\n")
         if not text.strip():
             raise UserError("The prompt is empty.")
@@ -242,56 +255,27 @@ class Session:
         return request
 
     def answer_view(self, request: Mapping[str, Any]) -> AnswerView:
-        """An empty answer for the request, which can be judged once it is there."""
+        """An empty answer for the request, which can be judged once it is there. What it fails with, the cell raises."""
         shown = [block.get("text", block.get("arguments")) for block in request["input"]["messages"][-1]["content"]]
         return AnswerView(
             send_feedback=self.client.feedback,
             metrics=self.metrics(),
             source=request.get("function_name") or request.get("model_name") or "",
             prompt="\n".join(str(part) for part in shown),
+            raises=True,
         )
 
-    def run(
-        self,
-        request: Mapping[str, Any],
-        answer: AnswerView,
-        *,
-        stopped: threading.Event | None = None,
-        out: str = OUT_NAME,
-    ) -> Any:
-        """Stream the answer into `answer` and keep the response. Blocking.
+    def run_of(self, request: Mapping[str, Any], answer: AnswerView, out: str = OUT_NAME) -> AnswerRun:
+        """A run, yet to be started, that streams into `answer`. The response, whole or stopped, is kept before the answer ends.
 
-        An interrupt, or `stopped`, ends it early: what came is kept, stored with the tag `stopped=true`, and returned.
-        None when it was stopped before anything came. Errors are raised as the client raises them, once `answer` shows them.
+        A stop keeps what came, stored with the tag `stopped=true`; it also ends the wait for a model that says nothing.
         """
-        builder = ResponseBuilder()
-        stream: Any = None
-        try:
-            stream = self.client.inference(**request, stream=True)
-            for chunk in stream:
-                builder.add(chunk)
-                answer.feed_chunk(chunk)
-                if stopped is not None and stopped.is_set():
-                    self._stop(stream, answer)
-                    break
-        except KeyboardInterrupt:
-            self._stop(stream, answer)
-        except Exception as error:
-            answer.fail(error)
-            if stream is not None:
-                stream.close()
-            raise
-        answer.finish()
-        response = builder.response()
-        if response is not None:
+
+        def keep(response: Any) -> None:
             self.remember(response, out)
             self._note(request, response)
-        return response
 
-    def _stop(self, stream: Any, answer: AnswerView) -> None:
-        if stream is not None:
-            stream.stop()
-        answer.stop()
+        return AnswerRun(asynchronous(self.client).inference, {**request, "stream": True}, answer, keep)
 
     def _note(self, request: Mapping[str, Any], response: Any) -> None:
         """The conversation as far as it went."""
@@ -371,7 +355,9 @@ def config_pattern(settings: Settings) -> str:
 
 
 def current_session() -> Session:
-    """Raises `UserError` where there is none."""
+    """Raises `UserError` where there is none, and what keeps an extension's session from being opened."""
+    if _current is None and _open is not None:
+        return _open()
     if _current is None:
         raise UserError("There is no session.", hint="%load_ext tensorzero_notebook")
     return _current
@@ -383,5 +369,13 @@ def set_session(session: Session | None) -> None:
     _current = session
 
 
-def _there_are(what: str, names: Sequence[str]) -> str:
-    return f"There are the {what} {', '.join(names)}." if names else f"The configuration has no {what}."
+def set_opening(opening: Callable[[], Session] | None) -> None:
+    """How `current_session` opens a session where there is none yet."""
+    global _open
+    _open = opening
+
+
+def _there_are(what: str, wrong: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"The configuration has no {what}."
+    return f"{did_you_mean(wrong, names)}There are the {what} {', '.join(names)}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.prompt_cell import _Parser, split_line  # pyright: ignore[reportPrivateUsage] - the cells share a parser
+from tensorzero_notebook.prompt_cell import LineParser
 
 if TYPE_CHECKING:
     from tensorzero_notebook.session import Session
@@ -30,13 +29,13 @@ class VariantOptions:
 
 def parse_variant_line(line: str, model: str | None) -> VariantOptions:
     """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. Raises `UserError`."""
-    parser: argparse.ArgumentParser = _Parser("%%tensorzero_variant", add_help=False, allow_abbrev=False)
+    parser = LineParser("%%tensorzero_variant", "The system template")
     parser.add_argument("function")
     parser.add_argument("variant")
     parser.add_argument("--model", "-m", default=model)
     for name, kind in SETTINGS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
-    given = parser.parse_args(split_line(line))
+    given = parser.read(line)
     if given.model is None:
         raise UserError("Which model?", hint="%%tensorzero_variant FUNCTION VARIANT --model dummy::good")
     numbers = {name: getattr(given, name) for name in SETTINGS if getattr(given, name) is not None}

@@ -106,11 +106,11 @@ class LoopPool:
 
     def _act(self, fd: int, mask: int) -> None:
         _, running = self._multi.socket_action(fd, mask)
+        if running < len(self._running):
+            self._collect()  # first: what has ended cannot be paused
         if self.streams:
             for transfer in tuple(self.streams):
                 transfer.tell()
-        if running < len(self._running):
-            self._collect()
 
     def _collect(self) -> None:
         _, ended, failed = self._multi.info_read()

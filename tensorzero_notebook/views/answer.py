@@ -62,10 +62,15 @@ class AnswerView:
         metrics: Sequence[Metric] = (),
         source: str = "",
         prompt: str = "",
+        raises: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`source`: the function or model asked. `prompt`: what was asked, for the record. `clock` counts seconds."""
+        """`source`: the function or model asked. `prompt`: what was asked, for the record. `clock` counts seconds.
+
+        `raises`: whoever reads the stream raises what it fails with, where the user sees it; then it is not shown here too.
+        """
         self.source = source
+        self.raises = raises
         self.prompt = hide_keys(prompt)
         self.metrics = tuple(metrics)
         self.state: AnswerState = "waiting"
@@ -94,6 +99,15 @@ class AnswerView:
     @property
     def ended(self) -> bool:
         return self.state in ("done", "stopped", "failed")
+
+    @property
+    def shown_error(self) -> str:
+        return "" if self.raises else self.error
+
+    @property
+    def has_something_to_show(self) -> bool:
+        """False where nothing came and what went wrong is told elsewhere."""
+        return self.state != "failed" or self.length > 0 or bool(self.shown_error)
 
     @property
     def text(self) -> str:

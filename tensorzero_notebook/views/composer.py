@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from tensorzero_notebook.errors import message_of
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
-from tensorzero_notebook.views.run import ComposerRun, OpenStream, asynchronous
+from tensorzero_notebook.views.run import AnswerRun, OpenStream, asynchronous
 from tensorzero_notebook.views.schema_form import Field, FormError, arguments, fields
 
 KEPT_ANSWERS = 20
@@ -104,7 +104,7 @@ class ComposerView:
         self._first = dict(first or {})
         self._open_stream = open_stream
         self._lock = threading.Lock()
-        self._run: ComposerRun | None = None
+        self._run: AnswerRun | None = None
         self._subscribers: list[Callable[[], None]] = []
         self.answers: list[AnswerView] = []
         self.problem = ""
@@ -201,7 +201,7 @@ class ComposerView:
         )
         self.answers = [*self.answers, answer][-KEPT_ANSWERS:]
         open_stream = self._open_stream or asynchronous(self._session.client).inference
-        self._run = ComposerRun(open_stream, request, answer, self._session.remember)
+        self._run = AnswerRun(open_stream, request, answer, self._session.remember)
         self._run.start()
         return answer
 

@@ -14,7 +14,7 @@ def shown_answer(answer: AnswerView) -> dict[str, Any]:
     """Everything but the text, JSON-able."""
     return {
         "state": answer.state,
-        "error": answer.error,
+        "error": answer.shown_error,
         "source": visible(answer.source),
         "variant": visible(answer.variant_name),
         "figures": figures(answer),

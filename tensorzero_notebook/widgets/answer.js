@@ -9,6 +9,15 @@ function button(label, text, className) {
   return node;
 }
 
+// Not `disabled`: that would take the focus away from who has just pressed it.
+function enable(node, on) {
+  node.setAttribute("aria-disabled", String(!on));
+}
+
+function isEnabled(node) {
+  return node.getAttribute("aria-disabled") !== "true";
+}
+
 class AnswerPanel {
   constructor(act, ask) {
     this.act = act;

@@ -24,7 +24,7 @@ class AnswerWidget(LiveWidget):
 
     def display(self) -> None:
         """Display it in the running cell and follow the answer to its end."""
-        self.show(lambda live: record_bundle([self._answer], live))
+        self.show(lambda live: record_bundle([self._answer], live), "An answer that had not ended yet.")
         self.follow(self._answer, 0)
 
     def wait_sent(self, timeout: float = 10.0) -> None:
@@ -35,7 +35,8 @@ class AnswerWidget(LiveWidget):
         self._recorded.wait(timeout)
 
     def shown(self) -> dict[str, Any]:
-        return {"run": 0, "answer": shown_answer(self._answer), "can_stop": self._stop is not None and not self._answer.ended}
+        answer = shown_answer(self._answer) if self._answer.has_something_to_show else None
+        return {"run": 0, "answer": answer, "can_stop": self._stop is not None and not self._answer.ended}
 
     def act(self, action: str, values: Mapping[str, Any]) -> None:
         if action == "stop" and self._stop is not None:

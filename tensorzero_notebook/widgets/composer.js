@@ -45,7 +45,11 @@ function fieldBox(field) {
   else box.value = field.default;
   box.required = field.required;
   const row = labelled(label, box, field.kind === "boolean" ? "tz-inline" : "");
-  if (field.description) row.title = field.description;
+  if (field.description) {
+    row.title = field.description;
+    box.setAttribute("aria-description", field.description);
+    if (field.kind !== "choice" && field.kind !== "boolean") box.placeholder = field.description;
+  }
   const property = field.kind === "boolean" ? "checked" : "value";
   return { row, name: field.name, kind: field.kind, read: () => box[property], write: (value) => (box[property] = value) };
 }
@@ -213,8 +217,8 @@ function render({ model, el }) {
   return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
     root.classList.add("tz-composer");
     const submit = () => {
-      if (run.disabled) return;
-      run.disabled = true;
+      if (!isEnabled(run)) return;
+      enable(run, false);
       actions.act("run", { form: form.read() });
     };
     const form = new ComposerForm(submit);
@@ -225,15 +229,15 @@ function render({ model, el }) {
     run.title = "Ctrl+Enter";
     problem.setAttribute("role", "alert");
     run.addEventListener("click", submit);
-    stop.addEventListener("click", () => actions.act("stop", {}));
+    stop.addEventListener("click", () => isEnabled(stop) && actions.act("stop", {}));
     bar.append(run, stop, form.addTurn, problem);
     const notice = element("pre", "tz-notice");
     notice.setAttribute("role", "status");
     root.append(form.root, bar, notice, panel.root);
     return (view) => {
       if (view.choices) form.offer(view.choices);
-      run.disabled = view.running || actions.has("run");
-      stop.disabled = !view.running;
+      enable(run, !view.running && !actions.has("run"));
+      enable(stop, view.running);
       problem.textContent = view.problem ?? "";
       problem.hidden = !view.problem;
       notice.textContent = view.notice ?? "";

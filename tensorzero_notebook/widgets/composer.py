@@ -28,7 +28,7 @@ class ComposerWidget(LiveWidget):
         self._refresh()
 
     def display(self) -> None:
-        self.show(lambda live: record_bundle(self._composer.answers, live))
+        self.show(lambda live: record_bundle(self._composer.answers, live), "A composer: run this cell to use it.")
 
     def shown(self) -> dict[str, Any]:
         run = self._run

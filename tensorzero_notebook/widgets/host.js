@@ -28,6 +28,24 @@ function keepAlive(root, live) {
   return () => observer.disconnect();
 }
 
+const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
+
+// A page that was opened while the answer grew does not know the output's display id, so the kernel's record passes it by.
+// Such a page puts the record into the notebook itself, by way of Lab's widget manager. Returns whether it did.
+function placeRecord(model, { model_id, live, bundle, idle }, again) {
+  for (const { outputs } of model.widget_manager?.context?.model?.cells ?? []) {
+    for (let i = 0; i < (outputs?.length ?? 0); i++) {
+      const { data } = outputs.get(i);
+      if (data[WIDGET_VIEW]?.model_id !== model_id && !(again && String(data["text/html"]).includes(live))) continue;
+      outputs.set(i, { output_type: "display_data", data: bundle, metadata: {} });
+      const below = i + 1 < outputs.length && String(outputs.get(i + 1).data["text/html"]).includes("tensorzero-idle");
+      if (below) outputs.set(i + 1, { output_type: "display_data", data: idle, metadata: {} });
+      return true;
+    }
+  }
+  return false;
+}
+
 // Lab's one-letter commands (`d d` deletes the cell) must not run while the focus is in here. Lab looks from the focused
 // element upwards and its selectors match that element itself, so the mark on the root alone comes too late.
 function suppressShortcuts(root) {

@@ -46,6 +46,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._feed: StreamFeed | None = None
         self._record: Callable[[str], Mapping[str, str]] | None = None
         self._adopts = False
+        self._page_places = False
         self._ended: tuple[AnswerView, int] | None = None
         self._recorded = threading.Event()
         self._handled: deque[Any] = deque(maxlen=REMEMBERED_ACTIONS)
@@ -53,13 +54,16 @@ class LiveWidget(anywidget.AnyWidget):
         self._in_order = InOrder(self._context)
         self.on_msg(self._receive)
 
-    def show(self, record: Callable[[str], Mapping[str, str]]) -> None:
-        """Display the panel in the running cell. `record(live)` is the mime bundle that is to stay in the notebook."""
+    def show(self, record: Callable[[str], Mapping[str, str]], idle: str) -> None:
+        """Display the panel in the running cell. `record(live)` is the mime bundle that is to stay in the notebook.
+
+        `idle` is what a reader finds where there is no record yet and no kernel any more.
+        """
         from IPython.display import display
 
         self._record = record
         display(self, display_id=self._panel_id)
-        display(NO_RECORD, raw=True, display_id=self._record_id)
+        display(idle_bundle(idle), raw=True, display_id=self._record_id)
         free_replies(self)
 
     @property
@@ -110,13 +114,21 @@ class LiveWidget(anywidget.AnyWidget):
             answer, run = self._ended
             marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
             self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
-        self._place_record()
+        self._move_record()
         self._recorded.set()
 
     def _place_record(self) -> None:
         """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""
         if self._record is not None and self._ended is not None:
-            publish(self._panel_id if self._adopts else self._record_id, self._record(self.live if self._adopts else ""))
+            bundle = self._record(self.live if self._adopts else "")
+            publish(self._panel_id if self._adopts else self._record_id, bundle)
+            if self._page_places:
+                self._send_record(bundle)
+
+    def _send_record(self, bundle: Mapping[str, str]) -> None:
+        """To a page that does not know where the displayed output is."""
+        message = {"model_id": self.model_id, "live": self.live, "bundle": dict(bundle), "idle": dict(NO_RECORD)}
+        self.send({"kind": "record", **message})
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, dict):
@@ -131,6 +143,8 @@ class LiveWidget(anywidget.AnyWidget):
                 feed.acknowledge(_number(content.get("length")))
             case "again":
                 self._soon("again", self._send_again)
+            case "places":
+                self._page_places = True
             case "act":
                 self._take_action(content)
             case _:
@@ -146,7 +160,8 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _move_record(self) -> None:
         if self._ended is not None:
-            publish(self._record_id, NO_RECORD)
+            if self._adopts:
+                publish(self._record_id, NO_RECORD)
             self._place_record()
 
     def _send_again(self) -> None:
@@ -154,6 +169,8 @@ class LiveWidget(anywidget.AnyWidget):
         self._refresh()
         self.send_state("view")
         self._place_record()
+        if self._record is not None and self._ended is not None and self._adopts and not self._page_places:
+            self._send_record(self._record(self.live))
 
     def _take_action(self, content: Mapping[str, Any]) -> None:
         """Judgements one after another, in the order of the clicks; anything else at once, whatever they wait for."""
@@ -171,6 +188,11 @@ class LiveWidget(anywidget.AnyWidget):
             in_thread(self._context, work)
         else:
             self._in_order.put(work)
+
+
+def idle_bundle(text: str) -> dict[str, str]:
+    """Shown until there is a record; panel.css hides it beside a panel that lives."""
+    return {"text/html": f'<div class="tensorzero-idle">{text}</div>', "text/plain": text}
 
 
 def publish(display_id: str, bundle: Mapping[str, str]) -> None:

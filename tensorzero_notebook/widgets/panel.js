@@ -10,7 +10,14 @@ function initialize({ model }) {
   const panels = new Set();
   MODELS.set(live, { model, panels });
   const each = (work) => () => panels.forEach((panel) => work(panel));
-  const onMessage = (message) => panels.forEach((panel) => panel.message(message));
+  let places = false;
+  const onMessage = (message) => {
+    if (message.kind !== "record") panels.forEach((panel) => panel.message(message));
+    else if (placeRecord(model, message, places) && !places) {
+      places = true;
+      model.send({ kind: "places" });
+    }
+  };
   const onView = each((panel) => panel.viewed(model.get("view")));
   const onSnapshot = each((panel) => panel.snapshot(model.get("snapshot")));
   model.on("msg:custom", onMessage);
@@ -22,10 +29,12 @@ function initialize({ model }) {
 // What the user did, until the kernel's `view` says that it is done. A server or a kernel under load drops messages without a
 // word: what does not come is asked for again.
 class Actions {
-  constructor(model, complete, waiting) {
+  // `told(text)` shows what there is to wait for, or that there is nothing any more.
+  constructor(model, complete, told) {
     this.model = model;
     this.complete = complete;
-    this.waiting = waiting;
+    this.told = told;
+    this.gone = false;
     this.open = new Map();
     this.name = Math.random().toString(36).slice(2);
     this.count = 0;
@@ -35,8 +44,18 @@ class Actions {
   act(action, values) {
     const number = `${this.name}-${(this.count += 1)}`;
     this.open.set(number, action);
-    this.model.send({ kind: "act", action, number, run: this.model.get("view").run, ...values });
+    this.send({ kind: "act", action, number, run: this.model.get("view").run, ...values });
     this.watch();
+  }
+
+  send(content) {
+    if (this.gone) return;
+    try {
+      this.model.send(content);
+    } catch {
+      this.gone = true;
+      this.told("The kernel that made this panel is gone: run the cell again.");
+    }
   }
 
   has(action) {
@@ -45,19 +64,20 @@ class Actions {
 
   viewed(view) {
     for (const number of view.handled ?? []) this.open.delete(number);
-    if (!this.open.size) this.waiting(false);
+    if (!this.open.size) this.told("");
     this.watch();
   }
 
   watch() {
     clearTimeout(this.timer);
+    if (this.gone) return;
     if (!this.open.size && this.complete()) {
       this.pause = MISSED_AFTER_MS;
       return;
     }
     this.timer = setTimeout(() => {
-      if (this.open.size) this.waiting(true);
-      this.model.send({ kind: "again" });
+      if (this.open.size) this.told("waiting for the kernel…");
+      this.send({ kind: "again" });
       this.pause = Math.min(this.pause * 2, LONGEST_WAIT_MS);
       this.watch();
     }, this.pause);
@@ -76,7 +96,7 @@ function renderPanel(live, el, build) {
   const panel = new AnswerPanel(
     (action, values) => actions.act(action, values),
     (kind, run, length) => {
-      model.send({ kind, run, length });
+      actions.send({ kind, run, length });
       actions.watch();
     },
   );
@@ -84,10 +104,9 @@ function renderPanel(live, el, build) {
     const told = panel.stream.endTold;
     return !told || (panel.endedRun === panel.stream.run && (!adopts || Boolean(root.closest("[data-tensorzero-live]"))));
   };
-  const waiting = element("div", "tz-fine tz-waiting", "waiting for the kernel…");
+  const waiting = element("div", "tz-fine tz-waiting");
   waiting.setAttribute("role", "status");
-  waiting.hidden = true;
-  const actions = new Actions(model, complete, (on) => (waiting.hidden = !on));
+  const actions = new Actions(model, complete, (text) => (waiting.textContent = text));
   suppressShortcuts(root);
   const draw = build({ panel, actions, root });
   root.append(waiting);
@@ -102,7 +121,7 @@ function renderPanel(live, el, build) {
   const stopWatching = keepAlive(root, live);
   requestAnimationFrame(() => {
     adopts = canAdopt(el);
-    model.send({ kind: "mount", run: panel.stream.run, have: panel.stream.length, adopts });
+    actions.send({ kind: "mount", run: panel.stream.run, have: panel.stream.length, adopts });
   });
   const leave = () => {
     if (root.isConnected) return;

@@ -142,6 +142,24 @@ def test_a_slow_reader_stops_the_sender_and_not_the_memory(server: SocketServer)
     assert server.sent > 8_000_000
 
 
+def test_a_body_that_is_there_before_its_slow_reader_arrives_whole(server: SocketServer) -> None:
+    """Just above what may wait: a body whose end has come as well is not held up any more."""
+    http = AsyncHttp()
+
+    async def read_late() -> None:
+        for size in range(1_030_000, 1_110_000, 4_000):
+            body = b"x" * size
+            stream = await http.open_stream(post(server.url + "/echo", body))
+            time.sleep(0.02)  # the loop is to find all of it at once
+            await asyncio.sleep(0.01)
+            received = b""
+            while data := await stream.read(within(5)):
+                received += data
+            assert received.count(b"x") >= size
+
+    asyncio.run(read_late())
+
+
 def test_a_blocking_reader_takes_no_more_than_it_asked_for(server: SocketServer) -> None:
     face = BlockingFace()
     stream = drive(face.http.open_stream(get(server.url + "/flood")))

@@ -41,6 +41,9 @@ class ScriptedStream:
     async def stop(self) -> None:
         self.stopped = True
 
+    async def aclose(self) -> None:
+        pass
+
     async def __aiter__(self) -> AsyncIterator[ChatChunk]:
         due = time.monotonic()
         for piece in self._pieces:

@@ -94,3 +94,17 @@ def test_no_known_key_reaches_the_record_or_the_page(monkeypatch: pytest.MonkeyP
     failed = AnswerView()
     failed.fail(RuntimeError(f"refused {key}"))
     assert key not in failed.error
+
+
+@pytest.mark.parametrize(("raises", "text", "shown"), [(False, "", True), (True, "so far", True), (True, "", False)])
+def test_what_is_raised_elsewhere_is_not_shown_too(raises: bool, text: str, shown: bool) -> None:
+    answer = AnswerView(source="draft", raises=raises)
+    if text:
+        answer.feed(text)
+    answer.fail("the disk is full")
+    bundle = record_bundle([answer])
+    for record in bundle.values():
+        assert ("the disk is full" in record) is not raises
+        assert ("failed" in record) is shown
+        assert text in record
+    assert (AnswerWidget(answer).view["answer"] is not None) is shown

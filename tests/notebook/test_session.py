@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,15 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
-from tensorzero_notebook import client, current_session, inferences
+from tensorzero.gateway.providers.dummy import Scripted, script
+from tensorzero.types import BaseTensorZeroError
+from tensorzero_notebook import client, current_session, inferences, unload_ipython_extension
 from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
+from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.run import AnswerRun
 from tests.conftest import ROOT
 
 GOOD = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
@@ -57,7 +60,7 @@ def shell(folder: Path) -> Iterator[InteractiveShell]:
     made = InteractiveShell.instance(colors="nocolor")
     made.history_manager.enabled = False
     yield made
-    made.run_line_magic("unload_ext", "tensorzero_notebook")
+    unload_ipython_extension(made)
     InteractiveShell.clear_instance()
 
 
@@ -121,6 +124,73 @@ def test_expected_errors_are_one_message_and_others_keep_their_stack(loaded: Run
     assert "Traceback" not in loaded(
         "from tensorzero_notebook import client\nclient().inference(model_name='dummy::error', input={'messages': []})"
     )
+
+
+BROKEN = CONFIG.replace("optimize", "optimise")
+
+
+def test_magics_wait_for_a_configuration_that_has_mistakes_to_be_mended(run: Run, folder: Path) -> None:
+    file = folder / "tensorzero.toml"
+    file.write_text(BROKEN)
+    said = run("%load_ext tensorzero_notebook")
+    assert "metrics.liked.optimise: unknown field" in said
+    assert "(tensorzero.toml:" in said
+    assert said.splitlines()[-1] == "Once that is mended, %tensorzero and %%tensorzero work."
+    for cell in (
+        "%tensorzero status",
+        "%%tensorzero --model dummy::good\nhello",
+        "from tensorzero_notebook import compose; compose()",
+    ):
+        said = run(cell)
+        assert "optimise" in said
+        assert "Traceback" not in said
+    assert "asks for a key unseen" in run("%tensorzero help")
+    file.write_text(CONFIG)
+    said = run("%%tensorzero --function haiku\nhello")
+    assert said.splitlines() == [
+        "tensorzero: embedded gateway; configuration: tensorzero.toml; database: .tensorzero/db",
+        GOOD,
+    ]
+    assert len(inferences()) == 1
+
+
+def test_loading_again_with_a_mistake_leaves_magics_that_say_so(run: Run, folder: Path) -> None:
+    run("%load_ext tensorzero_notebook")
+    (folder / "tensorzero.toml").write_text(BROKEN)
+    assert "optimise" in run("%reload_ext tensorzero_notebook")
+    assert "optimise" in run("%tensorzero functions")
+
+
+@pytest.mark.parametrize(
+    ("cell", "near"),
+    [
+        ("%tensorzero stauts", "Did you mean %tensorzero status?"),
+        ("%tensorzero use functoin=haiku", "Did you mean function?"),
+        ("%tensorzero use haikoo", "Did you mean haiku?"),
+        ("%tensorzero key opnai", "Did you mean openai?"),
+        ("%tensorzero variants haikoo", "Did you mean haiku?"),
+        ("%%tensorzero --modle dummy::good\nhi", "Did you mean --model?"),
+        ("%%tensorzero --model dummy::good what is this\nhi", "The prompt goes on the lines below the first."),
+        ("%%tensorzero --function haikoo\nhi", "Did you mean haiku?"),
+        ("%%tensorzero --function haiku --variant plan\nhi", "Did you mean plain?"),
+        ("%%tensorzero --model dumy::good\nhi", "Or use a shorthand such as `dummy::good`."),
+        ("%%tensorzero --model dummy::good --episode last\nhi", "An episode's id is a UUID"),
+        ("%%tensorzero --model openai::gpt-4o-mini\nhi", "In a notebook, `%tensorzero key openai` asks for it unseen."),
+        ("%%tensorzero_variant haiku warm --temprature 1\nhi", "Did you mean --temperature?"),
+        ("from tensorzero_notebook import compose; compose(function='haikoo')", "Did you mean haiku?"),
+        ("from tensorzero_notebook import compose; compose(model='dummy::good', variant='plain')", "A variant belongs to"),
+        ("%tensorzero status now", "%tensorzero status stands alone: what is now?"),
+    ],
+)
+def test_what_is_wrong_is_said_with_the_next_step(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, cell: str, near: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (folder / "tensorzero.toml").write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    said = run(cell)
+    assert near in said
+    assert "Traceback" not in said
 
 
 def test_use_changes_what_is_asked_and_checks_it(loaded: Run, folder: Path) -> None:
@@ -242,16 +312,21 @@ def test_responses_show_as_escaped_html(loaded: Run, shell: InteractiveShell) ->
     assert bundle["text/plain"].startswith("ChatInferenceResponse(")
 
 
-class Interrupting:
-    """An answer's listener that does what a kernel's interrupt does, once some text is there."""
+ENDLESS = Scripted(tuple(f"word{n} " for n in range(2000)), pause_s=0.02)
 
-    def __init__(self) -> None:
-        self.done = False
 
-    def __call__(self, event: str) -> None:
-        if event == "text" and not self.done:
-            self.done = True
-            signal.raise_signal(signal.SIGINT)
+def begun_run(session: Session, model: str) -> tuple[AnswerView, AnswerRun]:
+    """A run that is asking `model` now."""
+    request = session.request(PromptOptions(model=model), "hello")
+    answer = session.answer_view(request)
+    run = session.run_of(request, answer)
+    run.start()
+    return answer, run
+
+
+def interrupt() -> None:
+    """What a kernel's interrupt does."""
+    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture
@@ -264,29 +339,37 @@ def interruptible() -> Iterator[None]:
 
 def test_an_interrupt_keeps_and_stores_what_came(folder: Path, interruptible: None) -> None:
     session = start_session()
-    request = session.request(PromptOptions(model="dummy::good"), "hello")
-    answer = session.answer_view(request)
-    answer.subscribe(Interrupting())
-    response = session.run(request, answer)
+    with script("endless", ENDLESS):
+        answer, run = begun_run(session, "dummy::endless")
+        response = run.wait(lambda: interrupt() if answer.length and not run.stopping else None)
     assert answer.state == "stopped"
     partial = response.content[0].text
-    assert 0 < len(partial) < len(GOOD)
+    assert 0 < len(partial) < len("".join(ENDLESS.deltas))
+    assert session.namespace["_tz"] is response
     row = inferences(tags={"stopped": "true"}).iloc[0]
     assert row["inference_id"] == str(response.inference_id)
-    assert GOOD.startswith(row["output_text"])
+    assert row["output_text"] == partial
     assert "tokens" not in response_text(response)  # nobody counted them
     session.client.feedback(metric_name="thumbs_up", inference_id=response.inference_id, value=False)
 
 
-def test_the_stop_button_ends_a_running_answer(folder: Path) -> None:
+def test_a_stop_ends_the_wait_for_a_model_that_says_nothing(folder: Path) -> None:
     session = start_session()
-    request = session.request(PromptOptions(model="dummy::good"), "hello")
-    stopped = threading.Event()
-    stopped.set()
-    answer = session.answer_view(request)
-    session.run(request, answer, stopped=stopped)
+    with script("silent", Scripted(("late",), pause_s=60)):
+        answer, run = begun_run(session, "dummy::silent")
+        assert run.wait(run.stop) is None
     assert answer.state == "stopped"
-    assert inferences()["tag.stopped"].tolist() == ["true"]
+    assert "_tz" not in session.namespace
+
+
+def test_what_failed_is_not_the_last_response(folder: Path) -> None:
+    session = start_session()
+    answer, run = begun_run(session, "dummy::err_in_stream")
+    with pytest.raises(BaseTensorZeroError):
+        run.wait()
+    assert answer.state == "failed"
+    assert answer.text
+    assert "_tz" not in session.namespace
 
 
 def test_without_a_session_the_next_step_is_named(folder: Path) -> None:

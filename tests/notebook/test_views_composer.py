@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import Composed, ComposerView, FunctionChoice, Turn
+from tensorzero_notebook.views.run import AnswerRun
 from tensorzero_notebook.views.schema_form import FormError, arguments, fields
 
 from .doubles import DRAFT, ScriptedSession, words
@@ -190,3 +192,32 @@ def test_a_run_says_what_became_of_a_changed_configuration() -> None:
     assert composer.notice == "tensorzero.toml changed: loaded."
     composer.run(Composed(model_name="dummy::good"))
     assert composer.notice == ""
+
+
+def interrupt() -> None:
+    """What a kernel's interrupt does."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_the_first_interrupt_of_a_wait_is_a_stop_and_the_second_an_interrupt() -> None:
+    asked, stopping, enough = threading.Event(), threading.Event(), threading.Event()
+
+    async def stubborn(**request: Any) -> Any:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            stopping.set()
+            while not enough.is_set():
+                await asyncio.sleep(0.01)
+
+    def meanwhile() -> None:
+        if asked.is_set() and (not run.stopping or stopping.is_set()):
+            interrupt()
+
+    run = AnswerRun(stubborn, {}, AnswerView(), lambda response: None)
+    run.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait(meanwhile)
+    enough.set()
+    assert run.wait() is None

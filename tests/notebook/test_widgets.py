@@ -160,3 +160,25 @@ def test_the_record_waits_for_the_end_and_follows_each_judgement(published: list
     assert published[-1] == (f"tensorzero-record-{widget.live}", {"text/plain": "done []"})
     page(widget, kind="act", action="judge", number="1", metric_name="thumbs_up", value=True)
     wait_until(lambda: published[-1][1] == {"text/plain": "done [True]"})
+
+
+def test_a_page_that_does_not_know_the_output_gets_the_record_and_each_change_of_it(
+    monkeypatch: pytest.MonkeyPatch, published: list[tuple[str, dict[str, str]]]
+) -> None:
+    answer = AnswerView(send_feedback=lambda **_: None, metrics=[Metric("thumbs_up", "boolean")])
+    widget = AnswerWidget(answer)
+    widget._record = lambda mark: {"text/plain": f"{mark} {[one.value for one in answer.judgements.values()]}"}
+    page(widget, kind="mount", adopts=True, run=-1, have=0)
+    widget.follow(answer, 0)
+    answer.inference_id = "i"
+    answer.feed("Hello")
+    answer.finish()
+    widget.wait_sent(5)
+    records: list[dict[str, Any]] = []
+    monkeypatch.setattr(widget, "send", lambda content: records.append(content) if content["kind"] == "record" else None)
+    page(widget, kind="again")
+    wait_until(lambda: records)
+    assert (records[0]["model_id"], records[0]["bundle"]) == (widget.model_id, {"text/plain": f"{widget.live} []"})
+    page(widget, kind="places")
+    page(widget, kind="act", action="judge", number="1", metric_name="thumbs_up", value=True)
+    wait_until(lambda: records[-1]["bundle"] == {"text/plain": f"{widget.live} [True]"})

@@ -25,7 +25,7 @@ from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
 from tensorzero.gateway.models.cache import cache_options
-from tensorzero.gateway.models.shorthand import find_model, missing_hint
+from tensorzero.gateway.models.shorthand import PREFIXES, find_model, missing_hint
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
@@ -219,7 +219,12 @@ def _model_hint(gateway: Gateway, name: str) -> str:
     local = missing_hint(name)
     if local is not None:
         return local
-    return nearest_hint(name, gateway.config.models, "Configured models") + " Or use a shorthand such as `openai::gpt-4o-mini`."
+    from difflib import get_close_matches
+
+    prefix, _, rest = name.partition("::")
+    near = get_close_matches(prefix, PREFIXES, 1) if rest else []
+    shorthand = f"{near[0]}::{rest}" if near else "openai::gpt-4o-mini"
+    return nearest_hint(name, gateway.config.models, "Configured models") + f" Or use a shorthand such as `{shorthand}`."
 
 
 def nearest_hint(name: str, known: Mapping[str, Any], what: str) -> str:
