@@ -206,18 +206,19 @@ class BlockingStream:
         transfer = self._transfer
         with self._lock:
             line = self._line
-            self._reading = True
-        try:
-            while not transfer.parts:
-                if line is None or transfer.done or self._dropped:
-                    break
-                line.step(transfer, deadline)
-            else:
-                if not self._dropped:
-                    return transfer.take()
-        finally:
-            self._reading = False
-        self.drop()
+            self._reading = line is not None
+        if line is not None:  # else what arrives on its handle belongs to another transfer
+            try:
+                while not transfer.parts:
+                    if transfer.done or self._dropped:
+                        break
+                    line.step(transfer, deadline)
+                else:
+                    if not self._dropped:
+                        return transfer.take()
+            finally:
+                self._reading = False
+            self.drop()
         if not self._dropped:
             transfer.check()
         return b""
@@ -245,7 +246,8 @@ class BlockingStream:
     def _give_back(self, line: Line | None) -> None:
         if line is not None:
             line.finish()
-            self._idle.append(line)
+            if not self._dropped:  # else a connection of it was ended, perhaps one that it would use again
+                self._idle.append(line)
 
     def __del__(self) -> None:
         try:

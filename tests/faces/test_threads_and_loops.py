@@ -293,6 +293,32 @@ def test_a_stream_can_be_closed_while_libcurl_is_at_work_in_another_thread(serve
     assert drive(http.send(get(server.url + "/hello"))).body == b"hello"
 
 
+def test_a_stream_closed_as_it_ends_leaves_no_dead_connection_to_the_next_call(server: SocketServer) -> None:
+    """Its reader is in another thread, and has not seen the end yet."""
+    http = BlockingFace().http
+    for _ in range(5):
+        stream = drive(http.open_stream(post(server.url + "/drip/1")))
+        stream._reading = True
+        while not stream._transfer.done:
+            stream._line.step(stream._transfer, within(30))
+        drive(stream.close())
+        assert drive(stream.read()) == b""
+        assert drive(http.send(post(server.url + "/hello"))).body == b"hello"
+
+
+def test_a_closed_stream_takes_nothing_of_the_next_call(server: SocketServer) -> None:
+    http = BlockingFace().http
+    closed = drive(http.open_stream(get(server.url + "/stall")))
+    assert drive(closed.read())
+    drive(closed.close())
+    stream = drive(http.open_stream(get(server.url + "/drip/3")))
+    assert stream._transfer.handle is closed._transfer.handle
+    while not stream._transfer.parts:
+        stream._line.step(stream._transfer, within(30))
+    assert drive(closed.read()) == b""
+    assert drive(stream.read()).startswith(b"piece 0;")
+
+
 def test_a_stream_closed_by_another_task_ends_for_its_reader(server: SocketServer) -> None:
     async def use() -> bytes:
         http = AsyncHttp()

@@ -6,6 +6,8 @@ before it is handed out.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -81,20 +83,27 @@ class InferenceStream:
         self._reported: ModelInference | None = None
         self._recorded = False
         self._dropped = False
+        self._lock = threading.Lock()
         self._batches = self._run()
 
     def __aiter__(self) -> AsyncIterator[Batch]:
         return self
 
     async def __anext__(self) -> Batch:
-        return await self._batches.__anext__()
+        try:
+            return await self._batches.__anext__()
+        except RuntimeError:
+            if self._dropped:  # another thread is just ending it
+                raise StopAsyncIteration from None
+            raise
 
     async def aclose(self) -> None:
         """Drop the stream: the connection is closed and nothing is stored, as in the original."""
         self._dropped = True
         batches: Any = self._batches
         if not batches.ag_running:  # else another task or thread waits for its next batch: the closed connection wakes it
-            await batches.aclose()
+            with contextlib.suppress(RuntimeError):  # that thread may have begun only now
+                await batches.aclose()
         await self._stream.close()
 
     async def stop(self, tags: Mapping[str, str]) -> None:
@@ -229,9 +238,12 @@ class InferenceStream:
         )
 
     def _record(self) -> None:
-        if self._recorded or self._call.dryrun or not self._gateway.records:
+        if self._call.dryrun or not self._gateway.records:
             return
-        self._recorded = True
+        with self._lock:  # the end of the stream and a stop may come at the same moment
+            if self._recorded:
+                return
+            self._recorded = True
         inference = self._model_inference()
         output, auxiliary = output_of(self._call, inference.content, self._ready.json_mode)
         result = VariantResult(
