@@ -329,14 +329,6 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """As in a kernel, also where a shell runs the tests in its background, deaf to Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_an_interrupt_keeps_and_stores_what_came(folder: Path, interruptible: None) -> None:
     session = start_session()
     with script("endless", ENDLESS):

@@ -199,13 +199,13 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def test_the_first_interrupt_of_a_wait_is_a_stop_and_the_second_an_interrupt() -> None:
+def test_the_first_interrupt_of_a_wait_is_a_stop_and_the_second_an_interrupt(interruptible: None) -> None:
     asked, stopping, enough = threading.Event(), threading.Event(), threading.Event()
 
     async def stubborn(**request: Any) -> Any:
         asked.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.sleep(600)
         finally:
             stopping.set()
             while not enough.is_set():

@@ -173,7 +173,7 @@ def test_a_page_that_does_not_know_the_output_gets_the_record_and_each_change_of
     answer.inference_id = "i"
     answer.feed("Hello")
     answer.finish()
-    widget.wait_sent(5)
+    widget.wait_sent(30)
     records: list[dict[str, Any]] = []
     monkeypatch.setattr(widget, "send", lambda content: records.append(content) if content["kind"] == "record" else None)
     page(widget, kind="again")
