@@ -22,7 +22,7 @@ print(client.inference(model_name="dummy::good", input=question).usage.output_to
 """
 
 
-def run(*command: str, timeout_s: int = 300) -> str:
+def run(*command: str, timeout_s: int = 600) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_wheel_carries_everything_that_is_not_python(wheel: Path) -> None:
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -52,11 +52,11 @@ def test_the_wheel_carries_everything_that_is_not_python(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--quiet", f"{ROOT}[notebook]", timeout_s=500)
+    run(python, "-m", "pip", "install", "--quiet", f"{ROOT}[notebook]", timeout_s=1200)
     program = (
         "from tensorzero import TensorZeroGateway\n"
         "import tensorzero_notebook\n"
@@ -82,14 +82,14 @@ def find_python_3_10() -> str | None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_python_3_10_runs_the_client_with_the_base_packages_alone(tmp_path: Path) -> None:
     python = find_python_3_10()
     if python is None:
         pytest.skip("no Python 3.10 on this machine")
     run(python, "-m", "venv", str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
-    run(python, "-m", "pip", "install", "--quiet", str(ROOT), timeout_s=500)
+    run(python, "-m", "pip", "install", "--quiet", str(ROOT), timeout_s=1200)
     assert run(python, "-W", "ignore", "-c", ASK_DUMMY).strip() == "1"
 
 

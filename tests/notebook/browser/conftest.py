@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -110,7 +111,8 @@ def end_kernels(url: str, folder: str) -> None:
     """Those of the notebooks in a folder: the next test is to have the machine for itself."""
     for session in ask(url, "/api/sessions"):
         if session["path"].startswith(f"{folder}/"):
-            ask(url, f"/api/sessions/{session['id']}", "DELETE")
+            with contextlib.suppress(urllib.error.HTTPError):  # it has gone meanwhile
+                ask(url, f"/api/sessions/{session['id']}", "DELETE")
 
 
 def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
