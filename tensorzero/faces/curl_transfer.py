@@ -130,6 +130,11 @@ class Handle:
         """Whether libcurl has taken the whole body."""
         return self._at >= len(self._body)
 
+    @property
+    def begun(self) -> bool:
+        """Whether libcurl has taken anything of the body, which it does once it has a connection (a redirect starts again)."""
+        return self._at > 0 or not self._body or bool(self.lines)
+
     def _read(self, size: int) -> bytes:
         piece = self._body[self._at : self._at + size]
         self._at += len(piece)
