@@ -55,11 +55,11 @@ class LoopPool:
         if not handle.begun:
             self._connecting.append(transfer)
         if self._sweep is None:
-            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
+            self._sweep = self.loop.call_later(min(_SWEEP_S, request.timeout_s), self._end_overdue)
         return transfer
 
     def _end_overdue(self) -> None:
-        """One timer for all the time-outs of whole exchanges, which are many minutes long."""
+        """One timer for all the time-outs of whole exchanges, which are usually many minutes long."""
         self._sweep = None
         now = time.monotonic()
         for transfer in list(self._running.values()):
@@ -68,7 +68,8 @@ class LoopPool:
         if self._left():
             return
         if self._running:
-            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
+            first = min(transfer.ends_at for transfer in self._running.values())
+            self._sweep = self.loop.call_later(min(_SWEEP_S, max(0.0, first - now)), self._end_overdue)
         else:
             self._sockets.rest()
 

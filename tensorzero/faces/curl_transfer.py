@@ -225,8 +225,11 @@ class Transfer:
             if code == pycurl.E_SEND_FAIL_REWIND:
                 text = "connection closed before message completed"
             short = f"error sending request for url ({self.url})"
+            if code == pycurl.E_TOO_MANY_REDIRECTS:
+                short = f"error following redirect for url ({self.url})"
+                raise HttpError(short, (short, "too many redirects"))
             in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
-            raise HttpError(short, (short, text), in_body=in_body)
+            raise HttpError(short, (short, text), in_body=in_body, timed_out=code == pycurl.E_OPERATION_TIMEDOUT)
 
     def reply(self) -> HttpReply:
         self.check()

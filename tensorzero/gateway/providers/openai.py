@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.config.sections import ProviderConfig
@@ -18,7 +18,7 @@ from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
-from tensorzero.gateway.providers.openai_requests import request_body
+from tensorzero.gateway.providers.openai_requests import endpoint, request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
 
@@ -37,7 +37,7 @@ class OpenAIProvider:
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
         base = str(config.settings.get("api_base") or DEFAULT_BASE)
-        self._url = base.rstrip("/") + "/chat/completions"
+        self._url = endpoint(base, "chat/completions")
         self._model = str(config.settings["model_name"])
         self._file_parts = config.settings.get("content_type_overrides")
 
@@ -80,9 +80,11 @@ class OpenAIProvider:
         raw_request = request.body.decode()
         started = time.monotonic()
         try:
-            reply = await call.face.http.send(request, call.deadline)
+            reply = await call.face.http.send(request, _patience(call))
         except HttpError as error:
             raise http_failures.not_sent(error, self.type, raw_request) from error
+        except DeadlineExceeded as passed:
+            raise http_failures.not_sent(_too_slow(passed, self._url), self.type, raw_request) from None
         latency_ms = round((time.monotonic() - started) * 1000)
         raw = http_failures.text_of(reply.body, reply.headers)
         if not 200 <= reply.status < 300:
@@ -97,15 +99,35 @@ class OpenAIProvider:
         request = self._request(call)
         raw_request = request.body.decode()
         try:
-            stream = await call.face.http.open_stream(request, call.deadline)
+            stream = await call.face.http.open_stream(request, _patience(call))
         except HttpError as error:
             raise http_failures.stream_broken(error, self.type, raw_request) from error
+        except DeadlineExceeded as passed:
+            raise http_failures.stream_broken(_too_slow(passed, self._url), self.type, raw_request) from None
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
             return OpenAIStream(stream, raw_request, self.type, self._config.discard_unknown_chunks, call)
         body = await _whole_body(stream, call)
         if 200 <= stream.status < 300:
             raise http_failures.no_stream(body, stream.headers, self.type, raw_request)
         raise http_failures.stream_refused(stream.status, body, stream.headers, self.type, raw_request)
+
+
+def _patience(call: ProviderCall) -> Deadline | None:
+    """Until when the next bytes may come."""
+    seconds = call.read_timeout_s
+    return call.deadline if seconds is None else earliest(call.deadline, Deadline.after(seconds, _read_timed_out))
+
+
+def _read_timed_out() -> Exception:
+    return TimeoutError("operation timed out")
+
+
+def _too_slow(passed: DeadlineExceeded, url: str = "") -> HttpError:
+    """What came of waiting too long for bytes; any other deadline is its owner's, and raised again."""
+    if passed.deadline.error is not _read_timed_out:
+        raise passed
+    short = f"error sending request for url ({url})"
+    return HttpError(short, (short, "operation timed out"), timed_out=True)
 
 
 def _slices(count: int) -> Iterator[tuple[int, int]]:
@@ -146,7 +168,7 @@ class OpenAIStream:
         read, chunk = self._reader.read, self._stream.read
         call = self._call
         try:
-            while data := await chunk(call.deadline):
+            while data := await chunk(call.deadline if call.read_timeout_s is None else _patience(call)):
                 for piece in self._pieces(data):
                     events = decoder.feed(piece)
                     ended = b"[DONE]" in events
@@ -160,6 +182,10 @@ class OpenAIStream:
         except HttpError as error:
             error.in_body = True
             yield [http_failures.stream_broken(error, self._type, self.raw_request)]
+        except DeadlineExceeded as passed:
+            slow = _too_slow(passed)
+            slow.in_body = True
+            yield [http_failures.stream_broken(slow, self._type, self.raw_request)]
         finally:
             await self._stream.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
@@ -39,6 +40,13 @@ _AFTER_STREAM = {
     "service_tier": "service_tier",
     "verbosity": "verbosity",
 }
+
+
+def endpoint(base: str, path: str) -> str:
+    """`path` under `api_base`, whose query the original drops (observed 2026.6.0)."""
+    parts = urlsplit(base)
+    slash = "" if parts.path.endswith("/") else "/"
+    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path}{slash}{path}", "", ""))
 
 
 def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:
