@@ -220,8 +220,10 @@ class Writer:
             with self._lock:
                 self._ended = True
             if self._abandoned:
-                self._store.close()
-                self._link.close()
+                try:
+                    self._link.close()
+                finally:  # whoever sees the files gone may take the chdb directory
+                    self._store.close()
 
     def _gather_batch(self) -> None:
         """Let a batch come together: a fifth of a second, a second under load; less when it is full or somebody waits."""

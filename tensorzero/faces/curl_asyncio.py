@@ -36,6 +36,7 @@ class LoopPool:
         self._retired = False
         self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
+        self._connecting: deque[AsyncTransfer] = deque()
         self.streams: set[AsyncTransfer] = set()  # those with a reader to be woken before the end
         self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
@@ -51,12 +52,14 @@ class LoopPool:
         finally:
             self._starting = False
         self._act(pycurl.SOCKET_TIMEOUT, 0)
+        if not handle.begun:
+            self._connecting.append(transfer)
         if self._sweep is None:
-            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
+            self._sweep = self.loop.call_later(min(_SWEEP_S, request.timeout_s), self._end_overdue)
         return transfer
 
     def _end_overdue(self) -> None:
-        """One timer for all the time-outs of whole exchanges, which are many minutes long."""
+        """One timer for all the time-outs of whole exchanges, which are usually many minutes long."""
         self._sweep = None
         now = time.monotonic()
         for transfer in list(self._running.values()):
@@ -65,7 +68,8 @@ class LoopPool:
         if self._left():
             return
         if self._running:
-            self._sweep = self.loop.call_later(_SWEEP_S, self._end_overdue)
+            first = min(transfer.ends_at for transfer in self._running.values())
+            self._sweep = self.loop.call_later(min(_SWEEP_S, max(0.0, first - now)), self._end_overdue)
         else:
             self._sockets.rest()
 
@@ -118,6 +122,22 @@ class LoopPool:
             self._end(curl, None)
         for curl, code, text in failed:
             self._end(curl, (code, text))
+        if self._connecting:
+            self._hand_over(len(ended))
+
+    def _hand_over(self, free: int) -> None:
+        """Give connections that have become free to calls that still wait for one of their own: a server whose queue of new
+        connections is full answers the next attempt a second later (llama.cpp's server queues five)."""
+        for _ in range(len(self._connecting)):
+            if not free:
+                return
+            transfer = self._connecting.popleft()
+            curl = transfer.handle.curl
+            if self._running.get(curl) is transfer and not transfer.handle.begun:
+                free -= 1
+                self._connecting.append(transfer)
+                self._multi.remove_handle(curl)
+                self._multi.add_handle(curl)
 
     def _end(self, curl: pycurl.Curl, error: tuple[int, str] | None) -> None:
         transfer = self._running.pop(curl, None)

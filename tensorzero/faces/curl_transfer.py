@@ -130,6 +130,11 @@ class Handle:
         """Whether libcurl has taken the whole body."""
         return self._at >= len(self._body)
 
+    @property
+    def begun(self) -> bool:
+        """Whether libcurl has taken anything of the body, which it does once it has a connection (a redirect starts again)."""
+        return self._at > 0 or not self._body or bool(self.lines)
+
     def _read(self, size: int) -> bytes:
         piece = self._body[self._at : self._at + size]
         self._at += len(piece)
@@ -220,8 +225,11 @@ class Transfer:
             if code == pycurl.E_SEND_FAIL_REWIND:
                 text = "connection closed before message completed"
             short = f"error sending request for url ({self.url})"
+            if code == pycurl.E_TOO_MANY_REDIRECTS:
+                short = f"error following redirect for url ({self.url})"
+                raise HttpError(short, (short, "too many redirects"))
             in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
-            raise HttpError(short, (short, text), in_body=in_body)
+            raise HttpError(short, (short, text), in_body=in_body, timed_out=code == pycurl.E_OPERATION_TIMEDOUT)
 
     def reply(self) -> HttpReply:
         self.check()

@@ -34,13 +34,14 @@ class HttpReply:
 class HttpError(Exception):
     """No answer: refused, reset, TLS, name not found. `str()` is the short cause, `chain` every cause, outermost first.
 
-    `in_body`: the head of an answer had arrived, and its body broke off.
+    `in_body`: the head of an answer had arrived, and its body broke off. `timed_out`: nothing is wrong but the time it took.
     """
 
-    def __init__(self, message: str, chain: tuple[str, ...] = (), *, in_body: bool = False) -> None:
+    def __init__(self, message: str, chain: tuple[str, ...] = (), *, in_body: bool = False, timed_out: bool = False) -> None:
         super().__init__(message)
         self.chain = chain or (message,)
         self.in_body = in_body
+        self.timed_out = timed_out
 
 
 class HttpStream(Protocol):

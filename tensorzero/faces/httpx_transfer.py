@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import httpx
 
 
-def _failure(error: Exception, url: str, *, in_body: bool = False) -> HttpError:
+def _failure(error: Exception, url: str, *, in_body: bool = False, timed_out: bool = False) -> HttpError:
     text = f"error sending request for url ({url})"
-    return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body)
+    return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body, timed_out=timed_out)
 
 
 def _built(client: httpx.Client | httpx.AsyncClient, request: HttpRequest, timeout_s: float) -> httpx.Request:
@@ -86,7 +86,7 @@ class BlockingHttpx:
 def _expired(error: Exception, url: str, deadline: Deadline | None) -> Exception:
     if deadline is not None and time.monotonic() >= deadline.at - 0.05:
         return DeadlineExceeded(deadline)
-    return _failure(error, url)
+    return _failure(error, url, timed_out=True)
 
 
 def _used_once(response: httpx.Response) -> Any:

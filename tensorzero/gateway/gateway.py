@@ -23,7 +23,7 @@ class Gateway:
     def __init__(self, config: Config, database: Database | None = None) -> None:
         self.config = config
         self.database = database
-        self.models = Models(config.gateway.global_outbound_http_timeout_ms)
+        self.models = Models(config.gateway.global_outbound_http_timeout_ms, config.gateway.read_timeout_ms)
         self.embedding_providers = EmbeddingProviders()
         self.default_functions: dict[str, FunctionConfig] = {}  # of `tensorzero::default`, by model name
         self.snapshot_hash = str(config.snapshot.hash)

@@ -131,6 +131,7 @@ class ProviderCall:
     model_inference_id: str
     deadline: Deadline | None  # a stream's changes after its first chunk
     timeout_s: float  # of every HTTP request
+    read_timeout_s: float | None = None  # of every wait for its bytes
 
 
 @dataclass(slots=True)

@@ -212,7 +212,6 @@ def test_a_call_of_a_later_version_fails_in_one_sentence(tmp_path: Path) -> None
     client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
     sentence = "is not supported by this version of the embedded gateway yet."
     for call in (
-        client.experimental_get_config,
         lambda: client.list_inferences(request=t.ListInferencesRequest()),
         lambda: client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d"),
     ):

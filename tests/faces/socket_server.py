@@ -33,8 +33,8 @@ def answer(status: int, body: bytes, *headers: str) -> bytes:
 class SocketServer:
     """`requests` are `{"method", "path", "headers", "body"}`; `hung_up` counts connections that the client ended."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    def __init__(self, tls: ssl.SSLContext | None = None, backlog: int = 256) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
         self._tls = tls
         self._open: set[socket.socket] = set()
         self.port: int = self._listener.getsockname()[1]

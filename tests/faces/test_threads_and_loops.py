@@ -72,6 +72,22 @@ def test_one_asyncio_face_serves_several_loops_at_the_same_time(server: SocketSe
         assert list(pool.map(lambda _: asyncio.run(use()), range(8))) == [{b"hello"}] * 8
 
 
+def test_calls_that_wait_for_a_connection_take_one_that_becomes_free() -> None:
+    server = SocketServer(backlog=1)  # a new connection that finds this queue full is tried again after a second
+    face = AsyncFace()
+
+    async def burst() -> float:
+        begin = time.monotonic()
+        replies = await asyncio.gather(*(face.http.send(post(server.url + "/echo", b"x")) for _ in range(30)))
+        assert [reply.status for reply in replies] == [200] * 30
+        return time.monotonic() - begin
+
+    try:
+        assert asyncio.run(burst()) < 0.9
+    finally:
+        server.close()
+
+
 def test_a_stream_left_over_from_a_closed_loop_can_still_be_closed(server: SocketServer) -> None:
     face = AsyncFace()
 

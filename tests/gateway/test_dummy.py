@@ -85,3 +85,29 @@ def test_scripted_replies_come_in_turn_and_the_last_for_ever(build: Build) -> No
             said()
         assert [said(), said(stream=True), said()] == ["last"] * 3
     assert said() == TEXT
+
+
+def test_flaky_models_of_that_name_run_into_a_rate_limit_unless_they_stream(build: Build) -> None:
+    client = build()
+    client.inference(model_name="dummy::flaky_rate_limit_here", input=ASK)
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(model_name="dummy::flaky_rate_limit_here", input=ASK)
+    assert caught.value.status_code == 429
+    assert "rate limit exceeded for `token` resource" in caught.value.text
+    client.inference(model_name="dummy::flaky_rate_limit_here", input=ASK)
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(model_name="dummy::flaky_rate_limit_here", input=ASK, stream=True)
+    assert "failed on call number 4" in caught.value.text
+
+
+@pytest.mark.parametrize("mime_type", ["application/pdf", "image/png"])
+def test_a_model_that_requires_a_pdf(build: Build, mime_type: str) -> None:
+    client = build('[object_storage]\ntype = "disabled"\n')
+    file = {"type": "file", "file_type": "base64", "mime_type": mime_type, "data": "aGVsbG8="}
+    asked: Any = {"messages": [{"role": "user", "content": [file]}]}
+    if mime_type == "application/pdf":
+        (text,) = client.inference(model_name="dummy::require_pdf", input=asked).content
+        assert [one["mime_type"] for one in json.loads(text.text)] == [mime_type]
+        return
+    with pytest.raises(TensorZeroError, match="PDF must be provided for require_pdf model"):
+        client.inference(model_name="dummy::require_pdf", input=asked)

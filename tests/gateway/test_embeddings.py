@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 
-from tensorzero.clients.embedded_transport import gateway_of
+from tensorzero.clients.embedded_transport import database_of, gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
@@ -136,6 +137,20 @@ def test_a_cached_answer_costs_nothing(build: Any, mock_provider: Any, stored: A
     assert again["data"] == first["data"]
     assert again["usage"] == {"prompt_tokens": 0, "total_tokens": 0, "tensorzero_cost": 0.0}
     assert len(mock_provider.requests()) == 1
+
+
+@pytest.mark.parametrize(("given", "asked_for"), [("abc", 1), (["abc"], 1), (["abc", "abc"], 2)])
+def test_only_a_vector_that_is_alone_is_kept(
+    build: Any, mock_provider: Any, stored: Any, given: str | list[str], asked_for: int
+) -> None:
+    client = build(model(mock_provider.url, "letters"), url=stored.url)
+    body = {"input": given, "model": PREFIX + "e", "tensorzero::cache_options": {"enabled": "on"}}
+    first, again = (asked(gateway_of(client), body) for _ in range(2))
+    assert again["data"] == first["data"]
+    assert len(mock_provider.requests()) == asked_for
+    database_of(client).flush()
+    kept = [orjson.loads(row["output"]) for row in stored.rows(client, "ModelInferenceCache", "timestamp")]
+    assert kept == ([first["data"][0]["embedding"]] if asked_for == 1 else [])
 
 
 def test_the_dummy_provider_answers_zeros(embed: Embed) -> None:

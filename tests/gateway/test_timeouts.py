@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
+from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.gateway.models.infer import duration
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
@@ -157,12 +160,49 @@ def test_durations_print_as_rust_prints_them() -> None:
     assert duration(3_600_000_000) == "3600000s"
 
 
-def test_the_outbound_limit_of_the_gateway_ends_a_request_as_a_failure_of_its_provider(
-    build: Build, mock_provider: Any
+TOO_SLOW = (
+    "Request timed out due to `gateway.global_outbound_http_timeout_ms` (total deadline) or "
+    "`gateway.global_outbound_http_intra_stream_read_timeout_ms` (per-byte read timeout). Consider increasing the relevant "
+    "value in your configuration if you expect inferences to take longer to complete. "
+)
+
+
+@pytest.mark.parametrize("key", ["timeout_ms", "intra_stream_read_timeout_ms"])
+def test_the_outbound_limits_of_the_gateway_end_a_request_as_a_failure_of_its_provider(
+    build: Build, mock_provider: Any, key: str
 ) -> None:
-    client = build("[gateway]\nglobal_outbound_http_timeout_ms = 200\n" + toml(mock_provider))
-    status, text = failure(client)
-    assert status == 500
-    assert text.startswith(
-        "All model providers failed to infer with errors: p: Error from openai client: Error sending request"
-    )
+    client = build(f"[gateway]\nglobal_outbound_http_{key} = 200\n" + toml(mock_provider))
+    start = time.monotonic()
+    sending = f"error sending request for url ({mock_provider.url.rstrip('/')}/chat/completions)"
+    begin = "All model providers failed to infer with errors: p:"
+    assert failure(client) == (500, f"{begin} Error from openai client: {TOO_SLOW}({sending})")
+    closed = f"Inference stream closed due to error from openai server: {TOO_SLOW}(Reqwest error; caused by: {sending}"
+    assert failure(client, stream=True) == (500, f"{begin} {closed}; caused by: operation timed out)")
+    assert time.monotonic() - start < 20
+
+
+def test_the_read_limit_of_the_gateway_ends_a_stream_that_pauses(build: Build, mock_provider: Any) -> None:
+    limited = "[gateway]\nglobal_outbound_http_intra_stream_read_timeout_ms = 1500\n"
+    stream = build(limited + toml(mock_provider, "stall")).inference(function_name="f", input=ASK, stream=True)
+    with pytest.raises(TensorZeroError, match="Inference stream closed due to error from openai server: SSE error"):
+        list(stream)
+    (last,) = stream
+    assert last.usage.output_tokens is None
+    dripping = build(limited + toml(mock_provider, "drip-8-300"))
+    assert list(dripping.inference(function_name="f", input=ASK, stream=True))[-1].finish_reason == "stop"
+
+
+def test_the_outbound_limit_holds_in_time_on_a_loop(config_dir: Callable[..., Path], mock_provider: Any) -> None:
+    path = str(config_dir("[gateway]\nglobal_outbound_http_timeout_ms = 200\n" + toml(mock_provider)))
+
+    async def ask() -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            client = await AsyncTensorZeroGateway.build_embedded(config_file=path)
+        start = time.monotonic()
+        with pytest.raises(TensorZeroError, match="Request timed out due to"):
+            await client.inference(function_name="f", input=ASK)
+        await client.close()
+        return time.monotonic() - start
+
+    assert asyncio.run(ask()) < 20

@@ -227,6 +227,11 @@ class GatewayConfig:
     debug: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def read_timeout_ms(self) -> int | None:
+        """How long the next bytes of a provider's answer may take."""
+        return self.settings.get("global_outbound_http_intra_stream_read_timeout_ms")
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from blake3 import blake3
@@ -154,6 +154,20 @@ def content_of(entry: Entry) -> list[Block] | None:
     if isinstance(content, list):
         return content  # type: ignore[reportUnknownVariableType]
     logger.warning("A cached answer cannot be read")
+    return None
+
+
+def vector_of(entry: Entry) -> list[float] | str | None:
+    """The vector of an embedding; None for an entry that holds none."""
+    try:
+        vector: Any = orjson.loads(entry.output)
+    except ValueError:
+        vector = None
+    if isinstance(vector, str):
+        return vector
+    if isinstance(vector, list) and all(isinstance(number, (int, float)) for number in cast("list[Any]", vector)):
+        return cast("list[float]", vector)
+    logger.warning("A cached embedding cannot be read")
     return None
 
 

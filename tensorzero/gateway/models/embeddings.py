@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import orjson
 
@@ -13,6 +13,7 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
+from tensorzero.gateway.floats import shortest_single
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
@@ -162,11 +163,8 @@ async def _embed_once(
         if passed.deadline is own:
             raise passed.deadline.error() from None
         raise
-    if call.cache is not None and key is not None and call.cache.writes:
-        output = orjson.dumps(answer.vectors).decode()
-        cache.keep(
-            call.cache, key, cache.Entry(output, answer.raw_request, answer.raw_response, answer.usage.input_tokens, 0, None)
-        )
+    if call.cache is not None and key is not None and call.cache.writes and len(answer.vectors) == 1:
+        cache.keep(call.cache, key, _entry(answer))
     if ticket is not None:
         ticket.settle(replace(answer.usage, output_tokens=0))
     if config.cost:
@@ -203,14 +201,22 @@ def _embedded(
     return Embedded(answer.vectors, inference)
 
 
+def _entry(answer: EmbeddingResponse) -> cache.Entry:
+    """The one vector there is; several are not kept (observed 2026.6.0)."""
+    (vector,) = answer.vectors
+    shown = vector if isinstance(vector, str) else [shortest_single(number) for number in vector]
+    output = orjson.dumps(shown).decode()
+    return cache.Entry(output, answer.raw_request, answer.raw_response, answer.usage.input_tokens, 0, None)
+
+
 async def _kept(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:
-    """Vectors from the cache."""
+    """A vector from the cache."""
     entry = await cache.find(options, key, call) if options.reads else None
-    vectors = None if entry is None else cache.content_of(entry)
-    if entry is None or vectors is None:
+    vector = None if entry is None else cache.vector_of(entry)
+    if entry is None or vector is None:
         return None
     usage = Usage(entry.input_tokens, entry.output_tokens, cost=0.0)
-    return EmbeddingResponse(cast("list[list[float] | str]", vectors), usage, entry.raw_request, entry.raw_response)
+    return EmbeddingResponse([vector], usage, entry.raw_request, entry.raw_response)
 
 
 def _messages(given: EmbeddingInput) -> tuple[RequestMessage, ...]:

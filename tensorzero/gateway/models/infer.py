@@ -38,9 +38,10 @@ _SHORTEST_DATA = 3  # characters; less may be part of anything
 class Models:
     """Providers, made when they are first called and kept."""
 
-    def __init__(self, timeout_ms: int) -> None:
-        """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`."""
+    def __init__(self, timeout_ms: int, read_timeout_ms: int | None = None) -> None:
+        """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`; the other is of every read."""
         self._timeout_s = timeout_ms / 1000
+        self._read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
         self._providers: dict[int, tuple[ProviderConfig, Provider]] = {}
 
     def provider(self, config: ProviderConfig) -> Provider:
@@ -137,7 +138,9 @@ class Models:
         self, model: ModelConfig, config: ProviderConfig, request: ModelRequest, call: InferenceCall, deadline: Deadline | None
     ) -> ProviderCall:
         request = for_provider(request, model.name, config)
-        return ProviderCall(call.face, request, call.credentials, model.name, new_id(), deadline, self._timeout_s)
+        return ProviderCall(
+            call.face, request, call.credentials, model.name, new_id(), deadline, self._timeout_s, self._read_timeout_s
+        )
 
     async def stream(self, model: ModelConfig, request: ModelRequest, call: InferenceCall, failed: Failed) -> ModelStream:
         """The first provider whose first chunk arrives; after that there is no falling back."""

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from tensorzero.gateway.config.sections import ProviderConfig
-from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError
+from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, RateLimited
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import dummy_answers as answers
@@ -31,6 +31,11 @@ _FIXED_USAGE = {
 }
 _TOOL_STREAMS = ("tool", "tool_split_name", "good_tool")
 _SILENT_STREAMS = ("reasoner", "json_reasoner", "json")  # their raw chunks are empty
+
+_RATE_LIMIT = (
+    "TensorZero rate limit exceeded for `token` resource.\n"
+    'Scope: tag_key="test" tag_value="tensorzero::total"\nRequested: 100\nAvailable: 0'
+)
 
 _calls: Counter[str] = Counter()
 _scripts: dict[str, deque[Scripted]] = {}
@@ -86,13 +91,15 @@ class DummyProvider:
         if model == "slow":
             await call.face.sleep(5.0, call.deadline)
         await call.face.sleep(0.001, call.deadline)
-        self._fail_if_flaky()
+        self._fail_if_flaky(RateLimited(_RATE_LIMIT) if "rate_limit" in model else None)
         self._fail_if_named_so()
         if model == "llm_judge::error":
             raise self._error("Dummy error in inference")
         if model == "multiple-text-blocks" and _text_count(call) != 2:
             raise self._error("First message must have exactly two text blocks")
         self._check_key(call)
+        if model == "require_pdf" and not answers.has_pdf(call.request):
+            raise self._error("PDF must be provided for require_pdf model")
         content, raw = self._injected(call) or answers.answer(model, call.request)
         return self._response(content, raw)
 
@@ -131,13 +138,15 @@ class DummyProvider:
             return [{"type": "text", "text": orjson.dumps(shown).decode()}], answers.RAW
         return None
 
-    def _fail_if_flaky(self) -> None:
+    def _fail_if_flaky(self, limited: RateLimited | None = None) -> None:
         if not self._model.startswith("flaky_"):
             return
         with _lock:
             _calls[self._model] += 1
             number = _calls[self._model]
         if number % 2 == 0:
+            if limited is not None:
+                raise limited
             raw = "dummy flaky error raw response" if "raw_response" in self._model else None
             raise self._error(f"Flaky model '{self._model}' failed on call number {number}", raw)
 

@@ -123,9 +123,17 @@ def _about_the_request(model: str, request: ModelRequest) -> str:
     if model == "echo_request_messages":
         messages = [{"role": m.role, "content": [block.stored() for block in m.content]} for m in request.messages]
         return orjson.dumps({"system": request.system, "messages": messages}).decode()
-    if model == "extract_images":
-        return orjson.dumps([b.stored() for m in request.messages for b in m.content if isinstance(b, File)]).decode()
+    if model in ("extract_images", "require_pdf"):
+        return orjson.dumps([file.stored() for file in _files(request)]).decode()
     return TEXT
+
+
+def has_pdf(request: ModelRequest) -> bool:
+    return any((file.fetched or file).mime_type == "application/pdf" for file in _files(request))
+
+
+def _files(request: ModelRequest) -> list[File]:
+    return [block for message in request.messages for block in message.content if isinstance(block, File)]
 
 
 def echo(messages: tuple[RequestMessage, ...]) -> str:

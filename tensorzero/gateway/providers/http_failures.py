@@ -9,6 +9,11 @@ from tensorzero.faces.status_text import status_text
 from tensorzero.gateway.errors import FatalStreamError, ProviderError
 
 _CLIENT = frozenset((400, 401, 403, 429))
+_TIMED_OUT = (
+    "Request timed out due to `gateway.global_outbound_http_timeout_ms` (total deadline) or "
+    "`gateway.global_outbound_http_intra_stream_read_timeout_ms` (per-byte read timeout). Consider increasing the relevant "
+    "value in your configuration if you expect inferences to take longer to complete. "
+)
 
 
 def refused(status: int, body: str, headers: Mapping[str, str], provider_type: str, raw_request: str) -> ProviderError:
@@ -51,6 +56,8 @@ def stream_broken(error: HttpError, provider_type: str, raw_request: str) -> Fat
         message = f"SSE error; caused by: body error: error decoding response body; caused by: {error.chain[-1]}"
     else:
         message = "Reqwest error; caused by: " + "; caused by: ".join(error.chain)
+        if error.timed_out:
+            message = f"{_TIMED_OUT}({message})"
     return stream_closed(message, provider_type, raw_request)
 
 
@@ -62,6 +69,9 @@ def not_sent(error: HttpError, provider_type: str, raw_request: str) -> Provider
             raw_request=raw_request,
             hint=error.chain[-1],
         )
+    if error.timed_out:
+        message = f"Error from {provider_type} client: {_TIMED_OUT}({error})"
+        return ProviderError(message, provider_type=provider_type, raw_request=raw_request)
     return ProviderError(
         f"Error from {provider_type} client: Error sending request: {error}",
         provider_type=provider_type,

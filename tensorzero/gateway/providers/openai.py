@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.config.sections import ProviderConfig
@@ -19,7 +19,7 @@ from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provi
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
 from tensorzero.gateway.providers.openai_models import changes_for
-from tensorzero.gateway.providers.openai_requests import request_body
+from tensorzero.gateway.providers.openai_requests import endpoint, request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
 
@@ -27,12 +27,6 @@ _DRAIN_S = 0.02
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
 _STREAM_HEADERS: Mapping[str, str] = {**_HEADERS, "accept": "text/event-stream"}
 DEFAULT_BASE = "https://api.openai.com/v1/"
-
-
-def endpoint(base: str, path: str) -> str:
-    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
-    plain = base.partition("#")[0].partition("?")[0]
-    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
 
 
 class OpenAIProvider:
@@ -96,9 +90,11 @@ class OpenAIProvider:
         raw_request = request.body.decode()
         started = time.monotonic()
         try:
-            reply = await call.face.http.send(request, call.deadline)
+            reply = await call.face.http.send(request, _patience(call))
         except HttpError as error:
             raise http_failures.not_sent(error, self.type, raw_request) from error
+        except DeadlineExceeded as passed:
+            raise http_failures.not_sent(_too_slow(passed, self._url), self.type, raw_request) from None
         latency_ms = round((time.monotonic() - started) * 1000)
         raw = http_failures.text_of(reply.body, reply.headers)
         if not 200 <= reply.status < 300:
@@ -117,9 +113,11 @@ class OpenAIProvider:
         request = self._request(call)
         raw_request = request.body.decode()
         try:
-            stream = await call.face.http.open_stream(request, call.deadline)
+            stream = await call.face.http.open_stream(request, _patience(call))
         except HttpError as error:
             raise http_failures.stream_broken(error, self.type, raw_request) from error
+        except DeadlineExceeded as passed:
+            raise http_failures.stream_broken(_too_slow(passed, self._url), self.type, raw_request) from None
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
             return self._opened(stream, raw_request, call)
         body = await _whole_body(stream, call)
@@ -129,6 +127,24 @@ class OpenAIProvider:
 
     def _opened(self, stream: HttpStream, raw_request: str, call: ProviderCall) -> OpenAIStream:
         return OpenAIStream(stream, raw_request, self.type, call)
+
+
+def _patience(call: ProviderCall) -> Deadline | None:
+    """Until when the next bytes may come."""
+    seconds = call.read_timeout_s
+    return call.deadline if seconds is None else earliest(call.deadline, Deadline.after(seconds, _read_timed_out))
+
+
+def _read_timed_out() -> Exception:
+    return TimeoutError("operation timed out")
+
+
+def _too_slow(passed: DeadlineExceeded, url: str = "") -> HttpError:
+    """What came of waiting too long for bytes; any other deadline is its owner's, and raised again."""
+    if passed.deadline.error is not _read_timed_out:
+        raise passed
+    short = f"error sending request for url ({url})"
+    return HttpError(short, (short, "operation timed out"), timed_out=True)
 
 
 def _slices(count: int) -> Iterator[tuple[int, int]]:
@@ -167,7 +183,7 @@ class OpenAIStream:
         read, chunk = self._reader.read, self._stream.read
         call = self._call
         try:
-            while data := await chunk(call.deadline):
+            while data := await chunk(call.deadline if call.read_timeout_s is None else _patience(call)):
                 for piece in self._pieces(data):
                     events = decoder.feed(piece)
                     ended = b"[DONE]" in events
@@ -181,6 +197,10 @@ class OpenAIStream:
         except HttpError as error:
             error.in_body = True
             yield [http_failures.stream_broken(error, self._type, self.raw_request)]
+        except DeadlineExceeded as passed:
+            slow = _too_slow(passed)
+            slow.in_body = True
+            yield [http_failures.stream_broken(slow, self._type, self.raw_request)]
         finally:
             await self._stream.close()
 

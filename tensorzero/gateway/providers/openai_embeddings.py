@@ -14,8 +14,9 @@ from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
-from tensorzero.gateway.providers.openai import DEFAULT_BASE, endpoint
+from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
+from tensorzero.gateway.providers.openai_requests import endpoint
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.shape_fault import shape_fault

@@ -41,6 +41,12 @@ _AFTER_STREAM = {
 }
 
 
+def endpoint(base: str, path: str) -> str:
+    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
+    plain = base.partition("#")[0].partition("?")[0]
+    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
+
+
 def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:
     """The whole body. Unset parameters are left out; `stream` is always there.
 
