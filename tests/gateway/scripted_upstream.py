@@ -25,10 +25,12 @@ def stream_of(*events: str) -> list[dict[str, Any]]:
 
 
 class ScriptedUpstream:
-    """`requests`: the body of each request, in order. `url`: where models are asked; `toml`: one that is asked there."""
+    """`requests`, `paths` and `headers` of all requests, in order; `url`: where it is, `toml`: a model that is asked there."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
@@ -40,7 +42,7 @@ class ScriptedUpstream:
         self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        requests = self.requests
+        requests, paths, headers = self.requests, self.paths, self.headers
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -48,6 +50,8 @@ class ScriptedUpstream:
             def do_POST(self) -> None:  # the library's name
                 asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 requests.append(asked)
+                paths.append(self.path)
+                headers.append({name.lower(): value for name, value in self.headers.items()})
                 script = asked["script"]
                 body = script["body"].encode()
                 self.send_response(script["status"])

@@ -7,9 +7,19 @@ from uuid import uuid4
 
 import pytest
 
-from tensorzero.types import ChatChunk, FinishReason, TextChunk, ThoughtChunk, ToolCallChunk, Usage
+from tensorzero.types import (
+    ChatChunk,
+    FinishReason,
+    TextChunk,
+    Thought,
+    ThoughtChunk,
+    ThoughtSummaryBlock,
+    ToolCallChunk,
+    Usage,
+)
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.metrics import Metric
+from tensorzero_notebook.views.response import ResponseBuilder
 from tensorzero_notebook.views.text import TextIntake, visible
 
 from .doubles import HOSTILE
@@ -150,3 +160,11 @@ def test_a_failed_answer_says_the_gateways_words_and_the_hint() -> None:
     answer = AnswerView()
     answer.fail(error)
     assert answer.error == "Unknown function: nofn\ndid you mean `no_fn`?"
+
+
+def test_a_thought_keeps_what_the_model_knows_it_by() -> None:
+    built = ResponseBuilder()
+    for more in ({"summary_id": "0", "summary_text": "a"}, {"summary_id": "0", "summary_text": "b"}, {"signature": "S"}):
+        built.add(ChatChunk(content=[ThoughtChunk(id="0", text=None, **more)], **IDS))
+    (thought,) = built.response().content  # type: ignore[union-attr]
+    assert thought == Thought(text=None, signature="S", summary=[ThoughtSummaryBlock("ab")])

@@ -109,3 +109,29 @@ def test_an_empty_text_is_an_answer_and_no_text_is_none() -> None:
     assert collected.content() == [THOUGHT]
     assert collected.add_json([text("", id="0")]) == ""
     assert collected.content() == [THOUGHT, text("")]
+
+
+def summary_chunk(value: str, number: str, **more: Any) -> dict[str, Any]:
+    return {"type": "thought", "id": "1", "text": None, "summary_id": number, "summary_text": value, **more}
+
+
+def test_parts_of_a_summary_are_put_together_in_their_order_of_coming() -> None:
+    collected = Collector()
+    collected.add([summary_chunk("b", "1"), summary_chunk("a", "0"), summary_chunk("c", "1", signature="S")])
+    summary = [{"type": "summary_text", "text": "bc"}, {"type": "summary_text", "text": "a"}]
+    assert collected.content() == [{"type": "thought", "text": None, "signature": "S", "summary": summary}]
+
+
+def test_a_thought_with_nothing_in_it_is_none_but_an_empty_summary_of_json_is_kept() -> None:
+    chat, as_json = Collector(), Collector()
+    chat.add([summary_chunk("", "0"), {"type": "thought", "id": "2", "text": None}])
+    as_json.add_json([summary_chunk("", "0"), {"type": "thought", "id": "2", "text": None}])
+    assert chat.content() == []
+    assert as_json.content() == [{"type": "thought", "text": None, "summary": [{"type": "summary_text", "text": ""}]}]
+
+
+def test_of_unknown_blocks_with_one_id_the_last_stands_where_the_first_did() -> None:
+    collected = Collector()
+    for data, identifier in ((1, "x"), (2, "y"), (3, "x")):
+        collected.add([{"type": "unknown", "id": identifier, "data": data}])
+    assert [block["data"] for block in collected.content()] == [3, 2]
