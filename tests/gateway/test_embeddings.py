@@ -12,6 +12,7 @@ from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.routes import route
 
@@ -136,6 +137,18 @@ def test_a_cached_answer_costs_nothing(build: Any, mock_provider: Any, stored: A
     assert again["data"] == first["data"]
     assert again["usage"] == {"prompt_tokens": 0, "total_tokens": 0, "tensorzero_cost": 0.0}
     assert len(mock_provider.requests()) == 1
+
+
+def test_the_cache_keeps_single_vectors_as_32_bit_floats(build: Any, mock_provider: Any, stored: Any) -> None:
+    client = build(model(mock_provider.url, "letters"), url=stored.url)
+    gateway = gateway_of(client)
+    body = {"model": PREFIX + "e", "tensorzero::cache_options": {"enabled": "on"}}
+    vector = asked(gateway, {**body, "input": ["abc"]})["data"][0]["embedding"]
+    batches = [asked(gateway, {**body, "input": ["abc", "x"]})["usage"]["prompt_tokens"] for _ in range(2)]
+    assert batches == [11, 11]
+    (row,) = stored.rows(client, "ModelInferenceCache")
+    assert json.loads(row["output"]) == vector
+    assert shortest_singles([0.043137254901960784, 0.1, 1 / 3]) == [0.043137256, 0.1, 0.33333334]
 
 
 def test_the_dummy_provider_answers_zeros(embed: Embed) -> None:

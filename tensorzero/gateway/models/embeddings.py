@@ -13,6 +13,7 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
+from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
@@ -163,10 +164,7 @@ async def _embed_once(
             raise passed.deadline.error() from None
         raise
     if call.cache is not None and key is not None and call.cache.writes:
-        output = orjson.dumps(answer.vectors).decode()
-        cache.keep(
-            call.cache, key, cache.Entry(output, answer.raw_request, answer.raw_response, answer.usage.input_tokens, 0, None)
-        )
+        _keep(call.cache, key, answer)
     if ticket is not None:
         ticket.settle(replace(answer.usage, output_tokens=0))
     if config.cost:
@@ -203,14 +201,29 @@ def _embedded(
     return Embedded(answer.vectors, inference)
 
 
+def _keep(options: CacheOptions, key: str, answer: EmbeddingResponse) -> None:
+    """As the original, of single vectors only, each as its 32-bit floats (observed 2026.6.0)."""
+    if len(answer.vectors) != 1:
+        return
+    vector = answer.vectors[0]
+    try:
+        output = orjson.dumps([vector] if isinstance(vector, str) else shortest_singles(vector)).decode()
+    except OverflowError:
+        return
+    usage = answer.usage
+    spent = None if usage.input_tokens is None else 0
+    cache.keep(options, key, cache.Entry(output, answer.raw_request, answer.raw_response, usage.input_tokens, spent, None))
+
+
 async def _kept(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:
     """Vectors from the cache."""
     entry = await cache.find(options, key, call) if options.reads else None
     vectors = None if entry is None else cache.content_of(entry)
-    if entry is None or vectors is None:
+    if entry is None or not vectors:
         return None
     usage = Usage(entry.input_tokens, entry.output_tokens, cost=0.0)
-    return EmbeddingResponse(cast("list[list[float] | str]", vectors), usage, entry.raw_request, entry.raw_response)
+    vector = vectors[0] if isinstance(vectors[0], str) else cast("list[float]", vectors)
+    return EmbeddingResponse([vector], usage, entry.raw_request, entry.raw_response)
 
 
 def _messages(given: EmbeddingInput) -> tuple[RequestMessage, ...]:
