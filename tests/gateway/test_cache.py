@@ -147,6 +147,13 @@ def _text(chunks: list[Any]) -> str:
     return "".join(block.text for chunk in chunks for block in chunk.content)
 
 
+def test_a_json_mode_that_says_what_holds_anyway_is_no_other_request(client: TensorZeroGateway, mock_provider: Any) -> None:
+    ask(client, cache_options=ON)
+    for mode, asked in (("off", 1), ("on", 2), ("on", 2)):
+        ask(client, cache_options=ON, params={"chat_completion": {"json_mode": mode}})
+        assert len(mock_provider.requests()) == asked
+
+
 def test_streamed_and_plain_calls_share_no_entry(client: TensorZeroGateway, mock_provider: Any) -> None:
     ask(client, cache_options=ON)
     list(ask(client, stream=True, cache_options=ON))

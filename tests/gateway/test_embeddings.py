@@ -13,6 +13,7 @@ from tensorzero.clients.embedded_transport import database_of, gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.routes import route
 
@@ -151,6 +152,18 @@ def test_only_a_vector_that_is_alone_is_kept(
     database_of(client).flush()
     kept = [orjson.loads(row["output"]) for row in stored.rows(client, "ModelInferenceCache", "timestamp")]
     assert kept == ([first["data"][0]["embedding"]] if asked_for == 1 else [])
+
+
+def test_the_cache_keeps_single_vectors_as_32_bit_floats(build: Any, mock_provider: Any, stored: Any) -> None:
+    client = build(model(mock_provider.url, "letters"), url=stored.url)
+    gateway = gateway_of(client)
+    body = {"model": PREFIX + "e", "tensorzero::cache_options": {"enabled": "on"}}
+    vector = asked(gateway, {**body, "input": ["abc"]})["data"][0]["embedding"]
+    batches = [asked(gateway, {**body, "input": ["abc", "x"]})["usage"]["prompt_tokens"] for _ in range(2)]
+    assert batches == [11, 11]
+    (row,) = stored.rows(client, "ModelInferenceCache", "timestamp")
+    assert json.loads(row["output"]) == vector
+    assert shortest_singles([0.043137254901960784, 0.1, 1 / 3]) == [0.043137256, 0.1, 0.33333334]
 
 
 def test_the_dummy_provider_answers_zeros(embed: Embed) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.values import ModelInference, Usage
 
+NOTHING_SPENT = Usage(0, 0, cost=0.0)
+
 
 def total_usage(inferences: Sequence[ModelInference]) -> Usage:
     """The sum; tokens and cost are None where any part is, cache tokens ignore what is missing. A cached part counts zero."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.accounts import is_known, raw_usage_entry, total_usage
+from tensorzero.gateway.endpoints.accounts import NOTHING_SPENT, is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import Asked
 from tensorzero.gateway.endpoints.kept_files import keep_files
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
 
 Batch = list[Any]
-NOTHING_SPENT = Usage(0, 0, cost=0.0)
 
 
 async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream | WholeStream:
@@ -206,8 +205,8 @@ class InferenceStream:
         self._usage.cost = 0.0 if cached else cost_of(self._stream.config.cost, self._raw, streaming=True)
         if self._stream.ticket is not None:
             self._stream.ticket.settle(self._usage)
-        spent = NOTHING_SPENT if cached else self._usage
-        if self._previous:
+        spent = NOTHING_SPENT if cached else self._usage  # a kept stream hides what came before it (observed 2026.6.0)
+        if self._previous and not cached:
             spent = total_usage([self._model_inference(), *self._previous])
         extra: dict[str, Any] = {"usage": spent.public()}
         if self._finish_reason is not None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.gateway.endpoints.accounts import raw_response_entries, raw_usage_entries, total_usage
+from tensorzero.gateway.endpoints.accounts import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.endpoints.kept_files import keep_files
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.models.infer import Failed
@@ -62,7 +62,7 @@ class WholeStream:
 
     def _all(self) -> Any:
         call, result = self._call, self._result
-        answer, previous = _answer_and_previous(result.model_inferences)
+        answer, *previous = result.model_inferences
         attempts = [*self._failed_attempts, *answer.failed]
         before = preamble(call, self._public, self._failed_variants, attempts, previous)
         if before:
@@ -71,7 +71,8 @@ class WholeStream:
         usage = {"raw_usage": entries} if entries else {}
         if self._content or usage:
             yield [self._public(self._content, **usage)]
-        extra: dict[str, Any] = {"usage": total_usage(result.model_inferences).public()}
+        spent = NOTHING_SPENT if answer.cached else total_usage(result.model_inferences)  # see `InferenceStream`
+        extra: dict[str, Any] = {"usage": spent.public()}
         if result.finish_reason is not None:
             extra["finish_reason"] = result.finish_reason
         if call.include_aggregated_response:
@@ -89,21 +90,21 @@ class WholeStream:
         self._gateway.write(inference_rows(self._call, self._as_streamed(), self._gateway.snapshot_hash, self._ttft_ms))
 
     def _as_streamed(self) -> VariantResult:
-        """A stream's row has the call's own parameters, and of a JSON answer only its text (observed 2026.6.0)."""
+        """A stream's row has the call's own parameters, and of a JSON answer only its text.
+
+        The first model inference counts as the stream, even the embedding of a DICL candidate (observed 2026.6.0).
+        """
         result = replace(self._result, params=only_asked(self._call.params))
-        answer, _ = _answer_and_previous(result.model_inferences)
+        answer = result.model_inferences[0]
+        if answer.api_type == "embeddings":
+            said = next(one for one in result.model_inferences if one.api_type != "embeddings")
+            answer.content, answer.finish_reason = said.content, said.finish_reason
         if self._json:
             answer.content = [{"type": "text", "text": self._content}] if self._content else []
             result.auxiliary = []
         else:
             answer.content = _without_summaries(answer.content)
         return result
-
-
-def _answer_and_previous(inferences: Sequence[ModelInference]) -> tuple[ModelInference, list[ModelInference]]:
-    """The model inference whose content is the answer, and the others."""
-    answer = next((one for one in inferences if one.api_type != "embeddings"), inferences[0])
-    return answer, [one for one in inferences if one is not answer]
 
 
 def _without_summaries(content: Sequence[Block]) -> list[Block]:

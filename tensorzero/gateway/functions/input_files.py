@@ -17,7 +17,9 @@ class BlockError(ValueError):
 
 
 _NO_MATCH = "data did not match any variant of untagged enum FileTaggedOrUntagged"
-_MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(?:\s*;.*)?\Z")
+_WORD = "[A-Za-z0-9!#$%&'+.^_`|~-]"
+_QUOTED = r'"(?:\\[\x20-~]|[\x20!#-\[\]-~])*"'
+_MIME = re.compile(rf"{_WORD}+/{_WORD}*(?: *;(?: *{_WORD}+=(?:{_QUOTED}|{_WORD}*))?)* *\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNTAGGED = ("url", "base64", "object_storage_pointer", "object_storage")
 _DETAILS = (None, "low", "high", "auto")
@@ -39,7 +41,7 @@ def _file(kind: Literal["url", "base64", "object_storage_pointer", "object_stora
         return None
     if mime is not None and not _MIME.match(mime):
         return None
-    mime = None if mime is None else cast(str, mime).lower()
+    mime = None if mime is None else _plain_mime(cast(str, mime))
     if kind == "url":
         url = _url(raw.get("url"))
         return None if url is None else File("url", url, mime, None, detail, filename)
@@ -52,6 +54,11 @@ def _file(kind: Literal["url", "base64", "object_storage_pointer", "object_stora
     if kind == "object_storage_pointer":
         return File(kind, source, mime, None, detail, filename, path)
     return File(kind, source, mime, data, detail, filename, path) if isinstance(data, str) else None
+
+
+def _plain_mime(mime: str) -> str:
+    lower = mime.lower()
+    return lower if "=" in lower else lower.rstrip(" ;")
 
 
 def _mime_of(data: str, mime: str | None) -> str:

@@ -13,7 +13,7 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
-from tensorzero.gateway.floats import shortest_single
+from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
@@ -163,8 +163,8 @@ async def _embed_once(
         if passed.deadline is own:
             raise passed.deadline.error() from None
         raise
-    if call.cache is not None and key is not None and call.cache.writes and len(answer.vectors) == 1:
-        cache.keep(call.cache, key, _entry(answer))
+    if call.cache is not None and key is not None and call.cache.writes:
+        _keep(call.cache, key, answer)
     if ticket is not None:
         ticket.settle(replace(answer.usage, output_tokens=0))
     if config.cost:
@@ -201,12 +201,18 @@ def _embedded(
     return Embedded(answer.vectors, inference)
 
 
-def _entry(answer: EmbeddingResponse) -> cache.Entry:
-    """The one vector there is; several are not kept (observed 2026.6.0)."""
-    (vector,) = answer.vectors
-    shown = vector if isinstance(vector, str) else [shortest_single(number) for number in vector]
-    output = orjson.dumps(shown).decode()
-    return cache.Entry(output, answer.raw_request, answer.raw_response, answer.usage.input_tokens, 0, None)
+def _keep(options: CacheOptions, key: str, answer: EmbeddingResponse) -> None:
+    """As the original, of single vectors only, each as its 32-bit floats (observed 2026.6.0)."""
+    if len(answer.vectors) != 1:
+        return
+    vector = answer.vectors[0]
+    try:
+        output = orjson.dumps(vector if isinstance(vector, str) else shortest_singles(vector)).decode()
+    except OverflowError:
+        return
+    usage = answer.usage
+    spent = None if usage.input_tokens is None else 0
+    cache.keep(options, key, cache.Entry(output, answer.raw_request, answer.raw_response, usage.input_tokens, spent, None))
 
 
 async def _kept(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:

@@ -15,6 +15,7 @@ from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionCon
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.blocks import RequestMessage, Text, ToolCall, ToolResult
 from tensorzero.gateway.functions.input import InputShapeError, parse_input, validate_input
+from tensorzero.gateway.functions.input_files import BlockError, parse_file
 from tensorzero.gateway.functions.rendering import render_messages, stored_messages_json
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
@@ -199,6 +200,21 @@ def test_a_stored_file_has_its_place_and_not_its_data(given: dict[str, Any], sto
     (block,) = json.loads(parsed.stored_json())["messages"][0]["content"]
     path = stored.pop("path")
     assert block == {"type": "file", "storage_path": {"kind": {"type": "disabled"}, "path": path}, **stored}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("image/", "image/"), ("image/png ", "image/png"), ("a/b;;", "a/b"), ('A%/B; c="x;y"', 'a%/b; c="x;y"')]
+    + [(mime, mime) for mime in ("text/plain;charset=utf-8; ", "a/b;c='x';;e=", "image/svg+xml;x=y")],
+)
+def test_a_media_type_is_read_as_the_original_reads_it(given: str, kept: str) -> None:
+    assert parse_file({"file_type": "base64", "data": "aGk=", "mime_type": given}).mime_type == kept
+
+
+@pytest.mark.parametrize("mime", ["image/*", "*/*", "image/png;a", " image/png", "a/b/c", "a/b;c=é", 'a/b;c="', "a/b;c=x=y"])
+def test_what_the_original_takes_for_no_media_type_is_none(mime: str) -> None:
+    with pytest.raises(BlockError, match="data did not match any variant of untagged enum FileTaggedOrUntagged"):
+        parse_file({"file_type": "base64", "data": "aGk=", "mime_type": mime})
 
 
 def test_a_stored_thought_always_has_its_text() -> None:

@@ -237,3 +237,36 @@ def test_a_cached_embedding_is_not_asked_for_again(
     answer = client.inference(**asked)
     assert len(mock_provider.requests()) == 2
     assert answer.usage.input_tokens == 0
+
+
+def test_a_streamed_winner_counts_as_its_embedding(
+    build: Any, models: Callable[..., str], mock_provider: Any, stored: Any
+) -> None:
+    best = '[functions.f.variants.best]\ntype = "experimental_best_of_n_sampling"\ncandidates = ["dicl"]\n'
+    toml = models("echo") + function(mock_provider.url) + best + 'evaluator = { model = "echo" }\n'
+    client = build(toml, url=stored.url)
+    ask = {"function_name": "f", "variant_name": "best", "input": question("abc"), "stream": True}
+    before, chunk, last = client.inference(**ask, include_raw_usage=True)
+    assert [entry.api_type for entry in before.raw_usage] == ["chat_completions"]
+    assert [entry.api_type for entry in chunk.raw_usage] == ["embeddings"]
+    assert (last.usage.input_tokens, last.finish_reason) == (22, "stop")
+    rows = {row["model_name"]: row for row in stored.rows(client, "ModelInference")}
+    assert json.loads(rows["letters"]["output"]) == json.loads(rows["echo"]["output"]) == [{"type": "text", "text": "abc"}]
+    assert rows["letters"]["finish_reason"] == "stop"
+
+
+def test_a_kept_stream_hides_what_the_embedding_spent(
+    build: Any, models: Callable[..., str], mock_provider: Any, stored: Any
+) -> None:
+    more = (
+        function(mock_provider.url, embedding="others").replace('[functions.f]\ntype = "chat"\n', "").replace("s.dicl]", "s.b]")
+    )
+    client = build(models("echo") + function(mock_provider.url) + more, url=stored.url)
+
+    def spent(variant: str) -> Any:
+        options = {"function_name": "f", "variant_name": variant, "cache_options": {"enabled": "on"}}
+        return list(client.inference(**options, input=question("abc"), stream=True))[-1].usage
+
+    assert spent("dicl").input_tokens == 22
+    assert (spent("b").input_tokens, spent("b").cost) == (0, 0.0)
+    assert len(mock_provider.requests()) == 3
