@@ -288,7 +288,7 @@ def run_evaluation(
     max_datapoints: int | None,
     adaptive_stopping: dict[str, dict[str, float]] | None,
 ) -> Call:
-    given = {
+    given: dict[str, Any] = {
         "evaluation_name": arguments.optional_text("evaluation_name", evaluation_name),
         "function_name": arguments.optional_text("function_name", function_name),
         "evaluator_names": None if evaluator_names is None else arguments.text_list("evaluator_names", evaluator_names),

@@ -212,8 +212,10 @@ WRONG_JOBS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         "experimental_run_evaluation",
         EVALUATION | {"function_name": ""},
         ValueError,
-        "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
-        "or provide only `evaluation_name`",
+        (
+            "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
+            "or provide only `evaluation_name`"
+        ),
     ),
     (
         "experimental_launch_optimization_workflow",
