@@ -219,8 +219,9 @@ class Transfer:
             code, text = self.error
             if code == pycurl.E_SEND_FAIL_REWIND:
                 text = "connection closed before message completed"
-            short = f"error sending request for url ({self.url})"
-            in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
+            circling = code == pycurl.E_TOO_MANY_REDIRECTS
+            short = f"error {'following redirect' if circling else 'sending request'} for url ({self.url})"
+            in_body = not circling and any(line in (b"\r\n", b"\n") for line in self.lines)
             raise HttpError(short, (short, text), in_body=in_body)
 
     def reply(self) -> HttpReply:
