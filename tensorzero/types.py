@@ -100,6 +100,8 @@ class Text(ContentBlock):
 
     def to_dict(self) -> dict[str, Any]:
         if self.text is None:
+            if self.arguments is None:
+                raise ValueError("Either `text` or `arguments` must be provided.")
             return {"type": "text", "arguments": self.arguments}
         if isinstance(self.text, dict):
             return {"type": "text", "arguments": self.text}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 from types import MappingProxyType
 from typing import Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
+from uuid import UUID
+
+import uuid_utils
 
 from tensorzero.clients.uuid_forms import parsed_uuid, uuid_problem
 from tensorzero.types import TensorZeroInternalError
@@ -114,13 +118,14 @@ def optional_uuid_text(name: str, value: Any) -> str | None:
     return None if value is None else uuid_text(name, value)
 
 
-def listed_uuid(value: Any) -> str:
+def listed_uuid(value: Any, name: str | None = None) -> str:
     """One of a list of ids, where the original takes text only: UUID objects are taken as well."""
-    if not isinstance(value, str) and not hasattr(value, "hex"):
-        raise TypeError(f"'{type(value).__name__}' object cannot be converted to 'PyString'")
+    if not isinstance(value, (str, UUID, uuid_utils.UUID)):
+        prefix = "" if name is None else f"argument '{name}': "
+        raise TypeError(f"{prefix}'{type(value).__name__}' object cannot be converted to 'PyString'")
     found = parsed_uuid(str(value))
     if found is None:
-        raise ValueError(f"Invalid UUID: {uuid_problem(str(value))[1]}")
+        raise ValueError(f"Invalid UUID{'' if name is None else f' in {name}'}: {uuid_problem(str(value))[1]}")
     return found
 
 
@@ -128,15 +133,43 @@ def quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def real(name: str, value: Any) -> float:
+    try:
+        math.isnan(value)  # refuses text that `float` would read, in the words wanted here
+    except TypeError as error:
+        raise TypeError(f"argument '{name}': {error}") from None
+    return float(value)
+
+
+def optional_real(name: str, value: Any) -> float | None:
+    return None if value is None else real(name, value)
+
+
+def unsigned(name: str, value: Any, bits: int = 64) -> int:
+    """OverflowError for numbers that so many bits do not hold, in the original's words for each width."""
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise TypeError(f"argument '{name}': {error}") from None
+    if 0 <= number < 2**bits:
+        return number
+    if bits == 64:
+        raise OverflowError("can't convert negative int to unsigned" if number < 0 else "int too big to convert")
+    beyond = not -(2**63) <= number < 2**63
+    raise OverflowError(
+        "Python int too large to convert to C long" if beyond else "out of range integral type conversion attempted"
+    )
+
+
+def optional_unsigned(name: str, value: Any, bits: int = 64) -> int | None:
+    return None if value is None else unsigned(name, value, bits)
+
+
 def timeout_s(value: Any) -> float | None:
     """Seconds; ValueError where they are no duration."""
     if value is None:
         return None
-    try:
-        math.isnan(value)  # refuses text that `float` would read, in the words wanted here
-    except TypeError as error:
-        raise TypeError(f"argument 'timeout': {error}") from None
-    seconds = float(value)
+    seconds = real("timeout", value)
     if seconds < 0:
         raise ValueError("Invalid timeout: cannot convert float seconds to Duration: value is negative")
     if math.isnan(seconds) or seconds >= _LONGEST_TIMEOUT_S:

@@ -170,17 +170,23 @@ def create_datapoints_from_inferences(dataset_name: str, params: Any, output_sou
 
 def get_inferences(ids: Sequence[Any], function_name: str | None, output_source: str) -> Call:
     found = [arguments.uuid_text("id", item) for item in arguments.sequence("ids", ids)]
-    if arguments.text("output_source", output_source) not in ("inference", "demonstration"):
-        raise TensorZeroInternalError(
-            f"Internal TensorZero Error: Invalid inference output source: {output_source}. "
-            'Should be one of: "inference" or "demonstration".'
-        )
+    output_source = _inference_output_source(output_source)
     body = {
         "ids": found,
         "function_name": arguments.optional_text("function_name", function_name),
         "output_source": output_source,
     }
     return Call("POST", "/v1/inferences/get_inferences", body, _read_inferences)
+
+
+def _inference_output_source(given: Any) -> str:
+    found = arguments.text("output_source", given)
+    if found not in ("inference", "demonstration"):
+        raise TensorZeroInternalError(
+            f"Internal TensorZero Error: Invalid inference output source: {found}. "
+            'Should be one of: "inference" or "demonstration".'
+        )
+    return found
 
 
 def list_inferences(request: Any) -> Call:
@@ -192,7 +198,7 @@ def render_samples(stored_samples: Sequence[Any], variants: dict[str, str], conc
     body = {
         "stored_samples": [plain(sample, _VALUE) for sample in arguments.sequence("stored_samples", stored_samples)],
         "variants": arguments.text_map("variants", variants),
-        "concurrency": concurrency,
+        "concurrency": arguments.optional_unsigned("concurrency", concurrency),
     }
     return Call("POST", "/experimental_render_samples", body, _read_samples)
 
@@ -205,8 +211,8 @@ def launch_optimization(
     train_samples: Sequence[RenderedSample], val_samples: Sequence[RenderedSample] | None, optimization_config: Any
 ) -> Call:
     body = {
-        "train_samples": list(train_samples),
-        "val_samples": None if val_samples is None else list(val_samples),
+        "train_samples": arguments.sequence("train_samples", train_samples),
+        "val_samples": None if val_samples is None else arguments.sequence("val_samples", val_samples),
         "optimization_config": optimizer_json(optimization_config),
     }
     return Call("POST", "/experimental_optimization", body, _read_job_handle)
@@ -225,23 +231,25 @@ def launch_optimization_workflow(
     offset: int | None,
     val_fraction: float | None,
 ) -> Call:
-    arguments.text("function_name", function_name)
-    arguments.text("template_variant_name", template_variant_name)
+    given = {
+        "function_name": arguments.text("function_name", function_name),
+        "template_variant_name": arguments.text("template_variant_name", template_variant_name),
+        "output_source": arguments.optional_text("output_source", output_source),
+        "dataset_name": arguments.optional_text("dataset_name", dataset_name),
+        "query_variant_name": arguments.optional_text("query_variant_name", query_variant_name),
+        "limit": arguments.optional_unsigned("limit", limit, 32),
+        "offset": arguments.optional_unsigned("offset", offset, 32),
+        "val_fraction": arguments.optional_real("val_fraction", val_fraction),
+    }
     optimizer = optimizer_json(optimizer_config)
     if output_source is None and dataset_name is None:
         raise ValueError("you must provide either `output_source` or `dataset_name`")
-    given = {
-        "function_name": function_name,
-        "template_variant_name": template_variant_name,
-        "output_source": output_source,
-        "dataset_name": dataset_name,
-        "query_variant_name": query_variant_name,
-        "filters": None if filters is None else plain(filters, _VALUE),
-        "order_by": None if order_by is None else plain(order_by, _VALUE),
-        "limit": limit,
-        "offset": offset,
-        "val_fraction": val_fraction,
-    }
+    if output_source is not None and dataset_name is not None:
+        raise ValueError("provide either `output_source` or `dataset_name`, not both")
+    if output_source is not None:
+        _inference_output_source(output_source)
+    given["filters"] = None if filters is None else plain(filters, _VALUE)
+    given["order_by"] = None if order_by is None else plain(order_by, _VALUE)
     body = {name: value for name, value in given.items() if value is not None} | {"optimizer_config": optimizer}
     return Call("POST", "/experimental_optimization_workflow", body, _read_job_handle)
 
@@ -280,38 +288,36 @@ def run_evaluation(
     max_datapoints: int | None,
     adaptive_stopping: dict[str, dict[str, float]] | None,
 ) -> Call:
+    given: dict[str, Any] = {
+        "evaluation_name": arguments.optional_text("evaluation_name", evaluation_name),
+        "function_name": arguments.optional_text("function_name", function_name),
+        "evaluator_names": None if evaluator_names is None else arguments.text_list("evaluator_names", evaluator_names),
+        "dataset_name": arguments.optional_text("dataset_name", dataset_name),
+        "datapoint_ids": None if datapoint_ids is None else arguments.sequence("datapoint_ids", datapoint_ids),
+        "variant_name": arguments.optional_text("variant_name", variant_name),
+        "concurrency": arguments.unsigned("concurrency", concurrency),
+        "inference_cache": arguments.text("inference_cache", inference_cache),
+        "internal_dynamic_variant_config": arguments.optional_mapping(
+            "internal_dynamic_variant_config", internal_dynamic_variant_config
+        ),
+        "max_datapoints": arguments.optional_unsigned("max_datapoints", max_datapoints, 32),
+        "adaptive_stopping": arguments.optional_mapping("adaptive_stopping", adaptive_stopping),
+    }
     if variant_name is None and internal_dynamic_variant_config is None:
         raise ValueError("Either `variant_name` or `internal_dynamic_variant_config` must be provided.")
     if variant_name is not None and internal_dynamic_variant_config is not None:
         raise ValueError("Cannot specify both `variant_name` and `internal_dynamic_variant_config`.")
     by_function = function_name is not None and evaluator_names is not None
-    if (evaluation_name is None) != by_function or (evaluation_name is not None and (function_name or evaluator_names)):
+    named = function_name is not None or evaluator_names is not None
+    if (evaluation_name is None) != by_function or (evaluation_name is not None and named):
         raise ValueError(
             "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
             "or provide only `evaluation_name`"
         )
-    given = {
-        "evaluation_name": evaluation_name,
-        "function_name": function_name,
-        "evaluator_names": evaluator_names,
-        "dataset_name": dataset_name,
-        "datapoint_ids": None if datapoint_ids is None else [_evaluated_id(item) for item in datapoint_ids],
-        "variant_name": variant_name,
-        "internal_dynamic_variant_config": internal_dynamic_variant_config,
-        "concurrency": concurrency,
-        "inference_cache": inference_cache,
-        "max_datapoints": max_datapoints,
-        "adaptive_stopping": adaptive_stopping,
-    }
+    if given["datapoint_ids"] is not None:
+        given["datapoint_ids"] = [arguments.listed_uuid(item, "datapoint_ids") for item in given["datapoint_ids"]]
     body = {name: value for name, value in given.items() if value is not None}
     return Call("POST", "/internal/evaluations/run", body, dict, stream=True)
-
-
-def _evaluated_id(item: Any) -> str:
-    try:
-        return arguments.uuid_text("id", item)
-    except ValueError as error:
-        raise ValueError(f"Invalid UUID in datapoint_ids: {error}") from None
 
 
 def _dataset(name: str, rest: str) -> str:

@@ -141,6 +141,12 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         if self._http:
             raise ValueError(f"Config not available in HTTP gateway mode. Use embedded mode for {name}.")
 
+    def _launches_here(self) -> None:
+        if self._http:
+            raise TensorZeroInternalError(
+                "Internal TensorZero Error: Invalid client mode: Http. This function is only available in EmbeddedGateway mode"
+            )
+
     def _gepa_needs_http(self) -> None:
         if not self._http:
             raise TensorZeroInternalError(

@@ -48,7 +48,7 @@ class HttpTransport:
         except HttpError as error:
             if error.in_body and not self._verbose_errors:
                 raise undecodable("error decoding response body") from error
-            raise self._unreachable(request.url, error) from error
+            raise self._unreachable(error) from error
         if reply.status >= _FIRST_ERROR:
             raise TensorZeroError(reply.status, _text(reply.body, reply.headers))
         body = reply.body.removeprefix(codecs.BOM_UTF8)
@@ -65,7 +65,7 @@ class HttpTransport:
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
-            causes = _causes(request.url, error)
+            causes = ": ".join(error.chain)
             raise TensorZeroInternalError(f"Internal TensorZero Error: Error in streaming response: {causes}") from error
         batches = EventBatches(stream, deadline)
         try:
@@ -98,15 +98,9 @@ class HttpTransport:
         headers.setdefault("content-type", "application/json")
         return HttpRequest(call.method, self._url + call.path, headers, _encoded(call.body))
 
-    def _unreachable(self, url: str, error: HttpError) -> TensorZeroInternalError:
-        told = _causes(url, error) if self._verbose_errors else _causes(url, None)
+    def _unreachable(self, error: HttpError) -> TensorZeroInternalError:
+        told = ": ".join(error.chain) if self._verbose_errors else str(error)
         return TensorZeroInternalError(f"Internal TensorZero Error: Error from server: {told}")
-
-
-def _causes(url: str, error: HttpError | None) -> str:
-    """What could not be done and, for an error, every cause of it."""
-    what = f"error sending request for url ({url})"
-    return ": ".join([what, *(cause for cause in (error.chain if error else ()) if cause != what)])
 
 
 def _encoded(body: Any) -> bytes:

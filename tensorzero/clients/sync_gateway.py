@@ -370,8 +370,9 @@ class TensorZeroGateway(BaseTensorZeroGateway):
     ) -> list[RenderedSample]:
         """Deprecated: stored inferences or datapoints with a variant's templates filled in."""
         warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=3)
+        call = calls.render_samples(stored_samples, variants, concurrency)
         self._embedded_only("render_samples")
-        return self._wait(calls.render_samples(stored_samples, variants, concurrency))
+        return self._wait(call)
 
     def experimental_launch_optimization(
         self,
@@ -382,7 +383,9 @@ class TensorZeroGateway(BaseTensorZeroGateway):
     ) -> OptimizationJobHandle:
         """Deprecated: start an optimization from rendered samples."""
         warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=3)
-        return self._wait(calls.launch_optimization(train_samples, val_samples, optimization_config))
+        call = calls.launch_optimization(train_samples, val_samples, optimization_config)
+        self._launches_here()
+        return self._wait(call)
 
     def experimental_launch_optimization_workflow(
         self,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def _failure(error: Exception, url: str, *, in_body: bool = False, timed_out: bool = False) -> HttpError:
-    text = f"error sending request for url ({url})"
+    circling = type(error).__name__ == "TooManyRedirects"
+    text = f"error {'following redirect' if circling else 'sending request'} for url ({url})"
     return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body, timed_out=timed_out)
 
 

@@ -13,6 +13,7 @@ import pytest
 import tensorzero as t
 from tensorzero.clients.shapes import plain
 from tensorzero.gateway.functions.input import usual_input
+from tensorzero.types import TensorZeroInternalError
 
 INPUT = {"messages": [{"role": "user", "content": "hi"}]}
 ID = "019a0489-9cae-7c2c-bd77-404de0d3cde0"
@@ -165,3 +166,95 @@ def test_what_is_wrong_with_a_uuid_is_told_in_the_original_s_words(
 def test_a_dict_shown_as_text_is_told_like_a_uuid_in_braces(client: t.TensorZeroGateway) -> None:
     with pytest.raises(ValueError, match=r"index: 3 \}\)$"):
         client.feedback(metric_name="m", value=True, inference_id={1: "b"})  # type: ignore[arg-type]
+
+
+EVALUATION: dict[str, Any] = {"evaluation_name": "e", "dataset_name": "d", "variant_name": "v"}
+WORKFLOW: dict[str, Any] = {
+    "function_name": "f",
+    "template_variant_name": "v",
+    "optimizer_config": {"type": "openai_sft", "model": "m"},
+    "output_source": "inference",
+}
+WRONG_JOBS: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"concurrency": "x"},
+        TypeError,
+        "argument 'concurrency': 'str' object cannot be interpreted as an integer",
+    ),
+    ("experimental_run_evaluation", EVALUATION | {"concurrency": -1}, OverflowError, "can't convert negative int to unsigned"),
+    ("experimental_run_evaluation", EVALUATION | {"concurrency": 2**64}, OverflowError, "int too big to convert"),
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"max_datapoints": 2**32},
+        OverflowError,
+        "out of range integral type conversion attempted",
+    ),
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"max_datapoints": 2**64},
+        OverflowError,
+        "Python int too large to convert to C long",
+    ),
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"datapoint_ids": "x"},
+        TypeError,
+        "argument 'datapoint_ids': Can't extract `str` to `Vec`",
+    ),
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"datapoint_ids": ["x"]},
+        ValueError,
+        "Invalid UUID in datapoint_ids: invalid character: found `x` at 1",
+    ),
+    (
+        "experimental_run_evaluation",
+        EVALUATION | {"function_name": ""},
+        ValueError,
+        (
+            "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
+            "or provide only `evaluation_name`"
+        ),
+    ),
+    (
+        "experimental_launch_optimization_workflow",
+        WORKFLOW | {"val_fraction": "x"},
+        TypeError,
+        "argument 'val_fraction': must be real number, not str",
+    ),
+    (
+        "experimental_launch_optimization_workflow",
+        WORKFLOW | {"dataset_name": "d"},
+        ValueError,
+        "provide either `output_source` or `dataset_name`, not both",
+    ),
+    (
+        "experimental_launch_optimization_workflow",
+        WORKFLOW | {"output_source": "zz"},
+        TensorZeroInternalError,
+        'Internal TensorZero Error: Invalid inference output source: zz. Should be one of: "inference" or "demonstration".',
+    ),
+    (
+        "experimental_render_samples",
+        {"stored_samples": None, "variants": {}},
+        TypeError,
+        "argument 'stored_samples': 'NoneType' object cannot be converted to 'Sequence'",
+    ),
+    (
+        "experimental_launch_optimization",
+        {"train_samples": [], "optimization_config": WORKFLOW["optimizer_config"]},
+        TensorZeroInternalError,
+        "Internal TensorZero Error: Invalid client mode: Http. This function is only available in EmbeddedGateway mode",
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("name", "given", "error", "told"), WRONG_JOBS)
+def test_the_arguments_of_evaluations_and_optimizations_are_checked_before_anything_is_sent(
+    client: t.TensorZeroGateway, name: str, given: dict[str, Any], error: type[Exception], told: str
+) -> None:
+    with pytest.raises(error) as caught:
+        getattr(client, name)(**given)
+    assert str(caught.value) == told

@@ -46,6 +46,10 @@ def test_text_is_text_or_arguments_but_not_both() -> None:
         Text()
     with pytest.raises(ValueError, match=r"^Only one of `text` or `arguments` must be provided.$"):
         Text("a", {})
+    emptied = Text("a")
+    emptied.text = None
+    with pytest.raises(ValueError, match=r"^Either `text` or `arguments` must be provided.$"):
+        emptied.to_dict()
 
 
 def test_text_that_holds_arguments_warns_at_the_callers_line() -> None:

@@ -1,6 +1,6 @@
 """A server on loopback that says what clients of it did: connections, requests, who hung up, how much it could send.
 
-The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/hang` (no answer),
+The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/circle`, `/hang` (no answer),
 `/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes
 without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a
 word). `CONNECT` makes a tunnel, so the server is also a proxy.
@@ -122,6 +122,8 @@ class SocketServer:
                 connection.sendall(answer(int(number), b"said so"))
             case "redirect":
                 connection.sendall(answer(307, b"", "location: /hello"))
+            case "circle":
+                connection.sendall(answer(307, b"", "location: /circle"))
             case "cut":
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
                 return False

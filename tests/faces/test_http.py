@@ -110,6 +110,9 @@ def test_redirects_are_followed(way: Way, server: SocketServer) -> None:
 
     assert way.send(get(server.url + "/redirect")).body == b"hello"
     assert way.run(exchange) == (200, b"hello")
+    with pytest.raises(HttpError, match=r"^error following redirect for url \(.*/circle\)$") as caught:
+        way.send(get(server.url + "/circle"))
+    assert not caught.value.in_body
 
 
 def test_a_stream_is_read_as_it_arrives(way: Way, server: SocketServer) -> None:

@@ -228,6 +228,22 @@ def test_a_stored_file_is_read_back_for_a_pointer(
         ask(client, {**pointer, "storage_path": {"kind": {"type": "disabled"}, "path": "x"}})
 
 
+def test_a_file_that_lies_in_a_store_needs_none_configured(
+    build: Build, models: Callable[..., str], stored: Any, mock_provider: Any
+) -> None:
+    client = build(models("plain"), stored.url)
+    place = {"kind": {"type": "disabled"}, "path": "observability/files/x.png"}
+    whole = file(file_type="object_storage", data=b64(PNG), mime_type="image/png", storage_path=place)
+    ask(client, whole)
+    assert sent(mock_provider)["image_url"]["url"] == f"data:image/png;base64,{b64(PNG)}"
+    assert stored_file(client, stored)["storage_path"] == place
+    pointer = file(file_type="object_storage_pointer", mime_type="image/png", storage_path=place)
+    with pytest.raises(TensorZeroError, match=r"failed to infer with errors: .*: Object store was disabled"):
+        ask(client, pointer)
+    with pytest.raises(TensorZeroError, match="Object storage is not configured"):
+        ask(client, pointer, file(file_type="base64", data=b64(PNG), mime_type="image/png"))
+
+
 @pytest.mark.parametrize(
     ("path", "mime", "expected"),
     [

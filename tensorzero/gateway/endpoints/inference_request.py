@@ -19,7 +19,8 @@ from tensorzero.gateway.config.sections import (
 )
 from tensorzero.gateway.config.variants_section import models_of
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
-from tensorzero.gateway.files.call_files import CallFiles
+from tensorzero.gateway.files.call_files import CallFiles, files_of
+from tensorzero.gateway.files.object_storage import Disabled
 from tensorzero.gateway.functions.input import Input, parse_input, validate_input
 from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
@@ -145,10 +146,13 @@ def _take_options(gateway: Gateway, call: InferenceCall, body: Mapping[str, Any]
 
 
 def _files(gateway: Gateway, given: Input) -> CallFiles:
-    if gateway.object_store is None:
-        raise GatewayError(_NO_OBJECT_STORAGE)
+    store = gateway.object_store
+    if store is None:  # which files that lie in one already can do without
+        if any(file.storage_path is None for file in files_of(given)):
+            raise GatewayError(_NO_OBJECT_STORAGE)
+        store = Disabled()
     always = gateway.config.gateway.fetch_and_encode_input_files_before_inference
-    return CallFiles(given, gateway.object_store, always=always)
+    return CallFiles(given, store, always=always)
 
 
 def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:

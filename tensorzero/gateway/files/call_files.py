@@ -37,7 +37,7 @@ class CallFiles:
     """`always`: no provider is given a URL (`gateway.fetch_and_encode_input_files_before_inference`)."""
 
     def __init__(self, given: Input, store: ObjectStore, *, always: bool) -> None:
-        self._files = list(_files(given))
+        self._files = list(files_of(given))
         self._store = store
         self._always = always
         self._tried: set[int] = set()
@@ -140,7 +140,8 @@ def _is_unread(file: File) -> bool:
     return file.file_type == "url" and file.data is None and file.fetched is None
 
 
-def _files(given: Input) -> Iterator[File]:
+def files_of(given: Input) -> Iterator[File]:
+    """Every file of an input, in order."""
     for message in given.messages:
         for block in message.content:
             if isinstance(block, File):
