@@ -246,3 +246,29 @@ def test_a_base_keeps_its_path_and_loses_its_query(build: Build, upstream: Scrip
         client = build(toml, files=FILES)
         client.inference(model_name="r", input=ASK, extra_body=answer_with(ANSWER))
         assert upstream.paths[-1] == f"{path}responses"
+
+
+REASONING = '{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}],"encrypted_content":"E"}'
+CHOICE = '{"type":"message","role":"assistant","content":[{"type":"output_text","text":"{\\"answer_choice\\":0}"}]}'
+
+
+def test_a_whole_answer_that_is_streamed_loses_the_summary_of_its_thought(
+    build: Build, stored: Any, upstream: ScriptedUpstream
+) -> None:
+    client = build(TOML.replace("URL", upstream.url), stored.url, files=FILES)
+    script = answer_with(f'{{"output":[{REASONING},{CHOICE}]}}')
+    list(client.inference(function_name="best", input=ASK, stream=True, extra_body=script))
+    (row,) = stored.rows(client, "ChatInference")
+    thought, _ = json.loads(row["output"])
+    assert thought == {"type": "thought", "text": None, "signature": "E", "provider_type": "openai"}
+    # The judge is not scripted and fails, so one of the candidates is the answer.
+    outputs = [json.loads(one["output"])[0] for one in stored.rows(client, "ModelInference")]
+    assert sorted("summary" in output for output in outputs) == [False, True]
+
+
+def test_a_whole_answer_with_an_unknown_block_cannot_be_streamed(client: TensorZeroGateway) -> None:
+    script = answer_with(f'{{"output":[{{"type":"web_search_call"}},{CHOICE}]}}')
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(function_name="best", input=ASK, stream=True, extra_body=script)
+    said = "MixtureOfNConfig variant does not support unknown content blocks in streaming mode"
+    assert json.loads(caught.value.text) == {"error": f"All variants failed with errors: best: {said}"}
