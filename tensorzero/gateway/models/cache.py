@@ -98,9 +98,7 @@ def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, functi
 
 def _as_sent(params: Mapping[str, Any]) -> dict[str, Any]:
     """A number, or a JSON mode, is the same one whether the configuration or the call sets it (observed 2026.6.0)."""
-    return {
-        name: single(value) if isinstance(value, float) else value for name, value in params.items() if name != "json_mode"
-    }
+    return {name: single(value) if isinstance(value, float) else value for name, value in params.items() if name != "json_mode"}
 
 
 async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCall) -> Entry | None:
