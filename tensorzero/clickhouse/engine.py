@@ -119,7 +119,7 @@ def close_handle(handle: Any) -> None:
 
 
 def expect_release() -> None:
-    """A database was dropped without `close`: its thread lets go of the engine soon. Takes no lock."""
+    """A database was dropped without `close`, or its `close` gave up: its thread lets go of the engine soon. Takes no lock."""
     global _abandoned
     _abandoned = True
 

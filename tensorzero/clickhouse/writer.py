@@ -178,6 +178,7 @@ class Writer:
             with self._lock:
                 self._abandoned = not self._ended
             if self._abandoned:
+                expect_release()
                 return False
         self._store.close()
         return True
