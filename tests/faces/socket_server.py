@@ -31,7 +31,8 @@ def answer(status: int, body: bytes, *headers: str) -> bytes:
 
 
 class SocketServer:
-    """`requests` are `{"method", "path", "headers", "body"}`; `hung_up` counts connections that the client ended."""
+    """`requests` are `{"method", "path", "headers", "body", "connection"}`, the last a number; `hung_up` counts connections
+    that the client ended."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, backlog: int = 256) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
@@ -67,9 +68,9 @@ class SocketServer:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, number: int) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             if self._tls is not None:
@@ -78,6 +79,7 @@ class SocketServer:
             buffer = b""
             while (request := self._read(connection, buffer)) is not None:
                 asked, buffer = request
+                asked["connection"] = number
                 self.requests.append(asked)
                 if not self._respond(connection, asked):
                     return
