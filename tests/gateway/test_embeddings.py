@@ -146,7 +146,7 @@ def test_the_cache_keeps_single_vectors_as_32_bit_floats(build: Any, mock_provid
     vector = asked(gateway, {**body, "input": ["abc"]})["data"][0]["embedding"]
     batches = [asked(gateway, {**body, "input": ["abc", "x"]})["usage"]["prompt_tokens"] for _ in range(2)]
     assert batches == [11, 11]
-    (row,) = stored.rows(client, "ModelInferenceCache")
+    (row,) = stored.rows(client, "ModelInferenceCache", "long_cache_key")
     assert json.loads(row["output"]) == vector
     assert shortest_singles([0.043137254901960784, 0.1, 1 / 3]) == [0.043137256, 0.1, 0.33333334]
 

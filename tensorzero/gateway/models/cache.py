@@ -20,6 +20,7 @@ from tensorzero.clickhouse.queries.cache import short_key
 from tensorzero.clickhouse.tables import CACHE_TABLE
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import ToolConfig
+from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.json_function import parsed
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
@@ -86,13 +87,18 @@ def _plain(value: Any) -> Any:
 def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, function_type: str) -> str | None:
     """The key of one attempt; None where it has none, and so no entry."""
     request = call.request
-    if "json_mode" in request.params:  # a call that says what its variant says shares the entry (observed 2026.6.0)
-        request = replace(request, params={name: value for name, value in request.params.items() if name != "json_mode"})
+    if request.params:
+        request = replace(request, params=_comparable(request.params))
     try:
         return cache_key(call.model_name, provider_name, [request, function_type, options.fetches_files])
     except _BROKEN as error:
         logger.warning("An inference cannot be cached: %s", error)
         return None
+
+
+def _comparable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Alike whether the call says them or its variant: 32-bit floats, and no `json_mode`, as what it comes to is elsewhere."""
+    return {name: single(value) if isinstance(value, float) else value for name, value in params.items() if name != "json_mode"}
 
 
 async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCall) -> Entry | None:
