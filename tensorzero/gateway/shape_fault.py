@@ -221,7 +221,9 @@ def _tagged_fault(value: Any, variants: Mapping[str, Mapping[str, Any]]) -> str 
     if not isinstance(tag, str):
         return "TensorZeroDerive: missing tag field `type`"
     if tag not in variants:
-        return f"unknown variant `{tag}`, expected {' or '.join(f'`{name}`' for name in variants)}"
+        names = [f"`{name}`" for name in variants]
+        expected = " or ".join(names) if len(names) < 3 else f"one of {', '.join(names)}"
+        return f"unknown variant `{tag}`, expected {expected}"
     fields = variants[tag]
     for key, item in given.items():
         reason = None if key not in fields else _field_fault(key, item, fields[key])

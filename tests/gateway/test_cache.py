@@ -154,6 +154,17 @@ def test_a_json_mode_that_says_what_holds_anyway_is_no_other_request(client: Ten
         assert len(mock_provider.requests()) == asked
 
 
+def test_a_parameter_counts_alike_from_the_call_and_from_the_variant(
+    build: Build, models: Callable[..., str], mock_provider: Any, stored: Any
+) -> None:
+    variant = '[functions.f]\ntype = "chat"\nvariants.v = { type = "chat_completion", model = "plain", temperature = 0.9 }\n'
+    client = build(models("plain") + variant, stored.url)
+    for params in ({}, {}, {"temperature": 0.9}):
+        options = {"params": {"chat_completion": params}, "cache_options": ON}
+        client.inference(function_name="f", input=ASK, **options)
+    assert len(mock_provider.requests()) == 1
+
+
 def test_streamed_and_plain_calls_share_no_entry(client: TensorZeroGateway, mock_provider: Any) -> None:
     ask(client, cache_options=ON)
     list(ask(client, stream=True, cache_options=ON))

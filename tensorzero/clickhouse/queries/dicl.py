@@ -12,7 +12,9 @@ from tensorzero.clickhouse.query import Query
 # chdb-core-lite has no `cosineDistance`. 32 bits, as there, so that a vector is at no distance from itself.
 _PRODUCT = "arraySum(arrayMap((x, y) -> toFloat64(x) * y, embedding, {vector:Array(Float64)}))"
 _LENGTH = "sqrt(arraySum(arrayMap(x -> toFloat64(x) * x, embedding)))"
-_DISTANCE = f"if({_LENGTH} = 0 OR {{length:Float64}} = 0, 1, 1 - toFloat32({_PRODUCT} / ({_LENGTH} * {{length:Float64}})))"
+_OF_ONE_SIZE = "throwIf(length(embedding) != length({vector:Array(Float64)}), 'vectors of unequal sizes')"
+_COSINE = f"toFloat32({_PRODUCT} / ({_LENGTH} * {{length:Float64}}))"
+_DISTANCE = f"{_OF_ONE_SIZE} + if({_LENGTH} = 0 OR {{length:Float64}} = 0, 1, 1 - {_COSINE})"
 
 
 def nearest_examples_query(function_name: str, variant_name: str, vector: Sequence[float], k: int) -> Query:

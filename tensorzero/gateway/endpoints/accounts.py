@@ -71,7 +71,8 @@ def _answer(inference: ModelInference) -> list[dict[str, Any]]:
         {
             "model_inference_id": reported_id(inference),
             "provider_type": inference.provider_type,
-            "api_type": inference.api_type,
+            # Of an embedding that does not say what it spent, the original names the other kind (observed 2026.6.0).
+            "api_type": inference.api_type if is_known(inference.usage, inference.raw_usage) else "chat_completions",
             "data": inference.raw_response,
         }
     ]

@@ -88,7 +88,7 @@ def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, functi
     """The key of one attempt; None where it has none, and so no entry."""
     request = call.request
     if request.params:
-        request = replace(request, params=_as_sent(request.params))
+        request = replace(request, params=_comparable(request.params))
     try:
         return cache_key(call.model_name, provider_name, [request, function_type, options.fetches_files])
     except _BROKEN as error:
@@ -96,8 +96,8 @@ def key_of(options: CacheOptions, call: ProviderCall, provider_name: str, functi
         return None
 
 
-def _as_sent(params: Mapping[str, Any]) -> dict[str, Any]:
-    """A number, or a JSON mode, is the same one whether the configuration or the call sets it (observed 2026.6.0)."""
+def _comparable(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Alike whether the call says them or its variant: 32-bit floats, and no `json_mode`, as what it comes to is elsewhere."""
     return {name: single(value) if isinstance(value, float) else value for name, value in params.items() if name != "json_mode"}
 
 

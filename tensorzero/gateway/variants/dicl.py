@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -20,14 +17,11 @@ from tensorzero.gateway.functions.blocks import (
     RequestMessage,
     Template,
     Text,
-    Thought,
-    ToolCall,
     Unknown,
 )
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.models.infer import Failed
-from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,
@@ -36,6 +30,7 @@ from tensorzero.gateway.variants.chat_completion import (
     open_stream,
     result_of,
 )  # fmt: skip
+from tensorzero.gateway.variants.dicl_examples import nearest_examples, shown
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -44,6 +39,10 @@ DEFAULT_INSTRUCTIONS = (
     "You are tasked with learning by induction and then solving a problem below. You will be shown several examples of inputs "
     "followed by outputs. Then, in the same format you will be given one last set of inputs. Your job is to use the provided "
     "examples to inform your response to the last set of inputs."
+)
+_REPORT = (
+    "This should never happen, please file a bug report at "
+    "https://github.com/tensorzero/tensorzero/discussions/new?category=bug-reports"
 )
 
 
@@ -69,8 +68,6 @@ async def _prepare(
 ) -> tuple[Prepared, ModelInference]:
     """The request, and the embedding that found its examples."""
     settings = variant.settings
-    if call.extra_body:
-        raise BadRequest("Inference-level `extra_body` is not yet supported for dynamic_in_content_learning variant")
     name = settings["embedding_model"]
     model = find_embedding_model(gateway.config, name)
     if model is None:
@@ -79,15 +76,17 @@ async def _prepare(
     text = given.stored_json()
     embedded = await embed(gateway.embedding_providers, model, EmbeddingRequest(text), call, failed)
     if len(embedded.vectors) != 1:
-        raise GatewayError(f"Internal error: Embedding model returned {len(embedded.vectors)} vectors for one text.")
+        raise GatewayError(f"Internal error: Embedding model returned multiple vectors. {_REPORT}")
     vector = embedded.vectors[0]
     if isinstance(vector, str):
         raise GatewayError("Internal error: Failed to convert DICL embedding to float array.")
-    examples = await _examples(gateway, variant, call, vector)
+    examples = await nearest_examples(gateway, variant, call, vector)
+    if call.extra_body:
+        raise BadRequest("Inference-level `extra_body` is not yet supported for dynamic_in_content_learning variant")
     instructions = settings.get("system_instructions")
     system = DEFAULT_INSTRUCTIONS if instructions is None else instructions["__data"]
     if examples:
-        messages = (*_shown(examples, call.function.type), RequestMessage("user", (Text(text),)))
+        messages = (*shown(examples, call.function.type), RequestMessage("user", (Text(text),)))
     else:
         messages = tuple(_plain(message) for message in given.messages)
     return assemble(gateway, chat, call, system, messages), embedded.inference
@@ -108,58 +107,3 @@ def _as_text(block: Any) -> Any:
 def _plain(message: InputMessage) -> RequestMessage:
     content = tuple(Text(block.value) if isinstance(block, RawText) else block for block in message.content)
     return RequestMessage(message.role, cast("tuple[RequestBlock, ...]", content))
-
-
-async def _examples(
-    gateway: Gateway, variant: VariantConfig, call: InferenceCall, vector: Sequence[float]
-) -> list[Mapping[str, Any]]:
-    """Rows of `input` and `output`, the nearest first; none without a database."""
-    settings = variant.settings
-    if gateway.database is None or not settings["k"]:
-        return []
-    from tensorzero.clickhouse.errors import StorageError
-    from tensorzero.clickhouse.queries.dicl import nearest_examples_query
-    from tensorzero.gateway.gateway import storage_failure
-
-    query = nearest_examples_query(call.function.name, variant.name, vector, settings["k"])
-    try:
-        rows = await call.face.blocking(partial(gateway.database.query, query, flush=False))
-    except StorageError as error:
-        raise storage_failure(error) from error
-    farthest = settings.get("max_distance")
-    return [row for row in rows if farthest is None or row["distance"] <= farthest]
-
-
-def _shown(examples: Sequence[Mapping[str, Any]], function_type: str) -> list[RequestMessage]:
-    """A question and its answer for each example."""
-    messages: list[RequestMessage] = []
-    for example in examples:
-        messages.append(RequestMessage("user", (Text(example["input"]),)))
-        messages.append(RequestMessage("assistant", _answer(example, function_type)))
-    return messages
-
-
-def _answer(example: Mapping[str, Any], function_type: str) -> tuple[RequestBlock, ...]:
-    output: str = example["output"]
-    try:
-        stored = orjson.loads(output)
-        if function_type == "json":
-            return (Text(stored.get("raw") or ""),)
-        return tuple(_block(block) for block in stored)
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-        shown, given = (json.dumps(text, ensure_ascii=False) for text in (output, example["input"]))
-        raw = f"RawExample {{ input: {given}, output: {shown}, cosine_distance: {float(example['distance'])} }}"
-        raise GatewayError(f"Failed to parse `output` in example `{raw}`: {json_fault(output) or error}") from None
-
-
-def _block(block: Block) -> RequestBlock:
-    match block["type"]:
-        case "text":
-            return Text(block["text"])
-        case "tool_call":
-            return ToolCall(block["id"], block["raw_name"], block["raw_arguments"])
-        case "thought":
-            fields = {name: block.get(name) for name in ("text", "signature", "summary", "provider_type", "extra_data")}
-            return Thought(**fields)
-        case kind:
-            raise KeyError(kind)

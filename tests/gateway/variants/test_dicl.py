@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 
 from tensorzero import TensorZeroError
 from tensorzero.clients.embedded_transport import database_of
+from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.functions.blocks import Text, Unknown
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.variants.dicl_examples import shown
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -106,9 +110,9 @@ def test_the_nearest_examples_are_shown_the_nearest_first(
     )
     teach(client, [(given, said("of another variant"), vector(given))], variant="other")
     answer = client.inference(function_name="f", input=question("abcabc"))
-    system, *shown = messages(mock_provider)
+    system, *said_before = messages(mock_provider)
     assert system[0] == "system"
-    assert shown == [
+    assert said_before == [
         ("user", stored_input("near")),
         ("assistant", "near"),
         ("user", stored_input("middle")),
@@ -136,7 +140,7 @@ def test_vectors_of_zeros_are_at_a_distance_and_not_an_error(
 ) -> None:
     client = build(models("echo") + function(mock_provider.url, embedding=embedding), url=stored.url)
     given = stored_input("abc")
-    teach(client, [("zeros", said("nowhere"), [0.0] * 26), ("near", said("here"), vector(given))])
+    teach(client, [(given, said("nowhere"), [0.0] * 26), (given, said("here"), vector(given))])
     client.inference(function_name="f", input=question("abc"))
     answers = [text for role, text in messages(mock_provider) if role == "assistant"]
     assert answers == (["here", "nowhere"] if embedding == "letters" else ["nowhere", "here"])
@@ -155,28 +159,70 @@ def test_outputs_are_shown_as_a_model_would_have_said_them(
         "arguments": {"a": 1},
     }
     output = json.dumps([{"type": "thought", "text": "hm"}, {"type": "text", "text": "so"}, call])
-    teach(client, [("asked", output, vector("a"))])
+    teach(client, [(stored_input("asked"), output, vector("a"))])
     client.inference(function_name="f", input=question("abc"))
-    shown = of_chat(mock_provider)[-1]["messages"][2]
-    assert shown["content"] == "so"
-    assert shown["tool_calls"][0]["function"] == {"name": "look", "arguments": '{"a":1}'}
+    answer = of_chat(mock_provider)[-1]["messages"][2]
+    assert answer["content"] == "so"
+    assert answer["tool_calls"][0]["function"] == {"name": "look", "arguments": '{"a":1}'}
 
 
 def test_json_examples_are_shown_raw(build: Any, models: Callable[..., str], mock_provider: Any, stored: Any) -> None:
     toml = models("echo") + function(mock_provider.url, 'json_mode = "off"', kind="json")
     client = build(toml, url=stored.url, files={"out.json": "{}"})
-    teach(client, [("asked", json.dumps({"raw": '{ "a" : 1 }', "parsed": {"a": 1}}), vector("a"))])
+    teach(client, [(stored_input("asked"), json.dumps({"raw": '{ "a" : 1 }', "parsed": {"a": 1}}), vector("a"))])
     client.inference(function_name="f", input=question("abc"))
     assert messages(mock_provider)[2] == ("assistant", '{ "a" : 1 }')
 
 
-def test_an_example_that_cannot_be_read_fails_the_variant(
-    build: Any, models: Callable[..., str], mock_provider: Any, stored: Any
+BROKEN = [  # observed in 2026.6.0
+    ("chat", "{}", "invalid type: map, expected a sequence at line 1 column 0"),
+    ("chat", "null", "invalid type: null, expected a sequence at line 1 column 4"),
+    ("chat", '[{"type":"text"}]', "missing field `text` at line 1 column 17"),
+    ("chat", '[{"type":"text","text":5}]', "text: invalid type: integer `5`, expected a string at line 1 column 26"),
+    (
+        "chat",
+        '[{"type":"zz"}]',
+        "unknown variant `zz`, expected one of `text`, `tool_call`, `thought`, `unknown` at line 1 column 15",
+    ),
+    ("json", "5", "invalid type: integer `5`, expected struct JsonInferenceOutput at line 1 column 1"),
+    ("json", "[]", "invalid length 0, expected struct JsonInferenceOutput with 2 elements at line 1 column 2"),
+    ("json", '{"raw":5}', "invalid type: integer `5`, expected a string at line 1 column 8"),
+]
+
+
+@pytest.mark.parametrize(("kind", "output", "fault"), BROKEN, ids=[output for _, output, _ in BROKEN])
+def test_an_output_that_cannot_be_read_fails_the_variant(kind: str, output: str, fault: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        shown([{"input": stored_input("q"), "output": output, "distance": 0.0}], kind)
+    assert caught.value.message.startswith("Failed to parse `output` in example `RawExample { input: ")
+    assert caught.value.message.endswith(f"output: {json.dumps(output)}, cosine_distance: 0.0 }}`: {fault}")
+
+
+def test_an_output_that_is_missing_and_an_input_that_is_none_are_told() -> None:
+    for given, output, message in (
+        (stored_input("q"), "", "DICL example missing output. There was a bug in a notebook from 2025-08"),
+        ("", said("a"), "Failed to parse `input`: EOF while parsing a value at line 1 column 0"),
+        ("5", said("a"), "Failed to parse `input`: invalid type: integer `5`, expected struct StoredInput at line 1 column 1"),
+    ):
+        with pytest.raises(GatewayError, match=re.escape(message)):
+            shown([{"input": given, "output": output, "distance": 0.0}], "chat")
+
+
+def test_a_blank_input_and_an_unknown_block_are_shown() -> None:
+    question_, answer = shown([{"input": "{ }", "output": '[{"type":"unknown","data":1}]', "distance": 0.0}], "chat")
+    assert question_.content == (Text('{"messages":[]}'),)
+    assert answer.content == (Unknown(1),)
+
+
+@pytest.mark.parametrize("embedding", [[1.0, 2.0], []])
+def test_examples_with_vectors_of_another_size_fail_the_variant(
+    build: Any, models: Callable[..., str], mock_provider: Any, stored: Any, embedding: list[float]
 ) -> None:
     client = build(models("echo") + function(mock_provider.url), url=stored.url)
-    teach(client, [("asked", '{"broken": 1}', vector("a"))])
-    with pytest.raises(TensorZeroError, match=r"Failed to parse `output` in example `RawExample \{ input: "):
-        client.inference(function_name="f", input=question("abc"))
+    teach(client, [(stored_input("a"), said("a"), embedding)])
+    with pytest.raises(TensorZeroError, match=r"Failed to run ClickHouse query: Code: 190.*must have equal sizes") as caught:
+        client.inference(function_name="f", variant_name="dicl", input=question("abc"))
+    assert caught.value.status_code == 500
 
 
 def test_templates_are_shown_as_json(build: Any, models: Callable[..., str], mock_provider: Any) -> None:
