@@ -17,7 +17,7 @@ help:
 	@echo "make bench   speed, beside the original where TENSORZERO_ORIGINAL_PYTHON names its interpreter"
 
 lab: $(STAMPS)/dev $(STAMPS)/model
-	$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/quickstart.ipynb
+	$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. notebooks/quickstart.ipynb
 
 demo: $(STAMPS)/run $(STAMPS)/model
 	@$(BIN)/python tools/demo.py

@@ -8,27 +8,30 @@
 
 # %%
 import json
+import os
 from pathlib import Path
 
-from tensorzero import TensorZeroGateway
-from tensorzero_notebook import local_model
+from tensorzero_notebook import client, local_model, model_inferences
 
 model = local_model()
 
 # %% [markdown]
 # ## The configuration
 #
-# Schemas are files beside `tensorzero.toml`. The lengths in them keep a small model short. The judge of `best` may only choose
-# one of its three candidates: `extra_body` narrows the schema that the gateway sends.
+# It goes into a folder of its own, so that the other notebooks here stay as they are. Schemas are files beside
+# `tensorzero.toml`. The lengths in them keep a small model short. The judge of `best` may only choose one of its three
+# candidates: `extra_body` narrows the schema that the gateway sends.
 
 # %%
+folder = Path("functions_and_tools")
+folder.mkdir(exist_ok=True)
 text = {"type": "string", "maxLength": 20}
 animal = {"animal": text, "legs": {"type": "integer", "minimum": 0, "maximum": 8}}
 for name, properties in {"animal": animal, "weather": {"place": text}}.items():
     schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    Path(f"{name}.json").write_text(json.dumps(schema))
+    (folder / f"{name}.json").write_text(json.dumps(schema))
 
-Path("tensorzero.toml").write_text("""
+(folder / "tensorzero.toml").write_text("""
 [functions.animal]
 type = "json"
 output_schema = "animal.json"
@@ -37,6 +40,7 @@ type = "chat_completion"
 model = "local::smollm2"
 json_mode = "strict"
 max_tokens = 80
+temperature = 0.0
 
 [tools.weather]
 description = "The weather of a place"
@@ -73,11 +77,16 @@ extra_body = [
   { pointer = "/response_format/json_schema/schema/properties/answer_choice", value = { enum = [0, 1, 2] } },
 ]
 """)
-t0 = TensorZeroGateway.build_embedded(config_file="tensorzero.toml", clickhouse_url="chdb://./.tensorzero/db")
+os.environ["TENSORZERO_CONFIG"] = str(folder / "tensorzero.toml")
+
+# %%
+# %load_ext tensorzero_notebook
+# %tensorzero functions
 
 
+# %%
 def ask(function, question, *more):
-    return t0.inference(function_name=function, input={"messages": [{"role": "user", "content": question}, *more]})
+    return client().inference(function_name=function, input={"messages": [{"role": "user", "content": question}, *more]})
 
 
 # %% [markdown]
@@ -86,7 +95,7 @@ def ask(function, question, *more):
 # `strict` makes the model keep to the schema; the gateway checks the answer against it. `parsed` would be `None` if it failed.
 
 # %%
-fact = ask("animal", "Name an animal and its number of legs.")
+fact = ask("animal", "A spider has eight legs. Which animal is it, and how many legs has it?")
 assert set(fact.output.parsed) == {"animal", "legs"}
 fact.output.parsed
 
@@ -112,29 +121,28 @@ best = ask("slogan", "Write a slogan for a bakery.")
 best.content[0].text
 
 # %% [markdown]
-# The judge's row says which draft it chose, and how the drafts were numbered; the answer is that draft.
+# Each of the four is a row: three drafts, and the judge, whose answer is the number of the draft that it chose.
 
 # %%
-from tensorzero.clickhouse.query import Query
-from tensorzero.clients.embedded_transport import database_of
+rows = model_inferences(inference=best.inference_id)
+rows[["variant_name", "model_name", "input_tokens", "output_tokens", "output_text"]]
 
-query = Query("SELECT * FROM ModelInference WHERE inference_id = {id:UUID}", {"id": str(best.inference_id)})
-rows = database_of(t0).query(query)
-judged = [row for row in rows if "answer_choice" in row["output"]]
-drafts = [json.loads(row["output"]) for row in rows if "answer_choice" not in row["output"]]
-assert (len(drafts), len(judged)) == (3, 1)
-choice = json.loads(json.loads(judged[0]["output"])[0]["text"])["answer_choice"]
-shown = json.loads(
-    json.loads(judged[0]["input_messages"])[-1]["content"][0]["text"].split(f"\n{choice}: ")[1].split("\n------")[0]
-)
-assert shown[0]["text"] == best.content[0].text
-assert shown in drafts
-choice, shown[0]["text"]
+# %% [markdown]
+# The judge saw the drafts under numbers; the one that it chose is the answer.
+
+# %%
+is_judge = rows["output_text"].str.contains("answer_choice")
+drafts, judged = rows[~is_judge], rows[is_judge].iloc[0]
+assert len(drafts) == 3
+choice = json.loads(judged["output_text"])["answer_choice"]
+numbered = judged["input_text"].split(f"\n{choice}: ")[1].split("\n------")[0]
+chosen = json.loads(numbered)[0]["text"]
+assert chosen == best.content[0].text
+assert chosen in set(drafts["output_text"])
+choice, chosen
 
 # %% [markdown]
 # ## Next
 #
-# `t0.close()` writes out what waits; the folder `.tensorzero/` keeps it all.
-
-# %%
-t0.close()
+# Change `functions_and_tools/tensorzero.toml`, and ask again: it is loaded at the next run. A mistake in it is told, and what
+# was loaded before stays.

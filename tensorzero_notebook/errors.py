@@ -6,6 +6,7 @@ its next step. Anything else keeps its traceback: it is ours to mend.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -46,9 +47,15 @@ def message_of(error: BaseException) -> str:
     status = getattr(error, "status_code", None)
     if status is not None:
         text = f"{text} (status {status})"
-    text = text.replace(f"({Path.cwd()}{os.sep}", "(")  # where a mistake is: shorter, where it is near
-    lines = [text, *filter(None, (getattr(error, "hint", None), _key_hint(text)))]
+    lines = [_from_here(text), *filter(None, (getattr(error, "hint", None), _key_hint(text)))]
     return hide_keys("\n".join(lines))
+
+
+def _from_here(text: str) -> str:
+    """With the place of a mistake as seen from the working directory, if that is still there."""
+    with contextlib.suppress(OSError):
+        return text.replace(f"({Path.cwd()}{os.sep}", "(")
+    return text
 
 
 def add_hint(error: BaseException, hint: str) -> None:

@@ -35,10 +35,13 @@ def test_functions_and_tools_runs_offline_and_shows_the_judges_choice(tmp_path: 
     notebook = nbformat.read(ROOT / "notebooks" / "functions_and_tools.ipynb", as_version=4)
     finished = run_cells.execute(notebook, tmp_path)
     shown = [run_cells.printed(cell) for cell in finished.cells if cell.cell_type == "code"]
-    fact, call, best, judged = shown[2:6]
+    functions, _, fact, call, best, rows, judged = shown[2:9]
+    assert "animal" in functions
     assert "'legs':" in fact
+    assert rows.count("local::smollm2") == 4  # three drafts and their judge
     assert call.startswith("('weather', {'place':")
     assert best in judged
+    assert not (tmp_path / "tensorzero.toml").exists()  # which the other notebooks of the folder would load
 
 
 def test_a_finished_notebook_converts_to_a_page_that_shows_the_answer(tmp_path: Path) -> None:
