@@ -169,7 +169,7 @@ class Database:
 
     def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
-        what other processes on this machine have accepted meanwhile is waited for, 3 s at most.
+        what other processes on this machine have accepted meanwhile is waited for, 10 s at most.
 
         Raises DatabaseUnavailable, QueryRefused, AfterFork.
         """

@@ -62,12 +62,12 @@ def test_two_notebooks_work_in_one_folder(open_notebook: OpenNotebook) -> None:
     second = open_notebook([LOAD, COMPOSE, FRAME], name="second.ipynb")
     for notebook in (first, second):
         notebook.run_cell(0)
-        expect(notebook.output(0)).to_contain_text(".tensorzero", timeout=30_000)
+        expect(notebook.output(0)).to_contain_text(".tensorzero")
         notebook.run_cell(1)
         judge(notebook.page.locator(".tz-composer"), "hello")
     for notebook in (first, second):
         notebook.run_cell(2)
-        expect(notebook.output(2)).to_contain_text("2 rows [True, True]", timeout=20_000)
+        expect(notebook.output(2)).to_contain_text("2 rows [True, True]")
 
 
 def test_the_quick_start_streams_a_real_model_and_its_thumb_is_in_the_frame(open_notebook: OpenNotebook) -> None:
