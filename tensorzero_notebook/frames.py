@@ -10,7 +10,7 @@ all: inferences and model inferences then come as they are stored, unsorted.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from tensorzero.clickhouse.queries import episodes as episode_queries
@@ -25,6 +25,7 @@ from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.frame_filters import ids as given_ids
 from tensorzero_notebook.frame_filters import metric_filter, moment_ms, names, row_limit, tag_filter
 from tensorzero_notebook.frame_types import named_table, pandas_frame
+from tensorzero_notebook.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -35,6 +36,10 @@ Kind = Literal["pandas", "arrow"]
 
 class FrameCut(UserWarning):
     """The limit left rows out."""
+
+
+class NoRows(UserWarning):
+    """Nothing fits, and the configuration does not know the function that was named."""
 
 
 def inferences(
@@ -63,8 +68,8 @@ def inferences(
 
     `full=False` keeps ids, names, time and latency only, and no tags or feedback unless named: the way to read millions of
     rows. `columns` names exactly what is wanted, `tag.<key>` and `feedback.<metric>` among them.
-    `tags`: a mapping filters (`{"user": "ada"}`, several values in a list, None for any); names choose columns.
-    `metrics`: a mapping filters (`{"thumbs_up": True}`, `{"rating": (0.5, None)}`); names choose columns, `comment` and
+    `tags`: a mapping filters rows (`{"user": "ada"}`, several values in a list, None for any); names choose columns.
+    `metrics`: a mapping filters rows (`{"thumbs_up": True}`, `{"rating": (0.5, None)}`); names choose columns, `comment` and
     `demonstration` too. `since`, `until`: datetime, date, ISO text, or timedelta ago; `until` itself is left out.
     """
     source = _Source(database)
@@ -78,12 +83,14 @@ def inferences(
         own = inference_queries.FULL_COLUMNS if full else inference_queries.LIGHT_COLUMNS
         if not full:
             chosen_tags, chosen_metrics = chosen_tags or (), chosen_metrics or ()
-    if chosen_tags is None:
-        chosen_tags = _tag_keys(source.rows(inference_queries.tag_keys_query(selection, tables)))
-    feedback_columns = _feedback_columns(source, chosen_metrics)
+    all_columns = full and columns is None
+    if chosen_tags is None or (all_columns and isinstance(tags, Mapping)):
+        found = _tag_keys(source.rows(inference_queries.tag_keys_query(selection, tables)))
+        chosen_tags = tuple(dict.fromkeys([*(chosen_tags or ()), *found]))
+    feedback_columns = _feedback_columns(source, chosen_metrics, all_columns and isinstance(metrics, Mapping))
     _check(own, inference_queries.COLUMNS)
     query = inference_queries.inferences_query(selection, own, chosen_tags, feedback_columns, tables)
-    made = source.read(query, lambda: inference_queries.count_query(selection, tables), selection.limit, "inferences")
+    made = source.read(query, lambda: inference_queries.count_query(selection, tables), selection, "inferences")
     return made.delivered(as_, columns)
 
 
@@ -120,7 +127,7 @@ def model_inferences(
     made = source.read(
         query,
         lambda: model_inference_queries.model_inference_count_query(selection, texts),
-        selection.limit,
+        selection,
         "model inferences",
     )
     return made.delivered(as_, columns)
@@ -158,7 +165,7 @@ def feedback(
     levels = {name: configured.level for name, configured in source.metrics().items()}
     query = feedback_queries.feedback_query(selection, own, chosen_tags or (), names(metric), texts, levels)
     made = source.read(
-        query, lambda: feedback_queries.feedback_count_query(selection, names(metric), texts), selection.limit, "feedback"
+        query, lambda: feedback_queries.feedback_count_query(selection, names(metric), texts), selection, "feedback"
     )
     return made.delivered(as_, columns)
 
@@ -189,11 +196,11 @@ def episodes(
     _check(own, episode_queries.COLUMNS)
     wanted = [
         FeedbackColumn(column.name, column.type, "episode")
-        for column in _feedback_columns(source, chosen_metrics)
-        if column.type != "demonstration" and (column.level in ("episode", "either") or chosen_metrics is not None)
+        for column in _feedback_columns(source, chosen_metrics, columns is None and isinstance(metrics, Mapping))
+        if column.type != "demonstration" and (column.level in ("episode", "either") or column.name in (chosen_metrics or ()))
     ]
     query = episode_queries.episodes_query(selection, own, wanted)
-    made = source.read(query, lambda: episode_queries.episode_count_query(selection), selection.limit, "episodes")
+    made = source.read(query, lambda: episode_queries.episode_count_query(selection), selection, "episodes")
     return made.delivered(as_, columns)
 
 
@@ -219,12 +226,15 @@ class _Source:
     def metrics(self) -> dict[str, MetricConfig]:
         return dict(self._session.config.metrics) if self._session is not None and self._session.config is not None else {}
 
-    def read(self, query: FrameQuery, count: Any, limit: int | None, what: str) -> _Made:
+    def read(self, query: FrameQuery, count: Any, selection: Selection, what: str) -> _Made:
         """Run it; say aloud when the limit left rows out."""
         table = named_table(self._database.arrow(query.query), query.columns)
+        limit = selection.limit
         total = table.num_rows
         if limit is not None and total >= limit:
             total = int(self.rows(count())[0]["total"])
+        if not total:
+            self._doubt(selection.functions)
         if total > table.num_rows:
             warnings.warn(
                 f"{table.num_rows:,} of {total:,} {what}: the newest ones. limit=None reads all.", FrameCut, stacklevel=3
@@ -237,6 +247,17 @@ class _Source:
             "cut": total > table.num_rows,
         }
         return _Made(table, attributes)
+
+    def _doubt(self, functions: Sequence[str]) -> None:
+        """A function that is in no configuration may have rows all the same; where it has none, it is a mistake."""
+        config = self._session.config if self._session is not None else None
+        if config is None:
+            return
+        unknown = [name for name in functions if name not in config.functions]
+        if unknown:
+            near = did_you_mean(unknown[0], config.functions)
+            told = f"No rows, and the configuration has no function {', '.join(unknown)}. {near}"
+            warnings.warn(told.strip(), NoRows, stacklevel=4)
 
 
 class _Made:
@@ -289,7 +310,8 @@ def _selection(
 def _check(columns: Sequence[str], known: Any) -> None:
     unknown = [name for name in columns if name not in known]
     if unknown:
-        raise UserError(f"No such column: {', '.join(unknown)}.", hint=f"There are: {', '.join(known)}.")
+        near = did_you_mean(unknown[0], known)
+        raise UserError(f"No such column: {', '.join(unknown)}.", hint=f"{near}There are: {', '.join(known)}.")
 
 
 def _split_columns(columns: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -314,8 +336,15 @@ def _stored_tables(source: _Source) -> tuple[str, ...]:
     return ("ChatInference", "JsonInference") if stored["json"] else ("ChatInference",)
 
 
-def _feedback_columns(source: _Source, wanted: tuple[str, ...] | None) -> list[FeedbackColumn]:
-    """Types and levels of the wanted metrics (None: all configured ones and all with feedback)."""
+def _feedback_columns(source: _Source, wanted: tuple[str, ...] | None, and_all: bool = False) -> list[FeedbackColumn]:
+    """Types and levels of the wanted metrics (None: all configured ones and all with feedback).
+
+    `and_all`: all the others behind them.
+    """
+    if and_all:
+        first = _feedback_columns(source, wanted)
+        named = {column.name for column in first}
+        return [*first, *(column for column in _feedback_columns(source, None) if column.name not in named)]
     if wanted == ():
         return []
     known = {name: FeedbackColumn(name, configured.type, configured.level) for name, configured in source.metrics().items()}
@@ -328,5 +357,6 @@ def _feedback_columns(source: _Source, wanted: tuple[str, ...] | None) -> list[F
     known["demonstration"] = FeedbackColumn("demonstration", "demonstration")
     unknown = [name for name in wanted if name not in known]
     if unknown:
-        raise UserError(f"No such metric: {', '.join(unknown)}.", hint=f"There are: {', '.join(known)}.")
+        near = did_you_mean(unknown[0], known)
+        raise UserError(f"No such metric: {', '.join(unknown)}.", hint=f"{near}There are: {', '.join(known)}.")
     return [known[name] for name in wanted]

@@ -213,6 +213,7 @@ def test_arrow_is_the_same_table(read: Any) -> None:
     ("keywords", "message"),
     [
         ({"columns": ["nope"]}, "No such column: nope"),
+        ({"metrics": {"nope": True}}, "No such metric: nope"),
         ({"metrics": ["nope"]}, "No such metric: nope"),
         ({"ids": "nope"}, "ids must be an id"),
         ({"since": "soon"}, "since='soon' is no time"),
@@ -224,6 +225,17 @@ def test_arrow_is_the_same_table(read: Any) -> None:
 def test_a_wrong_keyword_is_told_in_words(read: Any, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         read(**keywords)
+
+
+def test_a_filter_leaves_the_columns_as_they_are(read: Any, database: Database) -> None:
+    everything = set(read().columns)
+    assert set(read(metrics={"thumbs_up": True}).columns) == everything - {f"tag.{HOSTILE}"}  # a key of other rows
+    assert set(read(tags={HOSTILE: "odd"}).columns) == everything
+    assert "tag.user" in read(tags={"user": "nobody"}).columns
+    light = read(full=False, metrics={"thumbs_up": True}, tags={"user": "ada"})
+    assert [name for name in light.columns if "." in name] == ["tag.user", "feedback.thumbs_up"]
+    all_of_episodes = set(frames.episodes(database=database).columns)
+    assert set(frames.episodes(metrics={"rating": 0.1}, database=database).columns) == all_of_episodes
 
 
 def test_model_inferences_know_their_inference(database: Database) -> None:

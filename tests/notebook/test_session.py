@@ -17,6 +17,7 @@ from tensorzero.types import BaseTensorZeroError
 from tensorzero_notebook import client, current_session, inferences, unload_ipython_extension
 from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.frames import NoRows
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
 from tensorzero_notebook.views.answer import AnswerView
@@ -191,6 +192,14 @@ def test_what_is_wrong_is_said_with_the_next_step(
     said = run(cell)
     assert near in said
     assert "Traceback" not in said
+
+
+def test_a_frame_without_rows_doubts_a_function_that_is_not_there(run: Run, folder: Path) -> None:
+    (folder / "tensorzero.toml").write_text(CONFIG)
+    run("%load_ext tensorzero_notebook")
+    with pytest.warns(NoRows, match="no function haikoo. Did you mean haiku?"):
+        assert inferences("haikoo").empty
+    assert inferences("haiku").empty
 
 
 def test_use_changes_what_is_asked_and_checks_it(loaded: Run, folder: Path) -> None:
