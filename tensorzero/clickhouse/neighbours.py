@@ -5,6 +5,7 @@ Somebody who clicks 👍 in one notebook and reads a frame in another expects to
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from tensorzero.clickhouse.segment import SUFFIX, standing
 
 WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.01
+
+logger = logging.getLogger("tensorzero")
 
 
 class Neighbours:
@@ -26,13 +29,14 @@ class Neighbours:
     def wait(self, seconds: float = WAIT_SECONDS) -> None:
         """Until what stands in their files now is delivered, or `seconds` have passed.
 
-        A file that did not move meanwhile (its process is stopped, say) holds nobody up again until it does.
+        Then the log says so, and a file that did not move (its process is stopped, say) holds nobody up again until it does.
         """
         goals = self._waiting()
         until = time.monotonic() + seconds
         while goals:
             if time.monotonic() >= until:
                 self._stuck = {name: standing(self._directory / name) for name in goals}
+                logger.warning("Rows that other processes have accepted are not in the database yet: this read lacks them")
                 return
             time.sleep(LOOK_SECONDS)
             goals = {name: goal for name, goal in goals.items() if not self._reached(name, goal)}

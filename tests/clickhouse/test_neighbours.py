@@ -102,7 +102,9 @@ def test_a_read_sees_what_a_killed_process_has_acknowledged(
     assert database.query(COUNT)[0]["n"] == 50
 
 
-def test_a_file_that_does_not_move_holds_readers_up_only_once(tmp_path: Path) -> None:
+def test_a_file_that_does_not_move_holds_readers_up_only_once_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stopped = Spool(tmp_path)
     stopped.append(RECORD)
     neighbours = Neighbours(tmp_path, "own")
@@ -110,6 +112,7 @@ def test_a_file_that_does_not_move_holds_readers_up_only_once(tmp_path: Path) ->
     neighbours.wait(0.2)
     assert time.monotonic() - began >= 0.2
     neighbours.wait(600)  # pytest's own limit would end this
+    assert caplog.text.count("this read lacks them") == 1
     stopped.append(RECORD)
     began = time.monotonic()
     neighbours.wait(0.2)
