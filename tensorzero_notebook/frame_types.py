@@ -36,20 +36,30 @@ def named_table(table: Table, columns: Sequence[str]) -> Table:
 
 def _plain_columns(columns: Sequence[ChunkedArray]) -> list[ChunkedArray]:
     """Long columns side by side: an id's way into text is numpy's copying, which needs no interpreter."""
+    offsets = _offsets(len(columns[0])) if any(is_id(column.type) for column in columns) else None
     if len(columns) < 2 or len(columns[0]) < SIDE_BY_SIDE_ROWS:
-        return [plain_column(column) for column in columns]
+        return [plain_column(column, offsets) for column in columns]
     from concurrent.futures import ThreadPoolExecutor
 
+    longest_first = sorted(range(len(columns)), key=lambda number: not is_id(columns[number].type))
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(plain_column, columns))
+        begun = {number: pool.submit(plain_column, columns[number], offsets) for number in longest_first}
+    return [begun[number].result() for number in range(len(columns))]
 
 
-def plain_column(column: ChunkedArray) -> ChunkedArray:
+def _offsets(rows: int) -> Any:
+    """Where each id's text begins; columns of ids share it."""
+    import numpy
+
+    return numpy.arange(0, (rows + 1) * LENGTH, LENGTH, dtype=numpy.int64)
+
+
+def plain_column(column: ChunkedArray, offsets: Any = None) -> ChunkedArray:
     """Ids as text, names that travelled once as text in every row, anything else as it is."""
     import pyarrow
 
     if is_id(column.type):
-        return text_ids(column)
+        return text_ids(column, offsets)
     if pyarrow.types.is_dictionary(column.type):
         return column.cast(pyarrow.large_string() if column.type.value_type == pyarrow.string() else column.type.value_type)
     return column
@@ -63,20 +73,20 @@ def is_id(kind: DataType) -> bool:
     return pyarrow.types.is_fixed_size_binary(stored) and stored.byte_width == ID_BYTES
 
 
-def text_ids(column: ChunkedArray) -> ChunkedArray:
-    """UUIDs as their 36 characters, in one piece: about 30 ms a million."""
+def text_ids(column: ChunkedArray, offsets: Any = None) -> ChunkedArray:
+    """UUIDs as their 36 characters, in one piece: about 25 ms a million."""
     import numpy
     import pyarrow
 
     rows = len(column)
-    text = numpy.empty(rows * LENGTH, dtype=numpy.uint8)
+    buffer = pyarrow.allocate_buffer(rows * LENGTH)
+    text = numpy.frombuffer(buffer, numpy.uint8)
     done = 0
     for ids in _pieces(column):
         count = len(ids) // ID_BYTES
         _write_text(ids, text[done * LENGTH : (done + count) * LENGTH], count)
         done += count
-    offsets = numpy.arange(0, (rows + 1) * LENGTH, LENGTH, dtype=numpy.int64)
-    buffers = [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(text)]
+    buffers = [None, pyarrow.py_buffer(_offsets(rows) if offsets is None else offsets), buffer]
     return pyarrow.chunked_array([pyarrow.Array.from_buffers(pyarrow.large_string(), rows, buffers)])
 
 
@@ -94,7 +104,7 @@ def _pieces(column: ChunkedArray) -> Iterator[memoryview]:
 def _write_text(ids: memoryview, text: Any, rows: int) -> None:
     import numpy
 
-    digits = numpy.take(_hexadecimal(), numpy.frombuffer(ids, numpy.uint8), mode="clip").view(numpy.uint8)
+    digits = numpy.take(_hexadecimal(), numpy.frombuffer(ids, numpy.uint16), mode="clip").view(numpy.uint8)
     for place, kind, origin in GROUPS:
         _every(text, rows, place, kind, LENGTH)[:] = _every(digits, rows, origin, kind, 32)
     for place in DASHES:
@@ -103,10 +113,11 @@ def _write_text(ids: memoryview, text: Any, rows: int) -> None:
 
 @cache
 def _hexadecimal() -> Any:
-    """The two digits of each byte, as one number."""
+    """The four digits of each two bytes, as one number, by those two as a number."""
     import numpy
 
-    return numpy.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=numpy.uint16)
+    of_one = numpy.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype=numpy.uint16)
+    return of_one[numpy.arange(1 << 16, dtype=numpy.uint16).view(numpy.uint8)].view(numpy.uint32)
 
 
 def _every(data: Any, rows: int, place: int, kind: str, step: int) -> Any:
