@@ -59,6 +59,12 @@ def test_a_cost_that_its_column_cannot_hold_does_not_cost_the_row(build: Any, mo
     assert (answer.usage.cost, row["cost"]) == (1.1e10, None)
 
 
+def test_an_empty_pointer_means_the_whole_answer_which_is_no_figure() -> None:
+    rates = [{"pointer": "", "cost_per_million": 1.0}]
+    assert cost_of(rates, [answer(prompt_tokens=3)], streaming=False) is None
+    assert cost_of(rates, ["7", "9"], streaming=True) == pytest.approx(0.000009)
+
+
 def test_a_row_has_no_zero_tokens() -> None:
     request, call = ModelRequest(None, (), {}, False), SimpleNamespace(inference_id="i", function=SimpleNamespace(name="f"))
     inference = ModelInference("m", "m", "p", "openai", request, [], Usage(0, 0), None, "", "", 0)

@@ -47,7 +47,8 @@ def cost_of(entries: Sequence[Mapping[str, Any]], bodies: Sequence[str], *, stre
 
 
 def _pointer(entry: Mapping[str, Any], streaming: bool) -> str:
-    return str(entry.get("pointer") or entry["pointer_streaming" if streaming else "pointer_nonstreaming"])
+    split = "pointer_streaming" if streaming else "pointer_nonstreaming"
+    return str(entry["pointer"] if "pointer" in entry else entry[split])
 
 
 def _rate(entry: Mapping[str, Any]) -> Decimal:
