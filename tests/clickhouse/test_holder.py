@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from other_process import OtherProcess
 from sample_rows import inference
 from stored_rows import OpenDatabase, assert_inferences_once
 
@@ -44,31 +45,16 @@ sys.stdin.readline()
 """
 
 
-class OtherProcess:
-    """Another notebook: it opened the database, wrote one inference and waits."""
+class OtherNotebook(OtherProcess):
+    """It opened the database, wrote one inference and waits."""
 
     def __init__(self, url: str) -> None:
-        command = [sys.executable, "-c", HOLDER, url, str(Path(__file__).parent)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.inference_id = self.line()
-
-    def line(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
+        super().__init__(HOLDER, url)
+        self.inference_id = self.ready
 
     def close_database(self) -> None:
-        assert self.process.stdin
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
+        self.tell("")
         assert self.line() == "closed"
-
-    def kill(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -77,8 +63,8 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def other(url: str) -> Iterator[OtherProcess]:
-    process = OtherProcess(url)
+def other(url: str) -> Iterator[OtherNotebook]:
+    process = OtherNotebook(url)
     yield process
     process.kill()
 
@@ -87,7 +73,7 @@ def count(database: Database) -> int:
     return database.query(Query("SELECT count() AS n FROM ChatInference"))[0]["n"]
 
 
-def test_a_second_process_works_through_the_holder(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+def test_a_second_process_works_through_the_holder(other: OtherNotebook, url: str, open_database: OpenDatabase) -> None:
     database = open_database(url)
     inference_id, rows = inference(tags={"a": "it's"})
     database.write(rows)
@@ -99,14 +85,14 @@ def test_a_second_process_works_through_the_holder(other: OtherProcess, url: str
     assert count(database) == 2
 
 
-def test_large_results_come_whole(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+def test_large_results_come_whole(other: OtherNotebook, url: str, open_database: OpenDatabase) -> None:
     database = open_database(url)
     sql = "SELECT number, repeat('x', 100) AS text FROM numbers(300000)"
     assert database.arrow(Query(sql)).num_rows == 300_000
     assert len(database.query(Query(sql))) == 300_000
 
 
-def test_many_threads_ask_the_holder_at_once(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+def test_many_threads_ask_the_holder_at_once(other: OtherNotebook, url: str, open_database: OpenDatabase) -> None:
     database = open_database(url)
     answers: list[int] = []
 
@@ -122,7 +108,7 @@ def test_many_threads_ask_the_holder_at_once(other: OtherProcess, url: str, open
     assert answers == [0] * 40
 
 
-def test_a_survivor_takes_over_from_a_killed_holder(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+def test_a_survivor_takes_over_from_a_killed_holder(other: OtherNotebook, url: str, open_database: OpenDatabase) -> None:
     database = open_database(url)
     assert count(database) == 1
     other.kill()
@@ -132,7 +118,7 @@ def test_a_survivor_takes_over_from_a_killed_holder(other: OtherProcess, url: st
     assert "held by" not in database.status()["database"]
 
 
-def test_a_survivor_takes_over_from_a_holder_that_closed(other: OtherProcess, url: str, open_database: OpenDatabase) -> None:
+def test_a_survivor_takes_over_from_a_holder_that_closed(other: OtherNotebook, url: str, open_database: OpenDatabase) -> None:
     database = open_database(url)
     assert count(database) == 1
     other.close_database()
@@ -142,13 +128,13 @@ def test_a_survivor_takes_over_from_a_holder_that_closed(other: OtherProcess, ur
 
 
 def test_a_restarted_process_never_meets_the_lock_of_the_dead_one(url: str, open_database: OpenDatabase) -> None:
-    dead = OtherProcess(url)
+    dead = OtherNotebook(url)
     dead.kill()
     assert count(open_database(url)) == 1
 
 
 def test_a_holder_that_hangs_is_named(
-    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+    other: OtherNotebook, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other.process.send_signal(signal.SIGSTOP)
     try:
@@ -163,7 +149,7 @@ def test_a_holder_that_hangs_is_named(
 
 
 def test_a_holder_that_hangs_inside_an_insert_is_named_soon(
-    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+    other: OtherNotebook, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The insert itself would wait for minutes."""
     database = open_database(url)
@@ -305,7 +291,7 @@ def test_a_strangers_large_body_is_not_read(tmp_path: Path, url: str, open_datab
 
 
 def test_a_holder_that_ran_out_of_files_serves_again(
-    other: OtherProcess, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    other: OtherNotebook, url: str, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other.kill()
     database = open_database(url)

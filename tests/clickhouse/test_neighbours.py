@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from other_process import OtherProcess
 from stored_rows import OpenDatabase
 
 from tensorzero.clickhouse.neighbours import Neighbours
@@ -30,32 +29,16 @@ for line in sys.stdin:
 """
 
 
-class Neighbour:
+class Neighbour(OtherProcess):
     """Another process on the same database, which writes as many inferences as it is told to."""
 
     def __init__(self, url: str) -> None:
-        command = [sys.executable, "-c", WRITER, url, str(Path(__file__).parent)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.line()
-
-    def line(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
+        super().__init__(WRITER, url)
 
     def write(self, inferences: int) -> None:
         """Until they are acknowledged, which says nothing of the database."""
-        assert self.process.stdin
-        self.process.stdin.write(f"{inferences}\n")
-        self.process.stdin.flush()
+        self.tell(str(inferences))
         assert self.line() == "written"
-
-    def end(self) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -68,7 +51,7 @@ def neighbours(url: str) -> Iterator[list[Neighbour]]:
     started: list[Neighbour] = []
     yield started
     for neighbour in started:
-        neighbour.end()
+        neighbour.kill()
 
 
 RECORD = encode_record([b"ChatInference\t{}\n"])

@@ -11,7 +11,7 @@ from tensorzero.faces.face import Face
 from tensorzero.gateway.endpoints.accounts import raw_response_entries
 from tensorzero.gateway.endpoints.inference_request import nearest_hint
 from tensorzero.gateway.errors import BadRequest, NotFound
-from tensorzero.gateway.floats import shortest_single
+from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.functions.input_errors import unexpected
 from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
@@ -102,4 +102,4 @@ def _model_name(body: Mapping[str, Any]) -> str:
 
 def _shown(vector: list[float] | str) -> list[float] | str:
     """Numbers in 32 bits, as the original keeps them."""
-    return vector if isinstance(vector, str) else [shortest_single(number) for number in vector]
+    return vector if isinstance(vector, str) else shortest_singles(vector)
