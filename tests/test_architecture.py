@@ -72,6 +72,10 @@ def offences(room: str, *forbidden: str) -> list[str]:
     ("room", "forbidden"),
     [
         ("tensorzero", ("tensorzero_notebook",)),
+        (
+            "tensorzero.inputs",
+            ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse", "tensorzero.faces", "tensorzero.types"),
+        ),
         ("tensorzero.faces", ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse")),
         ("tensorzero.clickhouse", ("tensorzero.clients", "tensorzero.gateway")),
         ("tensorzero.gateway", ("tensorzero.clients", "tensorzero.client", "tensorzero.tensorzero")),

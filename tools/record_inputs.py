@@ -5,11 +5,13 @@
 Runs under an interpreter that has the original `tensorzero` installed. IN.json is `{"files", "functions", "cases"}`:
 files by name; each function as `{"schemas": {name: file}, "templates": {name: [file, legacy]}}`; cases as
 `{"function", "input"}`. OUT.json repeats them, each case with `messages` (as sent to an OpenAI-compatible upstream),
-`shape` (the client's own error) or `status` and `error`. OUT may be IN.
+`shape` (the client's own error) or `status` and `error`; and with `wire`, the input as the HTTP client sends it to a gateway,
+where that is another than the one given. OUT may be IN.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -35,8 +37,12 @@ def main(in_path: str, out_path: str) -> None:
         head = config("none", server.server_port, access=False).partition("[functions.f]")[0]
         tables = "".join(function_toml(name, function) for name, function in data["functions"].items())
         toml.write_text(f'{head}[object_storage]\ntype = "disabled"\n{tables}', "utf-8")
-        with TensorZeroGateway.build_embedded(config_file=str(toml)) as gateway:
-            cases = [{**pick(case), **call(gateway, case)} for case in data["cases"]]
+        url = f"http://127.0.0.1:{server.server_port}"
+        with (
+            TensorZeroGateway.build_embedded(config_file=str(toml)) as gateway,
+            TensorZeroGateway.build_http(gateway_url=url) as remote,
+        ):
+            cases = [{**pick(case), **call(gateway, case), **sent(remote, case)} for case in data["cases"]]
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
     head = json.dumps({key: data[key] for key in ("files", "functions")}, ensure_ascii=False, indent=1)
     Path(out_path).write_text(f'{head[:-2]},\n"cases": [\n{lines}\n]}}\n', "utf-8")
@@ -67,6 +73,14 @@ def call(gateway: TensorZeroGateway, case: dict[str, Any]) -> dict[str, Any]:
             return {"status": error.status_code, "error": json.loads(text)["error"]}
         return {"shape": str(error)}
     return {"messages": Upstream.last["messages"]}
+
+
+def sent(remote: TensorZeroGateway, case: dict[str, Any]) -> dict[str, Any]:
+    Upstream.last = {}
+    with contextlib.suppress(Exception):  # the upstream's answer is none of a gateway's
+        remote.inference(function_name=case["function"], input=case["input"])
+    wire = Upstream.last.get("input")
+    return {} if wire is None or json.dumps(wire) == json.dumps(case["input"]) else {"wire": wire}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tensorzero.clients.optimization import (
 from tensorzero.clients.received import RenderedSample
 from tensorzero.clients.replies import reader
 from tensorzero.clients.shapes import WrongShapeError, kind, plain, shape_error
-from tensorzero.clients.transport import Call
+from tensorzero.clients.transport import Call, Transport
 from tensorzero.types import (
     ChunkReader,
     FeedbackResponse,
@@ -40,26 +40,27 @@ _read_inferences = reader("GetInferencesResponse")
 
 
 def inference(
-    body: dict[str, Any],
+    transport: Transport,
+    given: dict[str, Any],
     over_wire: bool,
     otlp_traces_extra_headers: dict[str, str] | None,
     otlp_traces_extra_attributes: dict[str, str] | None,
     otlp_traces_extra_resources: dict[str, str] | None,
     gateway_http_headers: dict[str, str] | None,
 ) -> Call:
-    """`body`: what `Transport.carried` makes. With `stream`, `read` reads one chunk."""
+    """`given`: what `inference_body` makes. With `stream`, `read` reads one chunk."""
     headers: dict[str, str] = _NO_HEADERS
     untraced = otlp_traces_extra_headers is None and otlp_traces_extra_attributes is None
     if not untraced or otlp_traces_extra_resources is not None:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
-        if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
-            raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
     if gateway_http_headers is not None:
-        if not over_wire:
-            arguments.text_map("gateway_http_headers", gateway_http_headers)
-        else:
-            headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
-            headers.pop("content-length", None)
+        arguments.text_map("gateway_http_headers", gateway_http_headers)
+    body = transport.encode_body(given)
+    if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
+        raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
+    if over_wire and gateway_http_headers is not None:
+        headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
+        headers.pop("content-length", None)
     if body.get("stream"):
         return Call("POST", "/inference", body, ChunkReader(), True, headers)
     return Call("POST", "/inference", body, parse_inference_response, False, headers)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.http_transport import HttpTransport
-from tensorzero.clients.inference_body import inference_body, whole_body
+from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
@@ -94,6 +94,7 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         internal_dynamic_variant_config: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The body that `inference` with these arguments sends over the wire; nothing is sent."""
+        from tensorzero.clients.encoded_body import whole_body
         from tensorzero.clients.inference_body import trace_headers
 
         body = inference_body(

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tensorzero.clients.encoded_body import read_input
 from tensorzero.clients.failures import with_hint
-from tensorzero.clients.inference_body import INPUT_TYPE
-from tensorzero.clients.shapes import plain
 from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.functions.input import InputShapeError, usual_input
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
 from tensorzero.gateway.routes import route, stream_route
@@ -48,9 +46,8 @@ class EmbeddedTransport:
             return None
         return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
 
-    def carried(self, body: dict[str, Any]) -> dict[str, Any]:
-        given = body["input"]
-        body["input"] = usual_input(given) or plain(given, INPUT_TYPE)
+    def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
+        body["input"] = read_input(body["input"])
         return body
 
     async def send(self, call: Call, face: Face) -> Any:
@@ -103,8 +100,6 @@ def _public(error: Exception) -> Exception:
     if isinstance(error, GatewayError):
         public = TensorZeroError(error.status, orjson.dumps({"error": error.message}).decode())
         return with_hint(public, error.hint)
-    if isinstance(error, InputShapeError):
-        return TensorZeroInternalError(f"Failed to deserialize JSON to tensorzero_types::message::Input: {error}")
     if isinstance(error, DeadlineExceeded):
         return error.deadline.error()
     return error

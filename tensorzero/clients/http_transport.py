@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from tensorzero import __version__
+from tensorzero.clients.encoded_body import whole_body
 from tensorzero.clients.failures import timed_out, undecodable, with_hint
-from tensorzero.clients.inference_body import whole_body
 from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
@@ -36,7 +36,7 @@ class HttpTransport:
         if authorization is not None:
             self._headers["authorization"] = authorization
 
-    def carried(self, body: dict[str, Any]) -> dict[str, Any]:
+    def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         return whole_body(body)
 
     async def send(self, call: Call, face: Face) -> Any:

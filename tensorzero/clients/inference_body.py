@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorzero.clients import arguments, inference_shapes
-from tensorzero.clients.input_wire import wire_input
-from tensorzero.clients.shapes import WrongShapeError, plain, shape_error
+from tensorzero.clients.shapes import plain
 
-INPUT_TYPE = "tensorzero_types::message::Input"
 _TOOL_CHOICES = ("none", "auto", "required")
-_ONLY_WHERE_GIVEN = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls")
 
 
 def inference_body(
@@ -45,7 +42,7 @@ def inference_body(
     include_aggregated_response: bool | None,
     internal_dynamic_variant_config: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """Only what is given. `input` is still the caller's own: `Transport.carried` makes of the body what goes its way.
+    """Only what is given. `input` is still the caller's own: `Transport.encode_body` makes of the body what goes its way.
 
     TypeError and ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
     """
@@ -109,47 +106,6 @@ def inference_body(
             arguments.mapping("internal_dynamic_variant_config", internal_dynamic_variant_config)
         )
     return body
-
-
-def whole_body(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as it goes over the wire: every key but the tools' is there, in this order, and every block in full
-    (observed 2026.6.0). `TensorZeroInternalError` where the input's shape is wrong."""
-    given = body.get
-    whole: dict[str, Any] = {
-        "function_name": given("function_name"),
-        "model_name": given("model_name"),
-        "episode_id": given("episode_id"),
-        "namespace": given("namespace"),
-        "input": full_form(plain(body["input"], INPUT_TYPE)),
-        "stream": given("stream"),
-        "params": given("params", {"chat_completion": {}}),
-        "variant_name": given("variant_name"),
-        "dryrun": given("dryrun"),
-        "internal": given("internal", False),
-        "tags": given("tags", {}),
-    }
-    whole |= {name: body[name] for name in _ONLY_WHERE_GIVEN if name in body}
-    return whole | {
-        "provider_tools": given("provider_tools", []),
-        "output_schema": given("output_schema"),
-        "credentials": given("credentials", {}),
-        "cache_options": given("cache_options", {"max_age_s": None, "enabled": "off"}),
-        "include_original_response": given("include_original_response", False),
-        "include_raw_response": given("include_raw_response", False),
-        "include_raw_usage": given("include_raw_usage", False),
-        "include_aggregated_response": given("include_aggregated_response", False),
-        "extra_body": given("extra_body", []),
-        "extra_headers": given("extra_headers", []),
-        "internal_dynamic_variant_config": given("internal_dynamic_variant_config"),
-    }
-
-
-def full_form(plain_input: dict[str, Any]) -> dict[str, Any]:
-    """The input as it goes over the wire; `TensorZeroInternalError` where its shape is wrong."""
-    try:
-        return wire_input(plain_input)
-    except WrongShapeError as wrong:
-        raise shape_error(plain_input, INPUT_TYPE, wrong) from None
 
 
 def trace_headers(

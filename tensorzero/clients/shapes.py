@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import orjson
 
+from tensorzero.inputs.soundness import MAX_DEPTH, fault_place
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 
 Path = tuple["str | int", ...]
@@ -46,13 +47,16 @@ class WrongShapeError(Exception):
 def plain(value: Any, target: str) -> Any:
     """A copy of a caller's value made of dicts, lists, text, numbers, booleans and None: later changes do not reach it.
 
-    TypeError for what has no JSON form; `TensorZeroInternalError` for NaN, infinities and lone surrogates.
+    TypeError for what has no JSON form; `TensorZeroInternalError` for NaN, infinities, lone surrogates and more than
+    127 containers inside each other, with the path to them.
     """
     try:
         text = orjson.dumps(value, default=_ENCODE, option=_OPTIONS)
     except TypeError:  # keys that are not text, integers beyond 64 bits, surrogates, or no JSON at all
         return _plain_by_json(value, target)
     if b"null" in text or _holds_enum(value):  # this writer says null for NaN and what an enum holds: neither must pass
+        return _plain_by_json(value, target)
+    if text.count(b"{") + text.count(b"[") > MAX_DEPTH:  # it may be nested too deeply
         return _plain_by_json(value, target)
     return orjson.loads(text)
 
@@ -68,12 +72,12 @@ def _holds_enum(value: Any) -> bool:
 
 def _plain_by_json(value: Any, target: str) -> Any:
     text = json.dumps(value, cls=TensorZeroTypeEncoder)
-    try:
+    place = fault_place(json.loads(text))
+    if place is None:
         return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        from tensorzero.gateway.json_fault import json_fault
+    from tensorzero.gateway.json_fault import json_fault
 
-        raise _failure(target, json_fault(text) or str(error)) from None
+    raise _failure(target, f"{place}{json_fault(text) or 'expected value'}")
 
 
 def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:

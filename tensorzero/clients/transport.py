@@ -30,7 +30,7 @@ class Transport(Protocol):
     Failures of the operation are `TensorZeroError`, those of the way there `TensorZeroInternalError`.
     """
 
-    def carried(self, body: dict[str, Any]) -> dict[str, Any]:
+    def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         """The body of an inference as it goes this way; later changes to the caller's objects do not reach it.
 
         TypeError and `TensorZeroInternalError` for an input that is not one.

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorzero.gateway.errors import BadRequest, RateLimited
-from tensorzero.gateway.functions.blocks import RequestMessage, Text, ToolCall, ToolResult
 from tensorzero.gateway.values import ModelRequest, Usage
+from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
 
 EACH, TOTAL = "tensorzero::each", "tensorzero::total"
 API_KEY_TAG = "tensorzero::api_key_public_id"

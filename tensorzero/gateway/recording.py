@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from tensorzero.gateway.config.sections import ExtraBody
-from tensorzero.gateway.functions.blocks import stored_messages_json
 from tensorzero.gateway.functions.tools import tool_columns
 from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.params import stored
+from tensorzero.inputs.blocks import stored_messages_json
 
 _COST_LIMIT = 1e9  # the column is a Decimal(18, 9); a larger number would cost the row
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader, FunctionConfig
-from tensorzero.gateway.functions.blocks import Input, RequestMessage
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
+from tensorzero.inputs.blocks import Input, RequestMessage
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database

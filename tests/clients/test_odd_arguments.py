@@ -12,7 +12,7 @@ import pytest
 
 import tensorzero as t
 from tensorzero.clients.shapes import plain
-from tensorzero.gateway.functions.input import usual_input
+from tensorzero.inputs.reading import usual_input
 from tensorzero.types import TensorZeroInternalError
 
 INPUT = {"messages": [{"role": "user", "content": "hi"}]}

@@ -10,9 +10,9 @@ import pytest
 
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.gateway.errors import BadRequest, RateLimited
-from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.rate_limits import MANY_BUCKETS, RateLimits, rate_limits
 from tensorzero.gateway.values import ModelRequest, Usage
+from tensorzero.inputs.blocks import RequestMessage, Text
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 Build = Callable[..., TensorZeroGateway]

@@ -12,10 +12,10 @@ from tensorzero.gateway.endpoints.accounts import raw_response_entries
 from tensorzero.gateway.endpoints.inference_request import nearest_hint
 from tensorzero.gateway.errors import BadRequest, NotFound
 from tensorzero.gateway.floats import shortest_singles
-from tensorzero.gateway.functions.input_errors import unexpected
 from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.values import CacheOptions
+from tensorzero.inputs.shape_errors import unexpected
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -21,7 +21,7 @@ from tensorzero.gateway.config.variants_section import models_of
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
 from tensorzero.gateway.files.call_files import CallFiles, files_of
 from tensorzero.gateway.files.object_storage import Disabled
-from tensorzero.gateway.functions.input import Input, parse_input, validate_input
+from tensorzero.gateway.functions.input_checks import validate_input
 from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
@@ -30,6 +30,7 @@ from tensorzero.gateway.models.shorthand import PREFIXES, find_model, missing_hi
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
+from tensorzero.inputs.blocks import Input
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -71,12 +72,10 @@ class Asked:
 
 
 def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
-    """Raises `InputShapeError` for a body that is not of the form, `GatewayError` for everything else."""
+    """`body["input"]` was read already. Raises `GatewayError`."""
     started = time.monotonic()
     get = body.get
-    given = body["input"]
-    if type(given) is not Input:  # what `usual_input` read needs no more
-        given = parse_input(given, decoded=True)
+    given: Input = body["input"]
     tags = checked_tags(body)
     inference_id = new_id()
     episode_id = _episode_id(get("episode_id"))

@@ -16,10 +16,10 @@ from tensorzero.faces.face import Face
 from tensorzero.faces.fetch import MAX_SECONDS, Fetched, FetchError, fetch
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.files.object_storage import ObjectStore
-from tensorzero.gateway.functions.blocks import File, Input, RequestBlock, RequestMessage, content_path
-from tensorzero.gateway.functions.file_types import sniffed
 from tensorzero.gateway.values import ProviderCall
 from tensorzero.gateway.version import USER_AGENT
+from tensorzero.inputs.blocks import File, Input, RequestBlock, RequestMessage, content_path
+from tensorzero.inputs.file_types import sniffed
 
 logger = logging.getLogger("tensorzero")
 

@@ -9,10 +9,10 @@ import orjson
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
-from tensorzero.gateway.functions.input_blocks import BlockError, strict_fields
-from tensorzero.gateway.functions.input_errors import unexpected, unexpected_block
 from tensorzero.gateway.functions.tools import ToolSettings, stored_tools
 from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.inputs.block_reading import BlockError, strict_fields
+from tensorzero.inputs.shape_errors import unexpected, unexpected_block
 
 
 def demonstration(function_type: str, value: Any, row: Mapping[str, Any]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.functions.blocks import (
+from tensorzero.gateway.templates import Templates
+from tensorzero.inputs.blocks import (
     Input,
     InputBlock,
     RawText,
@@ -20,7 +21,6 @@ from tensorzero.gateway.functions.blocks import (
     Text,
     stored_messages_json,
 )
-from tensorzero.gateway.templates import Templates
 
 __all__ = ["render_messages", "stored_messages_json"]
 

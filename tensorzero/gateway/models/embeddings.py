@@ -14,7 +14,6 @@ from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
 from tensorzero.gateway.floats import shortest_singles
-from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
@@ -23,6 +22,7 @@ from tensorzero.gateway.models.shorthand import shorthand_provider
 from tensorzero.gateway.providers import make_embedding_provider
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider, EmbeddingResponse
 from tensorzero.gateway.values import CacheOptions, ModelInference, ModelRequest, Usage
+from tensorzero.inputs.blocks import RequestMessage, Text
 
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits import RateLimits

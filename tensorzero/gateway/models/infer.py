@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
-from tensorzero.gateway.functions.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
@@ -26,6 +25,7 @@ from tensorzero.gateway.values import (
     ProviderResponse,
     Usage,
 )
+from tensorzero.inputs.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
 
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits import Ticket

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from tensorzero.gateway.functions.blocks import File, RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.values import Block, ModelRequest
+from tensorzero.inputs.blocks import File, RequestMessage, Text
 
 TEXT = (
     "Megumin gleefully chanted her spell, unleashing a thunderous explosion that lit up the sky and left a massive crater in "

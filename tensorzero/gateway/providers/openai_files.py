@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.functions.blocks import File
-from tensorzero.gateway.functions.file_types import AUDIO_TYPES, audio_format, suffix
+from tensorzero.inputs.blocks import File
+from tensorzero.inputs.file_types import AUDIO_TYPES, audio_format, suffix
 
 Json = dict[str, Any]
 

@@ -8,7 +8,11 @@ from typing import Any
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.floats import single
-from tensorzero.gateway.functions.blocks import (
+from tensorzero.gateway.functions.json_function import with_json_line
+from tensorzero.gateway.functions.tools import ToolSettings
+from tensorzero.gateway.providers.openai_files import file_part
+from tensorzero.gateway.values import ModelRequest
+from tensorzero.inputs.blocks import (
     File,
     RequestBlock,
     RequestMessage,
@@ -18,10 +22,6 @@ from tensorzero.gateway.functions.blocks import (
     ToolResult,
     Unknown,
 )
-from tensorzero.gateway.functions.json_function import with_json_line
-from tensorzero.gateway.functions.tools import ToolSettings
-from tensorzero.gateway.providers.openai_files import file_part
-from tensorzero.gateway.values import ModelRequest
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import orjson
 
-from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.values import ModelInference, VariantResult
+from tensorzero.inputs.blocks import RequestMessage, Text
 
 _INTRODUCTION = "Here are the candidate answers (with the index and a row of ------ separating):\n"
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError
-from tensorzero.gateway.functions.blocks import RequestMessage
 from tensorzero.gateway.functions.json_function import asked_mode, respond_tool
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.functions.rendering import render_messages
@@ -19,6 +18,7 @@ from tensorzero.gateway.models.infer import Failed, ModelStream
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, VariantResult
 from tensorzero.gateway.variants.params import merge
+from tensorzero.inputs.blocks import RequestMessage
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -8,17 +8,6 @@ import orjson
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
-from tensorzero.gateway.functions.blocks import (
-    File,
-    Input,
-    InputMessage,
-    RawText,
-    RequestBlock,
-    RequestMessage,
-    Template,
-    Text,
-    Unknown,
-)
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
@@ -31,6 +20,17 @@ from tensorzero.gateway.variants.chat_completion import (
     result_of,
 )  # fmt: skip
 from tensorzero.gateway.variants.dicl_examples import nearest_examples, shown
+from tensorzero.inputs.blocks import (
+    File,
+    Input,
+    InputMessage,
+    RawText,
+    RequestBlock,
+    RequestMessage,
+    Template,
+    Text,
+    Unknown,
+)
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tensorzero.gateway.functions.blocks import RequestMessage, Text, Thought, ToolCall, ToolResult, Unknown
 from tensorzero.gateway.providers.openai_requests import messages
 from tensorzero.gateway.values import ModelRequest
+from tensorzero.inputs.blocks import RequestMessage, Text, Thought, ToolCall, ToolResult, Unknown
 
 LINE = "Respond using JSON."
 CALL = ToolCall("1", "json", '{"json":1}')

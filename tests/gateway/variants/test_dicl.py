@@ -12,9 +12,9 @@ import pytest
 from tensorzero import TensorZeroError
 from tensorzero.clients.embedded_transport import database_of
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.functions.blocks import Text, Unknown
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.variants.dicl_examples import shown
+from tensorzero.inputs.blocks import Text, Unknown
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

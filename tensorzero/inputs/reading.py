@@ -1,6 +1,6 @@
-"""`input` of a call: from plain JSON values to checked messages.
+"""The one reader of `input`: from plain JSON values, or a caller's own objects, to messages of blocks.
 
-`parse_input` knows shapes and no configuration; `validate_input` knows a function's schemas and templates.
+It knows shapes and no configuration; what a function makes of an input is checked in tensorzero/gateway/functions.
 """
 
 from __future__ import annotations
@@ -8,28 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
-from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.functions.blocks import File, Input, InputBlock, InputMessage, Role, Template, Text
-from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
-from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
-from tensorzero.gateway.functions.input_soundness import check_soundness, is_whole
-from tensorzero.gateway.schemas import SchemaError
+from tensorzero.inputs.block_reading import BlockError, parse_block
+from tensorzero.inputs.blocks import Input, InputBlock, InputMessage, Role, Template, Text
+from tensorzero.inputs.shape_errors import InputShapeError, unexpected, unexpected_block
+from tensorzero.inputs.soundness import is_whole
 
-__all__ = ["Input", "InputShapeError", "parse_input", "validate_input"]
+__all__ = ["Input", "InputShapeError", "parse_input", "usual_input"]
 
 _ROLES = ("user", "assistant")
 _INPUT_KEYS = frozenset(("system", "messages"))
 
 
-def parse_input(raw: Any, *, decoded: bool = False) -> Input:
-    """`{"system"?, "messages"?}` as messages of blocks. `decoded`: it comes from a JSON reader.
+def parse_input(raw: Any) -> Input:
+    """`{"system"?, "messages"?}`, made of plain JSON values, as messages of blocks.
 
     Raises InputShapeError with the original's path and reason.
     """
     try:
-        if not decoded:
-            check_soundness(raw)
         return _input(raw)
     except InputShapeError as error:
         error.locate(raw)
@@ -95,62 +90,6 @@ def _flat_copy(arguments: dict[Any, Any]) -> dict[str, Any] | None:
             return None
         copy[key] = value
     return copy
-
-
-def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A002
-    """Check text and template arguments against the function's schemas, the system first; says whether there are files.
-
-    Raises BadRequest.
-    """
-    has_files = False
-    schemas = function.schemas
-    system = input.system
-    if "system" in schemas:
-        if system is None:
-            raise BadRequest("`input.system` is empty but a system template is present.")
-        _check(function, "system", system)
-    elif isinstance(system, dict) and not _has_template(function, "system"):
-        raise BadRequest(_no_template("System message", "system"))
-    for index, message in enumerate(input.messages):
-        role = message.role
-        for block in message.content:
-            kind = type(block)
-            if kind is Text:
-                if role in schemas:
-                    _check(function, role, block.text)  # pyright: ignore[reportAttributeAccessIssue] - its kind was looked at
-            elif kind is Template:
-                template: Template = block  # pyright: ignore[reportAssignmentType] - its kind was looked at
-                if template.name in schemas:
-                    _check(function, template.name, template.arguments)
-                elif not _has_template(function, template.name):
-                    raise BadRequest(_no_template(f"Message at index {index}", template.name))
-            elif kind is File:
-                has_files = True
-    return has_files
-
-
-def _no_template(where: str, name: str) -> str:
-    return f"{where} has non-string content but there is no template `{name}` in any variant"
-
-
-def _check(function: FunctionConfig, name: str, value: Any) -> None:
-    schema = function.schemas[name]
-    try:
-        fault = None if schema.is_valid(value) else schema.validate(value)
-    except SchemaError as error:
-        raise BadRequest(str(error)) from None
-    if fault is not None:
-        raise BadRequest(fault)
-
-
-def _has_template(function: FunctionConfig, name: str) -> bool:
-    """Whether a variant has a template that takes arguments; the legacy spellings without a schema take text only."""
-    for variant in function.variants.values():
-        if isinstance(variant, ChatCompletionConfig):
-            template = variant.templates.get(name)
-            if template is not None and not template.legacy:
-                return True
-    return False
 
 
 def _input(raw: Any) -> Input:

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.functions.blocks import RequestMessage, Text, ToolCall, ToolResult
-from tensorzero.gateway.functions.input import InputShapeError, parse_input, validate_input
-from tensorzero.gateway.functions.input_files import BlockError, parse_file
+from tensorzero.gateway.functions.input_checks import validate_input
 from tensorzero.gateway.functions.rendering import render_messages, stored_messages_json
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
+from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
+from tensorzero.inputs.file_reading import BlockError, parse_file
+from tensorzero.inputs.reading import InputShapeError, parse_input
 
-DATA = json.loads((Path(__file__).parents[1] / "data" / "inputs.json").read_text("utf-8"))
+DATA = json.loads((Path(__file__).parent / "inputs.json").read_text("utf-8"))
 PREFIX = "Failed to deserialize JSON to tensorzero_types::message::Input: "
 TEMPLATES = Templates({name: text for name, text in DATA["files"].items() if name.endswith(".j")})
 
@@ -74,35 +75,8 @@ def test_every_input_fares_as_in_the_original(case: dict[str, Any]) -> None:
             assert rendered == sent(case["messages"])
 
 
-def nested(depth: int) -> dict[str, Any]:
-    value: dict[str, Any] = {}
-    for _ in range(depth):
-        value = {"k": value}
-    return value
-
-
 def block(value: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": [{"type": "template", "name": "b", "arguments": {"x": value}}]}]}
-
-
-@pytest.mark.parametrize(
-    ("raw", "text"),
-    [
-        (
-            {"messages": [{"role": "user", "content": "a\ud800b"}]},
-            "messages[0].content: unexpected end of hex escape at line 1 column 51",
-        ),
-        ({"system": "\udc00", "messages": []}, "system: lone leading surrogate in hex escape at line 1 column 18"),
-        ({"system": {"a": ["\ud800"]}}, "system.a[0]: unexpected end of hex escape at line 1 column 26"),
-        (block(float("nan")), "messages[0].content[0].arguments.x: expected value at line 1 column 97"),
-        (block(float("inf")), "messages[0].content[0].arguments.x: expected value at line 1 column 97"),
-        ({"system": nested(140)}, "system" + ".k" * 126 + ": recursion limit exceeded at line 1 column 768"),
-    ],
-)
-def test_values_that_json_cannot_hold_are_refused_as_in_the_original(raw: Any, text: str) -> None:
-    with pytest.raises(InputShapeError) as caught:
-        parse_input(raw)
-    assert str(caught.value) == text
 
 
 def test_a_template_that_only_another_variant_has_is_refused_when_rendering() -> None:
@@ -242,8 +216,9 @@ BLOCKS = [
     for block in message["content"]
     if isinstance(block, dict)
 ]
+NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(st.characters(), max_size=5),
+    st.none() | st.booleans() | NUMBERS | st.text(st.characters(), max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )

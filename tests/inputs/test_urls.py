@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tensorzero.gateway.functions.urls import normal_url
+from tensorzero.inputs.urls import normal_url
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "urls.json").read_text(encoding="utf-8"))["cases"]
+CASES = json.loads((Path(__file__).parent / "urls.json").read_text(encoding="utf-8"))["cases"]
 
 
 @pytest.mark.parametrize(("given", "sent"), CASES)

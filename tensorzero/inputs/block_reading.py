@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import orjson
 
-from tensorzero.gateway.functions.blocks import InputBlock, RawText, Template, Text, Thought, ToolCall, ToolResult, Unknown
-from tensorzero.gateway.functions.input_errors import unexpected, unexpected_block
-from tensorzero.gateway.functions.input_files import BlockError, parse_file
+from tensorzero.inputs.blocks import InputBlock, RawText, Template, Text, Thought, ToolCall, ToolResult, Unknown
+from tensorzero.inputs.file_reading import BlockError, parse_file
+from tensorzero.inputs.shape_errors import unexpected, unexpected_block
 
 __all__ = ["BlockError", "parse_block", "strict_fields"]
 
@@ -89,7 +89,7 @@ def _tool_call(raw: dict[str, Any]) -> ToolCall:
             return ToolCall(identifier, name, _compact(arguments))
         raw_name, raw_arguments = raw.get("raw_name"), raw.get("raw_arguments")
         if isinstance(raw_name, str) and isinstance(raw_arguments, str) and (name is None or isinstance(name, str)):
-            return ToolCall(identifier, raw_name, raw_arguments)
+            return ToolCall(identifier, raw_name, raw_arguments, (name, arguments))
     raise BlockError("data did not match any variant of untagged enum ToolCallWrapper")
 
 

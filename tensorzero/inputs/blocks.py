@@ -1,7 +1,8 @@
 """What an inference is given: messages made of content blocks, before and after templates.
 
 `stored()` is a block's JSON object as the original writes it to a row: null optional fields are left out, but for a thought's
-`text` and a file's `source_url` (observed 2026.6.0).
+`text` and a file's `source_url`. `wire()` is what the original's client sends to a gateway; where a block says nothing of its
+own, the two are alike (observed 2026.6.0).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import orjson
 
-from tensorzero.gateway.functions.file_types import suffix
+from tensorzero.inputs.file_types import suffix
 
 Role = Literal["user", "assistant"]
 
@@ -20,8 +21,18 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 DISABLED_STORAGE: Mapping[str, Any] = {"type": "disabled"}
 
 
+class _Block:
+    __slots__ = ()
+
+    def stored(self) -> dict[str, Any]:
+        raise AssertionError("every block has its own")
+
+    def wire(self) -> dict[str, Any]:
+        return self.stored()
+
+
 @dataclass(slots=True)
-class Text:
+class Text(_Block):
     type: ClassVar[str] = "text"
     text: str
 
@@ -30,7 +41,7 @@ class Text:
 
 
 @dataclass(slots=True)
-class Template:
+class Template(_Block):
     type: ClassVar[str] = "template"
     name: str
     arguments: dict[str, Any]
@@ -40,7 +51,7 @@ class Template:
 
 
 @dataclass(slots=True)
-class RawText:
+class RawText(_Block):
     """Text that neither a schema nor a template touches."""
 
     type: ClassVar[str] = "raw_text"
@@ -51,20 +62,32 @@ class RawText:
 
 
 @dataclass(slots=True)
-class ToolCall:
-    """`arguments` is always text, JSON or not."""
+class ToolCall(_Block):
+    """`arguments` is always text, JSON or not.
+
+    `answered`: the parsed name and arguments of a call that is given back as a response had it. They count for nothing, and
+    travel along.
+    """
 
     type: ClassVar[str] = "tool_call"
     id: str
     name: str
     arguments: str
+    answered: tuple[str | None, Any] | None = field(default=None, repr=False, compare=False)
 
     def stored(self) -> dict[str, Any]:
         return {"type": "tool_call", "id": self.id, "name": self.name, "arguments": self.arguments}
 
+    def wire(self) -> dict[str, Any]:
+        if self.answered is None:
+            return self.stored()
+        name, arguments = self.answered
+        raw = {"raw_name": self.name, "raw_arguments": self.arguments}
+        return {"type": "tool_call", "id": self.id, **raw, "name": name, "arguments": arguments}
+
 
 @dataclass(slots=True)
-class ToolResult:
+class ToolResult(_Block):
     type: ClassVar[str] = "tool_result"
     name: str
     result: str
@@ -75,7 +98,7 @@ class ToolResult:
 
 
 @dataclass(slots=True)
-class Thought:
+class Thought(_Block):
     """`provider_type`: only providers of this type see the block; every provider does where it is None."""
 
     type: ClassVar[str] = "thought"
@@ -90,7 +113,7 @@ class Thought:
 
 
 @dataclass(slots=True)
-class File:
+class File(_Block):
     """A URL, base64 data, or a place in object storage, by `file_type`.
 
     `url` is the source for `file_type` "url" and what the original calls `source_url` otherwise. `data` is base64 text.
@@ -116,9 +139,17 @@ class File:
         stored["storage_path"] = self.storage_path or content_path(self.data or self.url or "", self.mime_type)
         return {**stored, **_present(self, ("detail", "filename"))}
 
+    def wire(self) -> dict[str, Any]:
+        sent: dict[str, Any] = {"type": "file", "file_type": self.file_type}
+        sent["url" if self.file_type == "url" else "source_url"] = self.url
+        sent["mime_type"] = self.mime_type
+        stored = self.file_type == "object_storage"
+        names = ("storage_path", "detail", "filename", "data") if stored else ("storage_path", "data", "detail", "filename")
+        return {**sent, **_present(self, names)}
+
 
 @dataclass(slots=True)
-class Unknown:
+class Unknown(_Block):
     """A provider's own block, passed on verbatim to the model and provider that it names (None: to every one)."""
 
     type: ClassVar[str] = "unknown"
@@ -155,6 +186,12 @@ class Input:
     system: str | dict[str, Any] | None
     messages: tuple[InputMessage, ...]
     usual: bool = field(default=False, compare=False)
+
+    def wire(self) -> dict[str, Any]:
+        """The full form that goes over HTTP: every message's content a list of blocks."""
+        sent: dict[str, Any] = {} if self.system is None else {"system": self.system}
+        sent["messages"] = [{"role": m.role, "content": [block.wire() for block in m.content]} for m in self.messages]
+        return sent
 
     def stored_json(self) -> str:
         """The `input` column of an inference row."""

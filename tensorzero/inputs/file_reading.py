@@ -7,9 +7,9 @@ import binascii
 import re
 from typing import Any, Literal, cast
 
-from tensorzero.gateway.functions.blocks import File
-from tensorzero.gateway.functions.file_types import sniffed
-from tensorzero.gateway.functions.urls import normal_url
+from tensorzero.inputs.blocks import File
+from tensorzero.inputs.file_types import sniffed
+from tensorzero.inputs.urls import normal_url
 
 
 class BlockError(ValueError):
@@ -84,17 +84,35 @@ def _text_or_none(value: Any) -> bool:
 
 
 def _storage_path(value: Any) -> dict[str, Any] | None:
-    """The place with its path in the one spelling; None for what is no place."""
+    """The place in its one spelling, with nothing but what belongs to it; None for what is no place."""
     if not isinstance(value, dict):
         return None
     fields = cast("dict[str, Any]", value)
-    kind, path = fields.get("kind"), fields.get("path")
-    if not isinstance(kind, dict) or not isinstance(cast("dict[str, Any]", kind).get("type"), str) or not isinstance(path, str):
+    kind, path = _storage_kind(fields.get("kind")), fields.get("path")
+    if kind is None or not isinstance(path, str):
         return None
     path = path.removeprefix("/").removesuffix("/")
     if path and (_CONTROL.search(path) or not {"", ".", ".."}.isdisjoint(path.split("/"))):
         return None
-    return {**fields, "path": path}
+    return {"kind": kind, "path": path}
+
+
+def _storage_kind(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    name = fields.get("type")
+    if name == "disabled":
+        return {"type": name}
+    if name == "filesystem":
+        return {"type": name, "path": fields["path"]} if isinstance(fields.get("path"), str) else None
+    if name != "s3_compatible":
+        return None
+    kind = {key: fields.get(key) for key in ("bucket_name", "region", "endpoint", "allow_http")}
+    fits = all(map(_text_or_none, list(kind.values())[:3])) and (
+        kind["allow_http"] is None or isinstance(kind["allow_http"], bool)
+    )
+    return {"type": name, **kind} if fits else None
 
 
 def _url(value: Any) -> str | None:
