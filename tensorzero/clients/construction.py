@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
-from tensorzero.clients.http_transport import HttpTransport
 from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.transport import Call, Transport
@@ -156,7 +155,7 @@ class BaseTensorZeroGateway(FormerMethods, Native):
             )
 
 
-def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> HttpTransport:
+def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> Transport:
     """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given, else from the URL's user."""
     url, user = arguments.gateway_url(gateway_url)
     seconds = arguments.timeout_s(timeout)
@@ -171,6 +170,8 @@ def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key:
     if authorization is not None and not arguments.is_header_value(authorization):
         reason = "Failed to create authorization header: failed to parse header value"
         raise TensorZeroInternalError(f"Failed to construct TensorZero client: {reason}")
+    from tensorzero.clients.http_transport import HttpTransport
+
     return HttpTransport(url, seconds, verbose, authorization)
 
 
