@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
+from python_steps import steps_of
 
 from tensorzero.gateway import json_fault as module
 from tensorzero.gateway.json_fault import json_fault
@@ -18,24 +15,6 @@ from tensorzero.gateway.shape_fault import shape_fault
 
 CASES: list[tuple[str, str | None]] = json.loads((Path(__file__).parent / "data" / "json_faults.json").read_text("utf-8"))
 MANY = 200_000
-
-
-def steps_of(run: Callable[[], Any]) -> int:
-    """How many lines of Python `run` executes."""
-    steps = 0
-
-    def count(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal steps
-        steps += event == "line"
-        return count
-
-    before = sys.gettrace()
-    sys.settrace(count)
-    try:
-        run()
-    finally:
-        sys.settrace(before)
-    return steps
 
 
 def test_every_fault_is_told_in_the_originals_words() -> None:
