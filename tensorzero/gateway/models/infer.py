@@ -12,6 +12,7 @@ from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
 from tensorzero.gateway.functions.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.providers import make_provider
@@ -42,12 +43,12 @@ class Models:
         """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`; the other is of every read."""
         self._timeout_s = timeout_ms / 1000
         self._read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
-        self._providers: dict[int, tuple[ProviderConfig, Provider]] = {}
+        self._providers: Kept[int, tuple[ProviderConfig, Provider]] = Kept()
 
     def provider(self, config: ProviderConfig) -> Provider:
         known = self._providers.get(id(config))
         if known is None:
-            known = self._providers[id(config)] = (config, make_provider(config))
+            known = self._providers.keep(id(config), (config, make_provider(config)))
         return known[1]
 
     def infer(
