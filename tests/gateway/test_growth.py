@@ -1,4 +1,4 @@
-"""What callers name is not kept for ever: a gateway that has seen twenty thousand names is no larger than after one thousand."""
+"""What callers name is not kept for ever: after twenty thousand names a gateway is no larger than after one thousand."""
 
 from __future__ import annotations
 
