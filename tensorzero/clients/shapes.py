@@ -15,10 +15,13 @@ import orjson
 
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 
+DEEPEST = 127
+"""Levels of lists and objects that the original's reader goes down."""
 Path = tuple["str | int", ...]
 
 _ENCODE = TensorZeroTypeEncoder().default
 _BEYOND_SINGLE = 2.0**128 - 2.0**103  # the first that rounds to an infinite 32-bit float
+_BEYOND_DOUBLE = 2**1024 - 2**970  # the first that rounds to an infinite float
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
@@ -46,13 +49,16 @@ class WrongShapeError(Exception):
 def plain(value: Any, target: str) -> Any:
     """A copy of a caller's value made of dicts, lists, text, numbers, booleans and None: later changes do not reach it.
 
-    TypeError for what has no JSON form; `TensorZeroInternalError` for NaN, infinities and lone surrogates.
+    TypeError for what has no JSON form; `TensorZeroInternalError` for NaN, infinities, lone surrogates and what is nested
+    too deeply.
     """
     try:
         text = orjson.dumps(value, default=_ENCODE, option=_OPTIONS)
     except TypeError:  # keys that are not text, integers beyond 64 bits, surrogates, or no JSON at all
         return _plain_by_json(value, target)
     if b"null" in text or _holds_enum(value):  # this writer says null for NaN and what an enum holds: neither must pass
+        return _plain_by_json(value, target)
+    if text.count(b"{") + text.count(b"[") > DEEPEST and _is_too_deep(text):
         return _plain_by_json(value, target)
     return orjson.loads(text)
 
@@ -68,12 +74,52 @@ def _holds_enum(value: Any) -> bool:
 
 def _plain_by_json(value: Any, target: str) -> Any:
     text = json.dumps(value, cls=TensorZeroTypeEncoder)
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        from tensorzero.gateway.json_fault import json_fault
+    from tensorzero.gateway.json_fault import json_fault
 
-        raise _failure(target, json_fault(text) or str(error)) from None
+    fault = json_fault(text)
+    if fault is None:
+        return orjson.loads(text)
+    where = path_text(_unsound_path(value))
+    raise _failure(target, f"{where}{': ' if where else ''}{fault}")
+
+
+def _is_too_deep(text: bytes) -> bool:
+    from tensorzero.gateway.json_fault import json_fault
+
+    return json_fault(text) is not None
+
+
+def _unsound_path(value: Any) -> Path:
+    """The way to the first part that is no JSON, or to the first list or object that lies one level too deep."""
+    steps: list[str | int] = []
+
+    def found(value: Any) -> bool:
+        items: Any = ()
+        if isinstance(value, dict):
+            items = cast("dict[Any, Any]", value).items()
+        elif isinstance(value, (list, tuple)):
+            items = enumerate(cast("list[Any]", value))
+        else:
+            return _is_unsound(value)
+        if len(steps) == DEEPEST:
+            return True
+        for step, item in items:
+            is_key = not isinstance(step, int)
+            steps.append("?" if is_key and _is_unsound(step) else str(step) if is_key else step)
+            if steps[-1] == "?" or found(item):
+                return True
+            steps.pop()
+        return False
+
+    return tuple(steps) if found(value) else ()
+
+
+def _is_unsound(value: Any) -> bool:
+    if isinstance(value, str):
+        return any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, (float, int)):
+        return not -_BEYOND_DOUBLE < value < _BEYOND_DOUBLE
+    return False
 
 
 def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:

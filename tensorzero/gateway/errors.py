@@ -19,8 +19,11 @@ The message is the original's own wording wherever callers may compare it; the n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+logger = logging.getLogger("tensorzero")
 
 
 class GatewayError(Exception):
@@ -111,6 +114,13 @@ class ProviderError(GatewayError):
 
 class FatalStreamError(ProviderError):
     """Ends a stream; other errors inside a stream are reported and the stream goes on."""
+
+
+def unforeseen(error: Exception, provider_type: str) -> FatalStreamError:
+    """What nobody thought of, as the failure of a provider: the next one is tried, and callers see a documented type."""
+    logger.error("A provider of type %s failed in a way that nobody foresaw", provider_type, exc_info=error)
+    reason = f"{type(error).__name__}: {error}"
+    return FatalStreamError(f"Error from {provider_type} client: {reason}", provider_type=provider_type)
 
 
 class RateLimited(GatewayError):

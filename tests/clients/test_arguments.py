@@ -194,12 +194,12 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     (
         {"input": {"messages": [{"role": "user", "content": {"a": float("nan")}}]}},
         TensorZeroInternalError,
-        MESSAGE + "expected value at line 1 column 49",
+        MESSAGE + "messages[0].content.a: expected value at line 1 column 49",
     ),
     (
         {"input": {"messages": [{"role": "user", "content": "\ud800"}]}},
         TensorZeroInternalError,
-        MESSAGE + "unexpected end of hex escape at line 1 column 50",
+        MESSAGE + "messages[0].content: unexpected end of hex escape at line 1 column 50",
     ),
     ({"input": {"system": object()}}, TypeError, "Object of type object is not JSON serializable"),
     ({"input": {"system": g.OMIT}}, TypeError, "Object of type OmitType is not JSON serializable"),

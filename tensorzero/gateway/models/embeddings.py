@@ -12,7 +12,7 @@ import orjson
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
-from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
+from tensorzero.gateway.errors import AllProvidersFailed, GatewayError, unforeseen
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.functions.blocks import RequestMessage, Text
 from tensorzero.gateway.identifiers import new_id
@@ -106,9 +106,12 @@ async def embed(
         for name in model.routing:
             try:
                 embedded = await _embed_once(providers, model, _provider(model, name), request, call, deadline)
-            except GatewayError as error:
-                errors.append((name, error))
-                note_raw_response(error, raw)
+            except DeadlineExceeded:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a provider's side raises, the next one is tried
+                failure = error if isinstance(error, GatewayError) else unforeseen(error, name)
+                errors.append((name, failure))
+                note_raw_response(failure, raw)
             else:
                 embedded.inference.failed = raw
                 return embedded

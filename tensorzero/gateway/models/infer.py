@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
-from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
+from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut, unforeseen
 from tensorzero.gateway.functions.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.kept import Kept
@@ -77,9 +77,12 @@ class Models:
             for name in model.routing:
                 try:
                     return await attempt(model.providers[name], deadline)
-                except GatewayError as error:
-                    errors.append((name, error))
-                    note_raw_response(error, failed)
+                except DeadlineExceeded:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever a provider's side raises, the next one is tried
+                    failure = error if isinstance(error, GatewayError) else unforeseen(error, model.providers[name].type)
+                    errors.append((name, failure))
+                    note_raw_response(failure, failed)
         except DeadlineExceeded as passed:
             if passed.deadline is own:
                 raise passed.deadline.error() from None
@@ -256,6 +259,10 @@ class ModelStream:
                         return
             if keeper is not None:
                 keeper.finish(self.raw_request)
+        except (GatewayError, DeadlineExceeded):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_route`
+            yield [unforeseen(error, self.provider.type)]
         finally:
             await self.close()
 
