@@ -50,13 +50,14 @@ class NotFound(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class ConfigMistake:
-    """One mistake: the original's words, where it stands, the nearest right name."""
+    """One mistake: the original's words, where it stands, the nearest right name, a next step."""
 
     message: str
     file: str | None = None
     key_path: str | None = None
     nearest: str | None = None
     line: int | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         line = f":{self.line}" if self.line else ""
@@ -74,7 +75,7 @@ class ConfigError(GatewayError):
     def __init__(self, mistakes: Sequence[ConfigMistake], files: Sequence[str] = ()) -> None:
         self.mistakes = tuple(mistakes)
         self.files = tuple(files)
-        super().__init__("\n".join(str(m) for m in self.mistakes))
+        super().__init__("\n".join(str(m) for m in self.mistakes), hint=next((m.hint for m in mistakes if m.hint), None))
 
 
 class DatabaseError(GatewayError):

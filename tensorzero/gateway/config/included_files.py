@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tensorzero.gateway.config.file_texts import NotUtf8Error, read_text
+
 
 class IncludedFiles:
     """`paths` are the files read so far."""
@@ -32,7 +34,10 @@ class IncludedFiles:
             if os.path.commonpath([self._real_folder, real]) != self._real_folder:
                 self._refused[name] = f"`{path}` is a link that leads out of the folder."
                 return None
-            text = Path(real).read_bytes().decode("utf-8", "replace")
+            text = read_text(real)
+        except NotUtf8Error as error:
+            self._refused[name] = error.hint
+            return None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             self._refused[name] = f"`{path}`: {reason}."
