@@ -34,7 +34,9 @@ def find_files(pattern: str) -> list[str]:
     found: list[str] = []
     for here, names, files in os.walk(folder or "."):
         names.sort()
-        base = "" if here == "." and not folder else here.rstrip("/") + "/"
+        base = here.rstrip("/") + "/"
+        if not folder:
+            base = base.removeprefix("./")
         found += [base + name for name in files if expression.fullmatch(base + name)]
         if "**" not in rest and base.count("/") >= (folder + rest).count("/"):
             names.clear()  # nothing deeper can match
@@ -67,7 +69,7 @@ def _split(pattern: str) -> tuple[str, str]:
     folder = ""
     for index, part in enumerate(parts[:-1]):
         plain = _plain(part)
-        if plain is None and part not in _ANY_NAME and Path(folder + part).is_dir():
+        if plain != part and part not in _ANY_NAME and Path(folder + part).is_dir():
             plain = part
         if plain is None:
             return folder, "/".join(parts[index:])

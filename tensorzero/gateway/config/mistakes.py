@@ -64,6 +64,10 @@ class Mistakes:
         if entry not in self.found:
             self.found.append(entry)
 
+    def about(self, keys: Sequence[str | int]) -> bool:
+        """Whether something was said about the value at `keys`, or about a part of it."""
+        return any(said[: len(keys)] == tuple(keys) for _, said, *_ in self.found)
+
     def as_config_mistakes(self, locate: Locate) -> list[ConfigMistake]:
         out: list[ConfigMistake] = []
         for message, keys, near, hint in self.found:

@@ -48,6 +48,7 @@ class _Found:
     key: str
     path: str
     is_file: bool
+    keys: tuple[str, ...]
 
 
 def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes) -> None:
@@ -64,7 +65,7 @@ def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes
             item.table[item.key] = {NAME: item.path}
             continue
         if item.path not in texts:
-            texts[item.path] = _text(item.path, mistakes)
+            texts[item.path] = _text(item.path, item.keys, mistakes)
         text = texts[item.path]
         item.table[item.key] = Unresolved() if text is None else {NAME: item.path[len(shared) :], DATA: text}
 
@@ -127,7 +128,7 @@ def _resolve(
         return
     if is_file and target not in sources.named:
         sources.named.append(target)
-    found.append(_Found(table, key, target, is_file))
+    found.append(_Found(table, key, target, is_file, path))
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -136,13 +137,13 @@ def _reason(error: OSError | ValueError) -> str:
     return "file name contained an unexpected NUL byte"
 
 
-def _text(path: str, mistakes: Mistakes) -> str | None:
+def _text(path: str, keys: tuple[str, ...], mistakes: Mistakes) -> str | None:
     try:
         return read_text(path)
     except OSError as error:
-        mistakes.say(f"Failed to read file at {path}: {_reason(error)}")
+        mistakes.say(f"Failed to read file at {path}: {_reason(error)}", keys)
     except NotUtf8Error as error:
-        mistakes.say(f"Failed to read file at {path}: {error}", hint=error.hint)
+        mistakes.say(f"Failed to read file at {path}: {error}", keys, hint=error.hint)
     return None
 
 
