@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,12 @@ from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
 from tensorzero.gateway.routes import route, stream_route
-from tensorzero.types import TensorZeroError, TensorZeroInternalError
+from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
+
+logger = logging.getLogger("tensorzero")
 
 
 class EmbeddedTransport:
@@ -54,13 +57,13 @@ class EmbeddedTransport:
         try:
             return await route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
-            raise _public(error) from None
+            raise _public(error) from _cause(error)
 
     async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
         try:
             batches = await stream_route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
-            raise _public(error) from None
+            raise _public(error) from _cause(error)
         return EmbeddedStream(batches)
 
     def close(self) -> None:
@@ -82,7 +85,7 @@ class EmbeddedStream:
         except StopAsyncIteration:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
-            raise _public(error) from None
+            raise _public(error) from _cause(error)
         return [_public(item) if isinstance(item, Exception) else item for item in batch]
 
     async def aclose(self) -> None:
@@ -98,11 +101,20 @@ class EmbeddedStream:
 
 def _public(error: Exception) -> Exception:
     if isinstance(error, GatewayError):
-        public = TensorZeroError(error.status, orjson.dumps({"error": error.message}).decode())
-        return with_hint(public, error.hint)
+        message = error.message.encode("utf-8", "replace").decode()  # of a file's name, halves of characters
+        return with_hint(TensorZeroError(error.status, orjson.dumps({"error": message}).decode()), error.hint)
     if isinstance(error, DeadlineExceeded):
         return error.deadline.error()
-    return error
+    if isinstance(error, BaseTensorZeroError):
+        return error
+    logger.error("A call failed in a way that nobody foresaw", exc_info=error)
+    public = TensorZeroInternalError(f"Internal TensorZero Error: {type(error).__name__}: {error}")
+    return with_hint(public, getattr(error, "hint", None))
+
+
+def _cause(error: Exception) -> Exception | None:
+    """What to show besides the client's own error: nothing where that says it all."""
+    return None if isinstance(error, (GatewayError, DeadlineExceeded, BaseTensorZeroError)) else error
 
 
 def gateway_of(client: Any) -> Gateway:

@@ -19,8 +19,11 @@ The message is the original's own wording wherever callers may compare it; the n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+logger = logging.getLogger("tensorzero")
 
 
 class GatewayError(Exception):
@@ -47,13 +50,14 @@ class NotFound(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class ConfigMistake:
-    """One mistake: the original's words, where it stands, the nearest right name."""
+    """One mistake: the original's words, where it stands, the nearest right name, a next step."""
 
     message: str
     file: str | None = None
     key_path: str | None = None
     nearest: str | None = None
     line: int | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         line = f":{self.line}" if self.line else ""
@@ -71,7 +75,7 @@ class ConfigError(GatewayError):
     def __init__(self, mistakes: Sequence[ConfigMistake], files: Sequence[str] = ()) -> None:
         self.mistakes = tuple(mistakes)
         self.files = tuple(files)
-        super().__init__("\n".join(str(m) for m in self.mistakes))
+        super().__init__("\n".join(str(m) for m in self.mistakes), hint=next((m.hint for m in mistakes if m.hint), None))
 
 
 class DatabaseError(GatewayError):
@@ -111,6 +115,13 @@ class ProviderError(GatewayError):
 
 class FatalStreamError(ProviderError):
     """Ends a stream; other errors inside a stream are reported and the stream goes on."""
+
+
+def unforeseen(error: Exception, provider_type: str) -> FatalStreamError:
+    """What nobody thought of, as the failure of a provider: the next one is tried, and callers see a documented type."""
+    logger.error("A provider of type %s failed in a way that nobody foresaw", provider_type, exc_info=error)
+    reason = f"{type(error).__name__}: {error}"
+    return FatalStreamError(f"Error from {provider_type} client: {reason}", provider_type=provider_type)
 
 
 class RateLimited(GatewayError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.gateway.config.sections import Config, FunctionConfig
 from tensorzero.gateway.errors import DatabaseError
 from tensorzero.gateway.files.object_storage import open_object_store
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models.embeddings import EmbeddingProviders
 from tensorzero.gateway.models.infer import Models
 from tensorzero.gateway.rate_limits import rate_limits
@@ -25,7 +26,7 @@ class Gateway:
         self.database = database
         self.models = Models(config.gateway.global_outbound_http_timeout_ms, config.gateway.read_timeout_ms)
         self.embedding_providers = EmbeddingProviders()
-        self.default_functions: dict[str, FunctionConfig] = {}  # of `tensorzero::default`, by model name
+        self.default_functions: Kept[str, FunctionConfig] = Kept()  # of `tensorzero::default`, by model name
         self.snapshot_hash = str(config.snapshot.hash)
         self.rate_limits = rate_limits(config.other.get("rate_limiting"))
         storage = config.other.get("object_storage")

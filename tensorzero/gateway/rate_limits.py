@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
+from tensorzero.gateway.buckets import Bucket, Buckets, Limit
 from tensorzero.gateway.errors import BadRequest, RateLimited
 from tensorzero.gateway.values import ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
@@ -19,10 +21,10 @@ from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
 EACH, TOTAL = "tensorzero::each", "tensorzero::total"
 API_KEY_TAG = "tensorzero::api_key_public_id"
 NANO = 1_000_000_000
-MANY_BUCKETS = 10_000
 FILE_TOKENS = 10_000
 """What a file counts for in an estimate: nobody knows before it is read."""
 
+_LONG = 100
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 30 * 86400}
 
 Amounts = dict[str, int]
@@ -30,37 +32,18 @@ Scope = tuple[tuple[Mapping[str, str], str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """One bucket's rule. `name` tells rules apart."""
+class _Rule:
+    """`priority` None: always."""
 
-    name: str
-    resource: str
-    capacity: int
-    refill: int
-    period_ns: int
-
-
-@dataclass(slots=True)
-class _Bucket:
-    limit: Limit
-    amount: int
-    filled_ns: int
-
-    def refill(self, now_ns: int) -> None:
-        """Whole units only; the time that made no unit yet is kept."""
-        limit = self.limit
-        if limit.refill == 0:
-            return
-        units = (now_ns - self.filled_ns) * limit.refill // limit.period_ns
-        if units > 0:
-            self.amount = min(limit.capacity, self.amount + units)
-            self.filled_ns += -(-units * limit.period_ns // limit.refill)
+    scope: Sequence[Mapping[str, str]]
+    priority: int | None
+    limits: Sequence[Limit]
 
 
 class Ticket:
     """What one model inference has taken. `settle` puts back what it did not need, or takes what it needed besides."""
 
-    def __init__(self, limits: RateLimits, taken: Sequence[tuple[_Bucket, int]]) -> None:
+    def __init__(self, limits: RateLimits, taken: Sequence[tuple[Bucket, int]]) -> None:
         self._limits = limits
         self._taken = taken
 
@@ -80,72 +63,54 @@ class RateLimits:
     """All buckets of a gateway. Thread-safe; nothing here waits."""
 
     def __init__(self, settings: Mapping[str, Any], clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._rules: Sequence[Mapping[str, Any]] = settings.get("rules", ())
+        self._rules = [_rule(number, rule) for number, rule in enumerate(settings.get("rules", ()))]
         self._default_cost: int = settings.get("default_nano_cost", NANO)
         self._clock_ns = clock_ns
-        self._lock = threading.Lock()
-        self._buckets: dict[tuple[Any, ...], _Bucket] = {}
+        self._lock = threading.RLock()  # a signal handler may call while the interrupted call holds it
+        self._buckets = Buckets()
 
     def take(self, request: ModelRequest, tags: Mapping[str, str]) -> Ticket | None:
         """Take what `request` may need. None where no rule applies.
 
         Raises `RateLimited`, then nothing is taken, and `BadRequest` for a call without `max_tokens` under a token rule.
         """
-        applying = list(self._applying(tags))
+        applying = self._applying(tags)
         if not applying:
             return None
-        wanted = self._estimate(request, {limit.resource for _, _, limits in applying for limit in limits})
+        wanted = self._estimate(request, {limit.resource for rule, _, _ in applying for limit in rule.limits})
         with self._lock:
             now_ns = self._clock_ns()
-            taken: list[tuple[_Bucket, int]] = []
+            taken: list[tuple[Bucket, int]] = []
             refused: list[tuple[Limit, Scope, int, int]] = []
-            for key, scope, limits in applying:
-                for limit in limits:
-                    bucket = self._bucket((*key, limit.name), limit, now_ns)
+            for rule, scope, apart in applying:
+                for limit in rule.limits:
+                    bucket = self._buckets.at((limit.name, apart), limit, now_ns)
                     amount = wanted[limit.resource]
                     if bucket.amount < amount:
                         refused.append((limit, scope, amount, max(0, bucket.amount)))
                     taken.append((bucket, amount))
-            if refused:
-                raise RateLimited(_message(refused))
-            for bucket, amount in taken:
-                bucket.amount -= amount
+            if not refused:
+                for bucket, amount in taken:
+                    self._buckets.change(bucket, -amount)
+        if refused:
+            raise RateLimited(_message(refused))
         return Ticket(self, taken)
 
-    def correct(self, differences: Sequence[tuple[_Bucket, int]]) -> None:
+    def correct(self, differences: Sequence[tuple[Bucket, int]]) -> None:
         with self._lock:
             for bucket, difference in differences:
-                bucket.amount = min(bucket.limit.capacity, bucket.amount + difference)
+                self._buckets.change(bucket, difference)
 
-    def _bucket(self, key: tuple[Any, ...], limit: Limit, now_ns: int) -> _Bucket:
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            if len(self._buckets) >= MANY_BUCKETS:
-                self._forget_full(now_ns)
-            bucket = self._buckets[key] = _Bucket(limit, limit.capacity, now_ns)
-        bucket.refill(now_ns)
-        return bucket
-
-    def _forget_full(self, now_ns: int) -> None:
-        """A full bucket is as good as none."""
-        for key, bucket in list(self._buckets.items()):
-            bucket.refill(now_ns)
-            if bucket.amount >= bucket.limit.capacity:
-                del self._buckets[key]
-
-    def _applying(self, tags: Mapping[str, str]) -> Iterator[tuple[tuple[Any, ...], Scope, list[Limit]]]:
-        """Rules that always apply, and of the others that match those of the highest priority: bucket key, scope, limits."""
-        matching: list[tuple[int | None, tuple[Any, ...], Scope, list[Limit]]] = []
-        for number, rule in enumerate(self._rules):
-            scope = _matched(rule["scope"], tags)
+    def _applying(self, tags: Mapping[str, str]) -> list[tuple[_Rule, Scope, tuple[str, ...]]]:
+        """Rules that always apply, and of the others that match those of the highest priority, each with what sets its
+        buckets apart from those of other calls."""
+        matching: list[tuple[_Rule, Scope]] = []
+        for rule in self._rules:
+            scope = _matched(rule.scope, tags)
             if scope is not None:
-                priority = None if rule["priority"] == "Always" else rule["priority"]["Priority"]
-                apart = tuple(value for entry, value in scope if EACH in entry.values())
-                matching.append((priority, (number, *apart), scope, _limits(rule["limits"])))
-        highest = max((priority for priority, *_ in matching if priority is not None), default=None)
-        for priority, key, scope, limits in matching:
-            if priority is None or priority == highest:
-                yield key, scope, limits
+                matching.append((rule, scope))
+        highest = max((rule.priority for rule, _ in matching if rule.priority is not None), default=None)
+        return [(rule, scope, _apart(scope)) for rule, scope in matching if rule.priority is None or rule.priority == highest]
 
     def _estimate(self, request: ModelRequest, resources: set[str]) -> Amounts:
         amounts = {"model_inference": 1, "cost": self._default_cost}
@@ -167,17 +132,27 @@ def rate_limits(settings: Mapping[str, Any] | None) -> RateLimits | None:
     return RateLimits(settings)
 
 
-def _limits(limits: Sequence[Mapping[str, Any]]) -> list[Limit]:
-    return [
+def _rule(number: int, rule: Mapping[str, Any]) -> _Rule:
+    priority = None if rule["priority"] == "Always" else rule["priority"]["Priority"]
+    limits = [
         Limit(
-            f"{number}:{limit['interval']}",
+            (number, place),
             limit["resource"],
             limit["capacity"],
             limit["refill_rate"],
             _SECONDS[limit["interval"]] * NANO,
         )
-        for number, limit in enumerate(limits)
+        for place, limit in enumerate(rule["limits"])
     ]
+    return _Rule(rule["scope"], priority, limits)
+
+
+def _apart(scope: Scope) -> tuple[str, ...]:
+    """The call's own values where each value has a bucket. A long one counts by its digest, which takes less room."""
+    values = (value for entry, value in scope if EACH in entry.values())
+    return tuple(
+        value if len(value) <= _LONG else sha256(value.encode("utf-8", "surrogatepass")).hexdigest() for value in values
+    )
 
 
 def _matched(scope: Sequence[Mapping[str, str]], tags: Mapping[str, str]) -> Scope | None:

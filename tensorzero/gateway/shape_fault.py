@@ -6,11 +6,17 @@ A shape is a function that reads one value at a cursor. The text is JSON already
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+EXACT_UP_TO = 16 * 1024 * 1024
+"""Characters of a text whose fault is looked for."""
+EXACT_STEPS = 50_000
+"""Fields and items that are looked at before a fault is left unnamed."""
+
 _SKIP = json.JSONDecoder().raw_decode
-_SPACE = " \n\t\r"
+_SPACE = re.compile(r"[ \n\t\r]*")
 
 
 class _FaultError(Exception):
@@ -20,17 +26,26 @@ class _FaultError(Exception):
         self.at = at
 
 
+class _TooLongError(Exception):
+    pass
+
+
 class Cursor:
     """A place in a text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, steps: int | None = None) -> None:
+        """After `steps` places _TooLongError is raised; None goes through every text."""
         self.text = text
         self.at = 0
+        self._steps = -1 if steps is None else steps
 
     def peek(self) -> str:
         """The next character that is not white space."""
-        while self.text[self.at] in _SPACE:
-            self.at += 1
+        if self._steps == 0:
+            raise _TooLongError
+        self._steps -= 1
+        space = _SPACE.match(self.text, self.at)
+        self.at = self.at if space is None else space.end()
         return self.text[self.at]
 
     def step(self) -> None:
@@ -46,10 +61,15 @@ class Cursor:
 Shape = Callable[[Cursor], None]
 
 
-def shape_fault(text: str, shape: Shape) -> str | None:
-    """The first fault of a JSON text, in document order; None if there is none."""
+def shape_fault(text: str, shape: Shape, steps: int | None = EXACT_STEPS) -> str | None:
+    """The first fault of a JSON text, in document order; None if there is none, or none within `steps` of a text of bearable
+    length. With `steps` None every text is read to its end."""
+    if steps is not None and len(text) > EXACT_UP_TO:
+        return None
     try:
-        shape(Cursor(text))
+        shape(Cursor(text, steps))
+    except _TooLongError:
+        return None
     except _FaultError as fault:
         before = text[: fault.at]
         column = len(before[before.rfind("\n") + 1 :].encode("utf-8", "surrogatepass"))

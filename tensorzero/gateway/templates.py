@@ -17,6 +17,7 @@ import minijinja
 import orjson
 
 from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.template_hints import IncludedFrom, missing_include_hint, rendering_hint
 from tensorzero.gateway.template_source import EXPONENTS, as_the_original_reads, exponents
 
 _ABSENT_FILTERS = (
@@ -50,6 +51,8 @@ _MISSING_AT_LOAD = re.compile(
     + _MISSING_CALL
     + r" is unknown[^\n]*"
 )
+_IN = re.compile(r"\(in ([^\n]*?):\d+\)")
+_MISSING_NAME = re.compile(r"Could not load template '([^\n]*?)'(?:: the file was missing\.| - if this a dynamic)")
 _MISSING_PARENT = re.compile(r"unknown function: " + _MISSING_CALL + r" is unknown \(in (?P<name>[^\n]*):1\)")
 
 
@@ -80,12 +83,12 @@ def _fault(environment: minijinja.Environment, name: str, source: str) -> str | 
 class Templates:
     """Templates by name. Built once for a configuration; rendering is thread-safe."""
 
-    __slots__ = ("_environment", "_filesystem_access", "_read", "_rendered", "_sources")
+    __slots__ = ("_environment", "_folder", "_read", "_rendered", "_sources")
 
-    def __init__(self, sources: Mapping[str, str], *, filesystem_access: bool = False) -> None:
-        """`filesystem_access` only chooses the wording of the error for a missing include. Raises TemplateLoadError."""
+    def __init__(self, sources: Mapping[str, str], folder: IncludedFrom | None = None) -> None:
+        """`folder`: where included files came from, which only has a say in errors. Raises TemplateLoadError."""
         self._sources = dict(sources)
-        self._filesystem_access = filesystem_access
+        self._folder = folder
         self._read = {name: as_the_original_reads(source) for name, source in self._sources.items()}
         self._environment = _environment(self._read)
         self._rendered: dict[tuple[str, bytes], str] = {}
@@ -109,7 +112,7 @@ class Templates:
             fault = _fault(_environment({}), name, source)
             if fault is not None:
                 raise GatewayError(f"Error rendering template {name}: {fault}")
-        return Templates({**self._sources, **sources}, filesystem_access=self._filesystem_access)
+        return Templates({**self._sources, **sources}, self._folder)
 
     def render(self, name: str, context: Any) -> str:
         """The text of template `name`, whose variables are the keys of `context`; any other JSON value has none.
@@ -147,35 +150,27 @@ class Templates:
                     plain[key] = value
                 else:
                     nested[key] = value
+        prefix = ""
         try:
-            if nested:
-                return self._render_nested(name, plain, nested)
-            return self._environment.render_template(name, **plain)
+            if not nested:
+                return self._environment.render_template(name, **plain)
+            try:
+                prefix = _assignments(plain, nested)
+                return self._environment.render_str(prefix + self._read[name], name, **plain)
+            except minijinja.TemplateError as error:
+                if error.kind != "SyntaxError":
+                    raise
+            prefix = "".join(_deep_sets(key, value) for key, value in nested.items())  # deeper than the engine's parser goes
+            return self._environment.render_str(prefix + self._read[name], name, **plain)
         except minijinja.TemplateError as error:
-            raise GatewayError(
-                f"Error rendering template {name}: Could not render template: {self._detail(error, name)}"
-            ) from None
+            detail = self._detail(error, name)
+            message = f"Error rendering template {name}: Could not render template: {detail}"
+            source = prefix + self._read[name] if error.name == name else None
+            raise GatewayError(message, hint=self._hint(error, detail, source, context)) from None
 
     def variables(self, name: str) -> set[str]:
         """Names that template `name` reads and does not define."""
         return self._environment.undeclared_variables_in_str(self._sources[name])
-
-    def _render_nested(self, name: str, plain: dict[str, Any], nested: dict[str, Any]) -> str:
-        sets: list[str] = []
-        for key in list(nested):
-            if _NAME.match(key) and key not in _NOT_ASSIGNABLE:
-                sets.append(f"{{% set {key} = {_literal(nested[key])} %}}")
-            else:
-                plain[key] = nested.pop(key)
-        source = self._read[name]
-        try:
-            return self._environment.render_str("".join(sets) + source, name, **plain)
-        except minijinja.TemplateError as error:
-            if error.kind != "SyntaxError":
-                raise
-        # Literals nested deeper than the engine's parser goes.
-        deep = [_deep_sets(key, value) for key, value in nested.items()]
-        return self._environment.render_str("".join(deep) + source, name, **plain)
 
     def _detail(self, error: minijinja.TemplateError, name: str) -> str:
         text = _CAUSE.sub("\nCaused by: ", str(error)).rstrip("\n")
@@ -184,8 +179,15 @@ class Templates:
         text = _MISSING_AT_LOAD.sub(lambda m: f"{self._missing(m['name'])} (in {m['where']})", text)
         return _MISSING_PARENT.sub(lambda m: f"{self._missing(m['name'])} (in {name}:1)", text)
 
+    def _hint(self, error: minijinja.TemplateError, detail: str, source: str | None, context: Any) -> str | None:
+        missing = _MISSING_NAME.search(detail)
+        if missing is not None:
+            return missing_include_hint(missing[1], self._folder)
+        where = _IN.findall(detail)
+        return rendering_hint(error, source, context, self.variables(where[-1]) if where and where[-1] in self else set())
+
     def _missing(self, name: str) -> str:
-        if self._filesystem_access:
+        if self._folder is not None:
             return f"invalid operation: Could not load template '{name}': the file was missing."
         return (
             f"invalid operation: Could not load template '{name}' - if this a dynamic template included from the filesystem, "
@@ -220,6 +222,17 @@ def _escaping(name: str) -> str | None:
     if extension in ("json", "json5", "js", "yaml", "yml"):
         return "json"
     return None
+
+
+def _assignments(plain: dict[str, Any], nested: dict[str, Any]) -> str:
+    """Literals for `nested`. What cannot be assigned goes over to `plain`."""
+    sets: list[str] = []
+    for key in list(nested):
+        if _NAME.match(key) and key not in _NOT_ASSIGNABLE:
+            sets.append(f"{{% set {key} = {_literal(nested[key])} %}}")
+        else:
+            plain[key] = nested.pop(key)
+    return "".join(sets)
 
 
 def _literal(value: Any) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from python_steps import steps_of
 
 from tensorzero import TensorZeroError, TensorZeroGateway
+from tensorzero.gateway import buckets
 from tensorzero.gateway.errors import BadRequest, RateLimited
-from tensorzero.gateway.rate_limits import MANY_BUCKETS, RateLimits, rate_limits
+from tensorzero.gateway.rate_limits import RateLimits, rate_limits
 from tensorzero.gateway.values import ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text
 
@@ -146,13 +149,98 @@ def test_only_the_highest_matching_priority_applies_besides_what_always_does() -
         limited.take(request(), {"user": "ada"})
 
 
-def test_full_buckets_are_forgotten() -> None:
+EACH_USER = [{"tag_key": "u", "tag_value": "tensorzero::each"}]
+
+
+def test_full_buckets_are_forgotten_while_new_ones_come() -> None:
     clock = Clock()
-    limited = limits(rule("model_inference", 1, scope=[{"tag_key": "u", "tag_value": "tensorzero::each"}]), clock=clock)
-    for number in range(MANY_BUCKETS + 10):
+    limited = limits(rule("model_inference", 1, scope=EACH_USER), clock=clock)
+    for number in range(20_000):
         limited.take(request(), {"u": str(number)})
-        clock.ns += 10**9
-    assert len(limited._buckets) <= MANY_BUCKETS
+        clock.ns += 10**7  # a hundred a second, each full again after a second
+    assert len(limited._buckets) <= 300
+
+
+def test_full_buckets_are_forgotten_behind_ones_that_stay() -> None:
+    clock = Clock()
+    slow = rule("model_inference", 1, interval="month", scope=EACH_USER)
+    fast = rule("model_inference", 1, scope=[{"tag_key": "v", "tag_value": "tensorzero::each"}])
+    limited = limits(slow, fast, clock=clock)
+    for number in range(100):
+        limited.take(request(), {"u": str(number)})
+    for number in range(20_000):
+        limited.take(request(), {"v": str(number)})
+        clock.ns += 10**7
+    assert len(limited._buckets) <= 100 + 500
+    with pytest.raises(RateLimited):
+        limited.take(request(), {"u": "0"})
+
+
+def test_a_call_takes_no_more_steps_the_more_values_have_been_seen() -> None:
+    limited = limits(rule("model_inference", 1, interval="month", scope=EACH_USER))
+    few = steps_of(lambda: [limited.take(request(), {"u": f"early {number}"}) for number in range(1_000)])
+    for number in range(25_000):
+        limited.take(request(), {"u": str(number)})
+    many = steps_of(lambda: [limited.take(request(), {"u": f"late {number}"}) for number in range(1_000)])
+    assert len(limited._buckets) == 27_000
+    assert many < few * 1.1
+
+
+def test_there_are_never_more_buckets_than_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buckets, "MOST_BUCKETS", 100)
+    limited = limits(rule("model_inference", 1, 0, scope=EACH_USER))
+    for number in range(1_000):
+        limited.take(request(), {"u": "in use"}) if number == 0 else None
+        with pytest.raises(RateLimited):
+            limited.take(request(), {"u": "in use"})
+        limited.take(request(), {"u": str(number)})
+    assert len(limited._buckets) <= 100
+
+
+def test_long_values_take_no_more_room_than_short_ones() -> None:
+    limited = limits(rule("model_inference", 1, 0, scope=EACH_USER))
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            limited.take(request(), {"u": f"{number}{'x' * 100_000}"})
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    with pytest.raises(RateLimited):
+        limited.take(request(), {"u": f"7{'x' * 100_000}"})
+
+
+def test_what_a_call_used_besides_is_taken_although_its_bucket_was_forgotten() -> None:
+    clock = Clock()
+    limited = limits(rule("token", 100, scope=EACH_USER), clock=clock)
+    ticket = limited.take(request(max_tokens=10), {"u": "ada"})
+    clock.ns += 10**9
+    for number in range(5):
+        limited.take(request(max_tokens=1), {"u": str(number)})
+    assert ticket is not None
+    ticket.settle(Usage(50, 50))
+    with pytest.raises(RateLimited, match="Available: 10"):
+        limited.take(request(max_tokens=20), {"u": "ada"})
+
+
+def test_a_signal_handler_may_call_while_the_lock_is_held() -> None:
+    clock = Clock()
+    limited = limits(rule("model_inference", 100, 0), clock=clock)
+    calls: list[int] = []
+
+    class Calling(Clock):
+        def __call__(self) -> int:
+            if not calls:
+                calls.append(1)
+                limited.take(request(), {})
+            return 0
+
+    limited._clock_ns = Calling()
+    limited.take(request(), {})
+    for _ in range(98):
+        limited.take(request(), {})
+    with pytest.raises(RateLimited):
+        limited.take(request(), {})
 
 
 def test_threads_share_one_bucket() -> None:

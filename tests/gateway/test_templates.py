@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tensorzero.gateway.config.included_files import IncludedFiles
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.template_loads import template_loads
 from tensorzero.gateway.template_source import as_the_original_reads
@@ -39,7 +40,7 @@ def outcome(case: dict[str, Any]) -> tuple[str, str]:
     context = case.get("context", {})
     context = DATA["contexts"][context] if isinstance(context, str) else context
     try:
-        templates = Templates(sources(case), filesystem_access=case.get("access", True))
+        templates = Templates(sources(case), IncludedFiles(".") if case.get("access", True) else None)
         return "rendered", templates.render(case["name"], context)
     except GatewayError as error:
         return "error", error.message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tensorzero.gateway.config.file_texts import NotUtf8Error, missing_hint, read_text
+from tensorzero.gateway.config.globs import find_files, is_glob
 from tensorzero.gateway.config.mistakes import Locate, Mistakes
 from tensorzero.gateway.config.shapes import toml_type
+from tensorzero.gateway.config.toml_lines import parse_toml
 from tensorzero.gateway.config.toml_text import Moment, date_text
 
 if sys.version_info >= (3, 11):
@@ -57,94 +59,41 @@ class Sources(Locate):
         return file, self._lines[file].get(names)
 
 
-def find_files(pattern: str) -> list[str]:
-    """Files that `pattern` names, sorted: a path, or a glob with `*` `?` `[…]` `{…}` (one folder) and `**` (any depth).
-
-    Raises ValueError for a pattern that does not parse.
-    """
-    if not re.search(r"[*?\[{]", pattern):
-        return [pattern] if Path(pattern).is_file() else []
-    expression = re.compile(_translate(pattern))
-    if re.fullmatch(r"\{[^{}]*\}", pattern):  # only alternatives: each is looked for where it is, not below a common root
-        return sorted({file for part in pattern[1:-1].split(",") for file in find_files(part)})
-    root = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
-    start = Path(root) if root.endswith(("/", os.sep)) else Path(root).parent
-    found: list[str] = []
-    for folder, names, files in os.walk(start):
-        names.sort()
-        base = "" if folder == "." and not pattern.startswith(".") else folder.rstrip("/") + "/"
-        found += [base + name for name in files if expression.fullmatch(base + name)]
-        if "**" not in pattern and base.count("/") >= pattern.count("/"):
-            names.clear()  # nothing deeper can match
-    return sorted(found)
-
-
-def _translate(pattern: str) -> str:
-    out, i, depth = "", 0, 0
-    while i < len(pattern):
-        char = pattern[i]
-        if pattern.startswith("**/", i):
-            out, i = out + "(?:.*/)?", i + 3
-            continue
-        if pattern.startswith("**", i):
-            out, i = out + ".*", i + 2
-            continue
-        if char == "[":
-            end = pattern.find("]", i + 2)
-            if end < 0:
-                raise ValueError(f"error parsing glob '{pattern}': unclosed character class; missing ']'")
-            inside = pattern[i + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
-            out, i = out + f"[{'^' + inside[1:] if inside[0] == '!' else inside}]", end + 1
-            continue
-        if char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-        if depth < 0:
-            raise ValueError(
-                f"error parsing glob '{pattern}': unopened alternate group; missing '{{' (maybe escape '}}' with '[}}]'?)"
-            )
-        special = {"*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|" if depth else ","}
-        out, i = out + special.get(char, re.escape(char)), i + 1
-    if depth:
-        raise ValueError(
-            f"error parsing glob '{pattern}': unclosed alternate group; missing '}}' (maybe escape '{{' with '[{{]'?)"
-        )
-    try:
-        re.compile(out)
-    except re.error:
-        raise ValueError(f"error parsing glob '{pattern}': invalid character range") from None
-    return out
-
-
 def read_and_merge(pattern: str, mistakes: Mistakes) -> tuple[dict[str, Any], Sources]:
     """The merged document of every file that `pattern` names. Mistakes: none found, not UTF-8, not TOML, duplicates."""
     sources, merged = Sources(), dict[str, Any]()
     try:
         sources.files = find_files(pattern)
     except (ValueError, OSError) as error:
-        mistakes.say(str(error))
+        reason = "file name contained an unexpected NUL byte" if "\0" in pattern else str(error)
+        mistakes.say(reason, hint=f"The configuration's path or glob is `{pattern}`.")
         return merged, sources
     if not sources.files:
-        mistakes.say(NO_MATCH)
+        mistakes.say(NO_MATCH, hint=_no_match_hint(pattern))
     for file in sources.files:
         document = _read(file, sources, mistakes)
         _merge(merged, document, file, (), sources, mistakes)
     return merged, sources
 
 
+def _no_match_hint(pattern: str) -> str:
+    path = Path(pattern)
+    looked = f"Looked for `{pattern}`" + ("" if path.is_absolute() else f" in `{Path.cwd()}`") + "."
+    return looked if is_glob(pattern) else f"{looked} {missing_hint(path)}"
+
+
 def _read(file: str, sources: Sources, mistakes: Mistakes) -> dict[str, Any]:
     try:
-        text = Path(file).read_bytes().decode("utf-8")
+        text = read_text(file).removeprefix("\ufeff")
     except OSError as error:
         mistakes.say(f"Failed to read config file `{file}`: {error.strerror}")
         return {}
-    except UnicodeDecodeError:
-        mistakes.say(f"Failed to read config file `{file}`: stream did not contain valid UTF-8")
+    except NotUtf8Error as error:
+        mistakes.say(f"Failed to read config file `{file}`: {error}", hint=error.hint)
         return {}
     sources.texts[file] = text
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         mistakes.say(_syntax_message(text, str(error)), (file,))
     except (RecursionError, ValueError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorzero.gateway.config.evaluator_shapes import EVALUATORS, check_evaluators
 from tensorzero.gateway.config.experimentation_section import EXPERIMENTATION, build_experimentation, from_weights
+from tensorzero.gateway.config.file_texts import mark_hint
 from tensorzero.gateway.config.mistakes import Mistakes
 from tensorzero.gateway.config.paths import DATA, NAME
 from tensorzero.gateway.config.sections import ExperimentationConfig, FunctionConfig, VariantConfig
@@ -140,5 +141,5 @@ def build_schema(file: Mapping[str, str], keys: tuple[str, ...], mistakes: Mista
     try:
         return Schema.from_text(file[DATA], file[NAME])
     except SchemaError as error:
-        mistakes.say(str(error), keys)
+        mistakes.say(str(error), keys, hint=mark_hint(file[DATA], file[NAME]))
         return Schema({}, file[NAME])

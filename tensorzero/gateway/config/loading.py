@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tensorzero.gateway.config.evaluator_shapes import EVALUATIONS, check_evaluations, evaluator_metrics
@@ -132,7 +131,7 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
         name: build_function(name, function, _table(document, "functions", name, "variants"), written_metrics, mistakes)
         for name, function in read.get("functions", {}).items()
     }
-    base_path = _base_path(read["gateway"], sources)
+    base_path = _base_path(read["gateway"])
     templates, extra, included = build_templates(template_sources(read.get("functions", {})), base_path, mistakes)
     for function in functions.values():
         variants = _table(document, "functions", function.name, "variants")
@@ -166,12 +165,10 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
     )
 
 
-def _base_path(gateway: Mapping[str, Any], sources: Sources) -> str | None:
-    """The folder that templates may include from, or None."""
+def _base_path(gateway: Mapping[str, Any]) -> str | None:
+    """The folder that templates may include from, or None. `enabled` alone allows nothing (observed 2026.6.0)."""
     access = gateway.get("template_filesystem_access", {})
-    if "base_path" in access:
-        return access["base_path"][NAME]
-    return str(Path(sources.files[0]).resolve().parent) if access.get("enabled") and sources.files else None
+    return access["base_path"][NAME] if "base_path" in access else None
 
 
 def _check_variant_timeouts(function: FunctionConfig, limit_ms: int, mistakes: Mistakes) -> None:

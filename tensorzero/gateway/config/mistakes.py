@@ -53,22 +53,27 @@ class Place:
 class Mistakes:
     """Collects; nothing stops at the first."""
 
-    found: list[tuple[str, tuple[str | int, ...], str | None]] = field(default_factory=list)
+    found: list[tuple[str, tuple[str | int, ...], str | None, str | None]] = field(default_factory=list)
 
     def at(self, place: Place, text: str, nearest: str | None = None) -> None:
         """`text` after the place's printed path."""
         self.say(f"{place.printed}: {text}" if place.printed else text, place.keys, nearest)
 
-    def say(self, message: str, keys: Sequence[str | int] = (), nearest: str | None = None) -> None:
-        entry = (message, tuple(keys), nearest)
+    def say(self, message: str, keys: Sequence[str | int] = (), nearest: str | None = None, *, hint: str | None = None) -> None:
+        entry = (message, tuple(keys), nearest, hint)
         if entry not in self.found:
             self.found.append(entry)
 
+    def about(self, keys: Sequence[str | int]) -> bool:
+        """Whether something was said about the value at `keys`, or about a part of it."""
+        return any(said[: len(keys)] == tuple(keys) for _, said, *_ in self.found)
+
     def as_config_mistakes(self, locate: Locate) -> list[ConfigMistake]:
         out: list[ConfigMistake] = []
-        for message, keys, near in self.found:
+        for message, keys, near, hint in self.found:
             file, line = locate(keys)
-            out.append(ConfigMistake(message, file=file, key_path=".".join(map(str, keys)) or None, nearest=near, line=line))
+            dotted = ".".join(map(str, keys)) or None
+            out.append(ConfigMistake(message, file=file, key_path=dotted, nearest=near, line=line, hint=hint))
         return out
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tensorzero.gateway.config.file_texts import NotUtf8Error, missing_hint, read_text
 from tensorzero.gateway.config.files import Sources
 from tensorzero.gateway.config.mistakes import Mistakes
 from tensorzero.gateway.config.shapes import Unresolved, toml_type
@@ -47,6 +48,7 @@ class _Found:
     key: str
     path: str
     is_file: bool
+    keys: tuple[str, ...]
 
 
 def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes) -> None:
@@ -57,14 +59,15 @@ def resolve_paths(document: dict[str, Any], sources: Sources, mistakes: Mistakes
     for pattern in _FOLDERS:
         _walk(document, pattern, (), sources, mistakes, found, is_file=False)
     shared = _shared_folder([item.path for item in found if item.is_file])
-    texts: dict[str, str] = {}
+    texts: dict[str, str | None] = {}
     for item in found:
         if not item.is_file:
             item.table[item.key] = {NAME: item.path}
             continue
         if item.path not in texts:
-            texts[item.path] = _text(item.path, mistakes)
-        item.table[item.key] = {NAME: item.path[len(shared) :], DATA: texts[item.path]}
+            texts[item.path] = _text(item.path, item.keys, mistakes)
+        text = texts[item.path]
+        item.table[item.key] = Unresolved() if text is None else {NAME: item.path[len(shared) :], DATA: text}
 
 
 def _walk(
@@ -113,7 +116,9 @@ def _resolve(
     except (OSError, ValueError) as error:
         reason = _reason(error)
         sources.named.append(str(Path(folder, written)))
-        mistakes.say(f"`{where}`: Failed to resolve path `{written}` (base: `{folder}`): {reason}", path)
+        message = f"`{where}`: Failed to resolve path `{written}` (base: `{folder}`): {reason}"
+        missing = isinstance(error, FileNotFoundError)
+        mistakes.say(message, path, hint=missing_hint(Path(folder, written)) if missing else None)
         table[key] = Unresolved()
         return
     if is_file and Path(target).is_dir():
@@ -123,7 +128,7 @@ def _resolve(
         return
     if is_file and target not in sources.named:
         sources.named.append(target)
-    found.append(_Found(table, key, target, is_file))
+    found.append(_Found(table, key, target, is_file, path))
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -132,14 +137,14 @@ def _reason(error: OSError | ValueError) -> str:
     return "file name contained an unexpected NUL byte"
 
 
-def _text(path: str, mistakes: Mistakes) -> str:
+def _text(path: str, keys: tuple[str, ...], mistakes: Mistakes) -> str | None:
     try:
-        return Path(path).read_bytes().decode("utf-8")
+        return read_text(path)
     except OSError as error:
-        mistakes.say(f"Failed to read file at {path}: {_reason(error)}")
-    except UnicodeDecodeError:
-        mistakes.say(f"Failed to read file at {path}: stream did not contain valid UTF-8")
-    return ""
+        mistakes.say(f"Failed to read file at {path}: {_reason(error)}", keys)
+    except NotUtf8Error as error:
+        mistakes.say(f"Failed to read file at {path}: {error}", keys, hint=error.hint)
+    return None
 
 
 def _shared_folder(paths: list[str]) -> str:

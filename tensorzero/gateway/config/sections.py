@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 
@@ -259,4 +260,5 @@ class Config:
     other: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    shorthands: dict[str, ModelConfig] = field(default_factory=dict, repr=False, compare=False)  # those asked for so far
+    shorthands: Kept[str, ModelConfig] = field(default_factory=Kept, repr=False, compare=False)  # those asked for so far
+    embedding_shorthands: Kept[str, EmbeddingModelConfig] = field(default_factory=Kept, repr=False, compare=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from tensorzero.gateway.config.included_files import IncludedFiles
 from tensorzero.gateway.config.mistakes import Mistakes
 from tensorzero.gateway.config.paths import DATA, NAME
 from tensorzero.gateway.template_loads import template_loads
@@ -44,16 +44,15 @@ def build_templates(
     good = _parsed(sources, mistakes)
     if base_path is None:
         return Templates(good), {}, []
+    folder = IncludedFiles(base_path)
     extra: dict[str, str] = {}
-    paths: list[str] = []
     waiting = good
     while waiting:
         names = _loaded(waiting, mistakes) - set(good) - set(extra)
-        found = {name: path for name in sorted(names) if (path := _included(base_path, name)) is not None}
-        waiting = _parsed({name: path.read_bytes().decode("utf-8", "replace") for name, path in found.items()}, mistakes)
+        found = {name: text for name in sorted(names) if (text := folder.read(name)) is not None}
+        waiting = _parsed(found, mistakes)
         extra.update(waiting)
-        paths += [str(path) for path in found.values()]
-    return Templates({**extra, **good}, filesystem_access=True), extra, paths
+    return Templates({**extra, **good}, folder), extra, folder.paths
 
 
 def _loaded(sources: Mapping[str, str], mistakes: Mistakes) -> set[str]:
@@ -76,11 +75,3 @@ def _parsed(sources: Mapping[str, str], mistakes: Mistakes) -> dict[str, str]:
         else:
             mistakes.say(problem)
     return good
-
-
-def _included(base_path: str, name: str) -> Path | None:
-    """The file that an include names; None for one that is not there or leaves the folder."""
-    if any(part.startswith(".") or "\\" in part for part in name.split("/")):
-        return None
-    path = Path(base_path, name)
-    return path if path.is_file() else None

@@ -188,7 +188,7 @@ def _check_part(
         template = config.templates.get(role)
         place = (*keys, f"{role}_template")
         if role in function.schemas:
-            if template is None:
+            if template is None and not mistakes.about((*keys, "templates", role)) and not mistakes.about(place):
                 mistakes.say(f"`{where}.{role}_template`: template is required when schema is specified", place)
         elif template is not None and template.legacy and template.name in templates:
             needed, allowed = sorted(templates.variables(template.name)), f"{role}_text"

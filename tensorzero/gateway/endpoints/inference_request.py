@@ -211,9 +211,8 @@ def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tup
                 f"Invalid model name: Model name '{model_name}' not found in model table", _model_hint(gateway, model_name)
             )
         variant = ChatCompletionConfig(model_name, "chat_completion", model=model_name)
-        known = gateway.default_functions[model_name] = FunctionConfig(
-            DEFAULT_FUNCTION, "chat", {model_name: variant}, experimentation=ExperimentationConfig()
-        )
+        default = FunctionConfig(DEFAULT_FUNCTION, "chat", {model_name: variant}, experimentation=ExperimentationConfig())
+        known = gateway.default_functions.keep(model_name, default)
     _check_namespace(gateway, f"Model `{model_name}` has", model_name, body.get("namespace"))
     return known, known.variants
 

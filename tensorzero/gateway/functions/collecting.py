@@ -61,8 +61,8 @@ class Collector:
     def _add_tool_call(self, chunk: Block) -> None:
         parts = self._parts_of("tool_call", chunk)
         parts.append(chunk["raw_arguments"])
-        block = self._seen["tool_call", chunk["id"]]
-        block["name"] = block.get("name", "") + (chunk["raw_name"] or "")
+        if chunk["raw_name"]:
+            self._seen["tool_call", chunk["id"]].setdefault("name", []).append(chunk["raw_name"])
 
     def _add_thought(self, chunk: Block) -> None:
         parts = self._parts_of("thought", chunk)
@@ -71,7 +71,7 @@ class Collector:
         block = self._seen["thought", chunk["id"]]
         if chunk.get("summary_text") is not None:
             summary = block.setdefault("summary", {})  # by id, in order of coming
-            summary[chunk["summary_id"]] = summary.get(chunk["summary_id"], "") + chunk["summary_text"]
+            summary.setdefault(chunk["summary_id"], []).append(chunk["summary_text"])
         for name in ("signature", "provider_type"):
             if chunk.get(name) is not None:
                 block[name] = chunk[name]
@@ -87,7 +87,7 @@ class Collector:
         if kind == "text":
             return {"type": "text", "text": text}
         if kind == "tool_call":
-            return {"type": "tool_call", "id": identifier, "name": block.get("name", ""), "arguments": text}
+            return {"type": "tool_call", "id": identifier, "name": "".join(block.get("name", ())), "arguments": text}
         if kind == "thought":
             return _thought(text if parts else None, block)
         return block
@@ -98,7 +98,7 @@ def _thought(text: str | None, block: Block) -> Block:
     if "signature" in block:
         found["signature"] = block["signature"]
     if "summary" in block:
-        found["summary"] = [{"type": "summary_text", "text": part} for part in block["summary"].values()]
+        found["summary"] = [{"type": "summary_text", "text": "".join(parts)} for parts in block["summary"].values()]
     if "provider_type" in block:
         found["provider_type"] = block["provider_type"]
     return found

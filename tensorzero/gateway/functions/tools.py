@@ -145,23 +145,25 @@ def _keys(
 ) -> list[str]:
     """The function's tools, and the configured ones that `allowed_tools` adds to them."""
     keys = list(function.tools)
+    known = dynamic.union(keys)
     for name in allowed or ():
-        if name in dynamic or name in keys:
+        if name in known:
             continue
         if name not in configured:
             raise _not_found(name, [*configured, *dynamic], "`allowed_tools` takes")
         keys.append(name)
+        known.add(name)
     return keys
 
 
 def _check_names(settings: ToolSettings) -> None:
-    names: list[str] = []
+    names: dict[str, None] = {}  # in order
     for tool in (*settings.tools, *settings.dynamic):
         if tool.name in names:
             raise BadRequest(f"Duplicate tool name: {tool.name}. Tool names must be unique.")
-        names.append(tool.name)
+        names[tool.name] = None
     if not isinstance(settings.choice, str) and settings.choice["specific"] not in names:
-        raise _not_found(settings.choice["specific"], names, "`tool_choice` takes")
+        raise _not_found(settings.choice["specific"], list(names), "`tool_choice` takes")
 
 
 def _not_found(name: str, known: Sequence[str], what: str) -> BadRequest:

@@ -12,9 +12,10 @@ import orjson
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
-from tensorzero.gateway.errors import AllProvidersFailed, GatewayError
+from tensorzero.gateway.errors import AllProvidersFailed, GatewayError, unforeseen
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.models.infer import Failed, limit, note_raw_response
@@ -73,22 +74,24 @@ class EmbeddingProviders:
     """Providers of vectors, made when they are first called and kept."""
 
     def __init__(self) -> None:
-        self._providers: dict[int, tuple[ProviderConfig, EmbeddingProvider]] = {}
+        self._providers: Kept[int, tuple[ProviderConfig, EmbeddingProvider]] = Kept()
 
     def of(self, config: ProviderConfig) -> EmbeddingProvider:
         known = self._providers.get(id(config))
         if known is None:
-            known = self._providers[id(config)] = (config, make_embedding_provider(config))
+            known = self._providers.keep(id(config), (config, make_embedding_provider(config)))
         return known[1]
 
 
 def find_embedding_model(config: Config, name: str) -> EmbeddingModelConfig | None:
     """A configured embedding model, or what a shorthand name means; None for anything else."""
-    known = config.embedding_models.get(name)
+    known = config.embedding_models.get(name) or config.embedding_shorthands.get(name)
     if known is not None:
         return known
     provider = shorthand_provider(config, name, PREFIXES)
-    return None if provider is None else EmbeddingModelConfig(name, (provider.name,), {provider.name: provider})
+    if provider is None:
+        return None
+    return config.embedding_shorthands.keep(name, EmbeddingModelConfig(name, (provider.name,), {provider.name: provider}))
 
 
 async def embed(
@@ -103,9 +106,12 @@ async def embed(
         for name in model.routing:
             try:
                 embedded = await _embed_once(providers, model, _provider(model, name), request, call, deadline)
-            except GatewayError as error:
-                errors.append((name, error))
-                note_raw_response(error, raw)
+            except DeadlineExceeded:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a provider's side raises, the next one is tried
+                failure = error if isinstance(error, GatewayError) else unforeseen(error, name)
+                errors.append((name, failure))
+                note_raw_response(failure, raw)
             else:
                 embedded.inference.failed = raw
                 return embedded

@@ -12,6 +12,7 @@ from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader
 from tensorzero.gateway.errors import BadRequest
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_LONGEST_NUMBER = 20
 _NO_HEADER_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 E = TypeVar("E", ExtraBody, ExtraHeader)
 
@@ -40,12 +41,13 @@ def apply_body(body: dict[str, Any], entries: Iterable[ExtraBody]) -> None:
     What is inside belongs to the configuration or the caller (stop sequences, schemas, values of earlier entries): every
     object and list on a pointer's way is copied before it changes.
     """
+    owned = _Owned()
     for entry in entries:
         keys = _keys(entry.pointer)
         if entry.delete:
-            _delete(body, keys, entry.pointer)
+            _delete(body, keys, entry.pointer, owned)
         else:
-            _write(body, keys, entry)
+            _write(body, keys, entry, owned)
 
 
 def apply_headers(headers: dict[str, str], *levels: Iterable[ExtraHeader]) -> None:
@@ -80,21 +82,38 @@ def _failure(reason: str, pointer: str) -> BadRequest:
     return BadRequest(f"Error replacing extra body: `{reason}` with pointer: `{pointer}`")
 
 
+def _number(key: str) -> int | None:
+    """The place in a list that a key means: decimal digits without zeros in front, in 64 bits."""
+    if len(key) > _LONGEST_NUMBER or not (key.isascii() and key.isdigit()) or (key[0] == "0" and key != "0"):
+        return None
+    number = int(key)
+    return number if number < 2**64 else None
+
+
 def _index(key: str, length: int) -> int | None:
-    """The place in a list that a key means: decimal digits without zeros in front."""
-    is_number = key.isascii() and key.isdigit() and (key == "0" or key[0] != "0")
-    return int(key) if is_number and int(key) < length else None
+    number = _number(key)
+    return number if number is not None and number < length else None
 
 
-def _own(container: Any, key: Any) -> Any:
-    """What `container` holds there, as a copy that may change."""
-    held = container[key]
-    if isinstance(held, (dict, list)):
-        held = container[key] = cast("Any", held).copy()
-    return held
+class _Owned:
+    """The containers that are copies already and may change."""
+
+    def __init__(self) -> None:
+        self._containers: dict[int, Any] = {}
+
+    def take(self, container: Any, key: Any) -> Any:
+        """What `container` holds there; an object or a list as a copy, which takes its place the first time."""
+        held = container[key]
+        if isinstance(held, (dict, list)) and id(cast("Any", held)) not in self._containers:
+            held = container[key] = self.keep(cast("Any", held).copy())
+        return cast("Any", held)
+
+    def keep(self, container: Any) -> Any:
+        self._containers[id(container)] = container
+        return container
 
 
-def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
+def _write(body: Any, keys: list[str], entry: ExtraBody, owned: _Owned) -> None:
     target = body
     for position, key in enumerate(keys):
         last = position == len(keys) - 1
@@ -102,19 +121,19 @@ def _write(body: Any, keys: list[str], entry: ExtraBody) -> None:
             if last:
                 target[key] = entry.value
             elif key in target:
-                target = _own(target, key)
-            elif keys[position + 1].isdigit():
+                target = owned.take(target, key)
+            elif _number(keys[position + 1]) is not None:
                 raise _failure(_NO_LIST.format(keys[position + 1]), entry.pointer)
             else:
-                target[key] = target = {}
+                target[key] = target = owned.keep({})
         elif isinstance(target, list):
-            target = _step_into_list(cast("list[Any]", target), key, last, entry)
+            target = _step_into_list(cast("list[Any]", target), key, last, entry, owned)
         else:
             shown = orjson.dumps(target).decode()
             raise _failure(f"Can only index into object or array - found target {shown}", entry.pointer)
 
 
-def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody) -> Any:
+def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody, owned: _Owned) -> Any:
     if key == "-":
         if not last:
             raise _failure("Array append operator `-` can only be used at the end of a pointer", entry.pointer)
@@ -126,14 +145,14 @@ def _step_into_list(target: list[Any], key: str, last: bool, entry: ExtraBody) -
     if last:
         target[index] = entry.value
         return entry.value
-    return _own(target, index)
+    return owned.take(target, index)
 
 
-def _delete(body: Any, keys: list[str], pointer: str) -> None:
+def _delete(body: Any, keys: list[str], pointer: str, owned: _Owned) -> None:
     """What is not there is gone already."""
     target = body
     for key in keys[:-1]:
-        target = _existing(target, key, pointer)
+        target = _existing(target, key, pointer, owned)
     last = keys[-1]
     if isinstance(target, dict):
         _take_out(cast("dict[str, Any]", target), last)
@@ -144,13 +163,13 @@ def _delete(body: Any, keys: list[str], pointer: str) -> None:
             del items[index]
 
 
-def _existing(target: Any, key: str, pointer: str) -> Any:
+def _existing(target: Any, key: str, pointer: str, owned: _Owned) -> Any:
     if isinstance(target, dict):
-        return _own(target, key) if key in target else None
+        return owned.take(target, key) if key in target else None
     if isinstance(target, list):
         items = cast("list[Any]", target)
         index = _place_to_delete(items, key, pointer)
-        return None if index is None else _own(items, index)
+        return None if index is None else owned.take(items, index)
     return None
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
-from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut
+from tensorzero.gateway.errors import AllProvidersFailed, FatalStreamError, GatewayError, ProviderError, TimedOut, unforeseen
 from tensorzero.gateway.identifiers import new_id
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.providers import make_provider
@@ -42,12 +43,12 @@ class Models:
         """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`; the other is of every read."""
         self._timeout_s = timeout_ms / 1000
         self._read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
-        self._providers: dict[int, tuple[ProviderConfig, Provider]] = {}
+        self._providers: Kept[int, tuple[ProviderConfig, Provider]] = Kept()
 
     def provider(self, config: ProviderConfig) -> Provider:
         known = self._providers.get(id(config))
         if known is None:
-            known = self._providers[id(config)] = (config, make_provider(config))
+            known = self._providers.keep(id(config), (config, make_provider(config)))
         return known[1]
 
     def infer(
@@ -76,9 +77,12 @@ class Models:
             for name in model.routing:
                 try:
                     return await attempt(model.providers[name], deadline)
-                except GatewayError as error:
-                    errors.append((name, error))
-                    note_raw_response(error, failed)
+                except DeadlineExceeded:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever a provider's side raises, the next one is tried
+                    failure = error if isinstance(error, GatewayError) else unforeseen(error, model.providers[name].type)
+                    errors.append((name, failure))
+                    note_raw_response(failure, failed)
         except DeadlineExceeded as passed:
             if passed.deadline is own:
                 raise passed.deadline.error() from None
@@ -255,6 +259,10 @@ class ModelStream:
                         return
             if keeper is not None:
                 keeper.finish(self.raw_request)
+        except (GatewayError, DeadlineExceeded):
+            raise
+        except Exception as error:  # noqa: BLE001 - as in `_route`
+            yield [unforeseen(error, self.provider.type)]
         finally:
             await self.close()
 

@@ -7,7 +7,7 @@ put their own answers in with `script`.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ import orjson
 
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, RateLimited
+from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import dummy_answers as answers
@@ -37,7 +38,7 @@ _RATE_LIMIT = (
     'Scope: tag_key="test" tag_value="tensorzero::total"\nRequested: 100\nAvailable: 0'
 )
 
-_calls: Counter[str] = Counter()
+_calls: Kept[str, int] = Kept()  # of flaky models
 _scripts: dict[str, deque[Scripted]] = {}
 _lock = threading.Lock()
 
@@ -142,8 +143,8 @@ class DummyProvider:
         if not self._model.startswith("flaky_"):
             return
         with _lock:
-            _calls[self._model] += 1
-            number = _calls[self._model]
+            number = _calls.pop(self._model, 0) + 1
+            _calls.keep(self._model, number)
         if number % 2 == 0:
             if limited is not None:
                 raise limited

@@ -6,14 +6,13 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import GatewayError, ProviderError
 from tensorzero.gateway.functions.tools import ToolSettings
+from tensorzero.gateway.json_text import json_bytes
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import http_failures
@@ -59,7 +58,7 @@ class OpenAIProvider:
         if key is not None:
             headers = {**headers, "authorization": f"Bearer {key}"}
         headers = self._injected(call, body, headers)
-        return HttpRequest("POST", self._url, headers, orjson.dumps(body), call.timeout_s)
+        return HttpRequest("POST", self._url, headers, json_bytes(body), call.timeout_s)
 
     def _refuse_provider_tools(self, call: ProviderCall, tools: ToolSettings) -> None:
         count = len(tools.provider_tools_for(call.model_name, self._config.name))

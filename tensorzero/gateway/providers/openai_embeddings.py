@@ -11,6 +11,7 @@ from tensorzero.faces.face import HttpError, HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_fault import json_fault
+from tensorzero.gateway.json_text import json_bytes
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
@@ -48,7 +49,7 @@ class OpenAIEmbeddings:
             headers["authorization"] = f"Bearer {key}"
         apply_body(body, self._config.extra_body)
         apply_headers(headers, self._config.extra_headers)
-        return HttpRequest("POST", self._url, headers, orjson.dumps(body))
+        return HttpRequest("POST", self._url, headers, json_bytes(body))
 
     async def embed(self, call: EmbeddingCall) -> EmbeddingResponse:
         request = self._request(call)

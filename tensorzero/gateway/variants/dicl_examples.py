@@ -98,7 +98,7 @@ def _answer(example: Mapping[str, Any], function_type: str) -> tuple[RequestBloc
 
 
 def _fault(text: str, shape: Shape) -> str | None:
-    return json_fault(text) or shape_fault(text, shape)
+    return json_fault(text) or shape_fault(text, shape, steps=None)
 
 
 def _raw(stored: Any) -> str | None:
