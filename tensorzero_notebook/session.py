@@ -20,6 +20,8 @@ from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, sy
 from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
+from tensorzero_notebook.views.judged import listen
+from tensorzero_notebook.views.listeners import Listeners
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
 from tensorzero_notebook.views.run import AnswerRun, asynchronous
 
@@ -79,6 +81,8 @@ class Session:
         self.say: Callable[[str], None] = print
         self._lock = threading.RLock()
         self._watch: Any = None
+        self._changed = Listeners()
+        listen()
 
     @property
     def database(self) -> Database | None:
@@ -131,6 +135,11 @@ class Session:
         if before.database is not None:
             note_configuration(before.database, config)
         self.client._transport.gateway = gateway
+        self._changed.tell()
+
+    def when_changed(self, listener: Callable[[], None]) -> None:
+        """Call the bound method, weakly held, whenever another configuration is in use."""
+        self._changed.add(listener)
 
     def load_variants(self) -> None:
         """Load the configuration with the variants made in cells. Raises `ConfigError`; the old one stays then."""

@@ -1,5 +1,7 @@
 // The composer: choose, fill in, run. It holds what is typed; the kernel decides everything else.
 
+import { button, element, enable, isEnabled } from "./dom.js";
+
 let serial = 0;
 
 function labelled(text, control, className) {
@@ -213,38 +215,34 @@ class ComposerForm {
   }
 }
 
-function render({ model, el }) {
-  return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
-    root.classList.add("tz-composer");
-    const submit = () => {
-      if (!isEnabled(run)) return;
-      enable(run, false);
-      actions.act("run", { form: form.read() });
-    };
-    const form = new ComposerForm(submit);
-    const bar = element("div", "tz-row tz-bar");
-    const run = button("Run", "▶ Run", "tz-primary");
-    const stop = button("Stop", "■ Stop", "tz-stop");
-    const problem = element("pre", "tz-error");
-    run.title = "Ctrl+Enter";
-    problem.setAttribute("role", "alert");
-    run.addEventListener("click", submit);
-    stop.addEventListener("click", () => isEnabled(stop) && actions.act("stop", {}));
-    bar.append(run, stop, form.addTurn, problem);
-    const notice = element("pre", "tz-notice");
-    notice.setAttribute("role", "status");
-    root.append(form.root, bar, notice, panel.root);
-    return (view) => {
-      if (view.choices) form.offer(view.choices);
-      enable(run, !view.running && !actions.has("run"));
-      enable(stop, view.running);
-      problem.textContent = view.problem ?? "";
-      problem.hidden = !view.problem;
-      notice.textContent = view.notice ?? "";
-      notice.hidden = !view.notice;
-      panel.show(view.answer, view.run);
-    };
-  });
+export function buildComposer({ answer, actions, root }) {
+  root.classList.add("tz-composer");
+  const submit = () => {
+    if (!isEnabled(run)) return;
+    enable(run, false);
+    actions.act("run", { form: form.read() });
+  };
+  const form = new ComposerForm(submit);
+  const bar = element("div", "tz-row tz-bar");
+  const run = button("Run", "▶ Run", "tz-primary");
+  const stop = button("Stop", "■ Stop", "tz-stop");
+  const problem = element("pre", "tz-error");
+  run.title = "Ctrl+Enter";
+  problem.setAttribute("role", "alert");
+  run.addEventListener("click", submit);
+  stop.addEventListener("click", () => isEnabled(stop) && actions.act("stop", {}));
+  bar.append(run, stop, form.addTurn, problem);
+  const notice = element("pre", "tz-notice");
+  notice.setAttribute("role", "status");
+  root.append(form.root, bar, notice, answer.root);
+  return (view) => {
+    if (view.choices) form.offer(view.choices);
+    enable(run, !view.running && !actions.has("run"));
+    enable(stop, view.running);
+    problem.textContent = view.problem ?? "";
+    problem.hidden = !view.problem;
+    notice.textContent = view.notice ?? "";
+    notice.hidden = !view.notice;
+    answer.show(view.answer, view.run);
+  };
 }
-
-export default { initialize, render };
