@@ -21,6 +21,10 @@ class UserError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback, also where the extension is not loaded."""
+        return [f"{_name(type(self))}: {message_of(self)}"]
+
 
 # Looked up only among modules that are loaded: an error can only come from those, and `import tensorzero` stays light.
 _EXPECTED = (

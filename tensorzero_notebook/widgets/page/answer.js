@@ -5,6 +5,7 @@ import { Judge } from "./judge.js";
 import { StreamText } from "./stream.js";
 
 const SPOKEN_EVERY_MS = 3000;
+const SILENT_AFTER_MS = 5000;
 
 export class AnswerPanel {
   // `act(name, values)` tells the kernel what the user did, `ask` is what `StreamText` asks with.
@@ -78,7 +79,7 @@ export class AnswerPanel {
 
   // Screen readers get whole stretches every few seconds, not each token.
   speakSoon() {
-    if (this.speaking) return;
+    if (this.speaking || this.stream.run === this.silentRun) return;
     this.speaking = setTimeout(() => {
       this.speaking = 0;
       this.speak(false);
@@ -92,17 +93,20 @@ export class AnswerPanel {
     if (cut <= 0) return;
     this.spokenTo += cut;
     this.spoken.textContent = fresh.slice(0, cut).slice(-2000);
+    clearTimeout(this.silencing);
+    this.silencing = setTimeout(() => (this.spoken.textContent = ""), SILENT_AFTER_MS);
   }
 
   // `run` numbers the widget's answers: the text of the one before goes as soon as another begins.
   show(answer, run) {
     this.root.hidden = !answer;
+    const ended = ["done", "stopped", "failed"].includes(answer?.state);
+    this.silentRun ??= ended ? run : -1; // an answer that had ended before the panel came is not read out
     if (!answer) return;
     if (run > this.stream.run) {
       this.stream.reset(run);
       this.fresh();
     }
-    const ended = ["done", "stopped", "failed"].includes(answer.state);
     const words = { waiting: "waiting…", streaming: "streaming…", stopped: "stopped", failed: "failed", done: "" };
     const names = answer.source === answer.variant ? [answer.source] : [answer.source, answer.variant];
     this.title.textContent = [...names, words[answer.state]].filter(Boolean).join(" · ");
@@ -117,7 +121,7 @@ export class AnswerPanel {
     if (this.markdownOn && this.stream.whole !== ended) this.stream.showMarkdown(true, ended);
     if (ended && this.endedRun !== run) {
       this.endedRun = run;
-      setTimeout(() => this.speak(true), 300);
+      if (run !== this.silentRun) setTimeout(() => this.speak(true), 300);
     }
   }
 

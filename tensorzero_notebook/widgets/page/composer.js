@@ -102,7 +102,12 @@ class ComposerForm {
     this.more = element("details", "tz-better");
     this.addTurn = button("Add an earlier turn", "+ earlier turn", "tz-quiet");
     this.addTurn.addEventListener("click", () => this.newTurn());
-    this.root.append(this.top, this.systemField, this.systemArguments, this.turns, this.templateField, this.arguments, this.promptField, this.more);
+    this.gone = element("div", "tz-fine tz-failed");
+    this.gone.setAttribute("role", "status");
+    for (const chooser of [this.function, this.variant, this.model]) {
+      chooser.addEventListener("input", () => (this.gone.textContent = ""));
+    }
+    this.root.append(this.top, this.gone, this.systemField, this.systemArguments, this.turns, this.templateField, this.arguments, this.promptField, this.more);
     this.function.addEventListener("change", () => this.chosen(true));
     this.template.addEventListener("change", () => this.drawArguments());
     this.model.addEventListener("input", () => {
@@ -124,6 +129,7 @@ class ComposerForm {
     const drawn = JSON.stringify(choices);
     if (drawn === this.drawn) return;
     const first = this.drawn === undefined;
+    const chosen = { function: this.function.value, variant: this.variant.value };
     this.drawn = drawn;
     this.choices = choices;
     options(this.function, choices.functions.map((entry) => entry.name), ["", "— ask a model"]);
@@ -133,6 +139,15 @@ class ComposerForm {
     this.more.replaceChildren(element("summary", "", "Parameters"), this.parameters.root);
     this.chosen(false);
     if (first && choices.first.variant) this.variant.value = choices.first.variant;
+    if (!first) this.sayGone(chosen);
+  }
+
+  // What was chosen and is not there any more; said until something else is chosen.
+  sayGone({ function: named, variant }) {
+    if (named && named !== this.function.value) this.gone.textContent = `The function ${named} is gone from the configuration.`;
+    else if (variant && variant !== this.variant.value) {
+      this.gone.textContent = `The variant ${variant} is gone from the configuration: the function chooses now.`;
+    }
   }
 
   begin({ functions, models, first }) {

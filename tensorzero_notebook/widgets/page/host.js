@@ -6,7 +6,7 @@ const RECORD = "data-tensorzero-live";
 const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 const LEFT_AFTER_MS = 3000;
 
-const entries = new Map(); // `live` of a model to { panels, build() }
+const entries = new Map(); // `live` of a model to entries { model, panels, build() }: several where the notebook was reopened
 const panelOf = new WeakMap(); // a panel's root to { entry, panel }
 let observer = null;
 
@@ -16,7 +16,7 @@ export function canAdopt(el) {
 
 // From now on the records of `live` show `entry`'s panels. `entry.build()` makes another one; it calls `enter`.
 export function watch(live, entry) {
-  entries.set(live, entry);
+  entries.set(live, [...(entries.get(live) ?? []).filter(isAlive), entry]);
   if (!observer) {
     observer = new MutationObserver(onMutations);
     observer.observe(document.body, { childList: true, subtree: true });
@@ -25,11 +25,18 @@ export function watch(live, entry) {
 }
 
 export function unwatch(live, entry) {
-  if (entries.get(live) === entry) entries.delete(live);
+  const left = (entries.get(live) ?? []).filter((other) => other !== entry);
+  if (left.length) entries.set(live, left);
+  else entries.delete(live);
   if (!entries.size && observer) {
     observer.disconnect();
     observer = null;
   }
+}
+
+// A notebook that was closed leaves its models behind, deaf.
+function isAlive({ model: { widget_manager: manager } }) {
+  return !manager?.isDisposed && !manager?.context?.isDisposed;
 }
 
 export function enter(entry, panel) {
@@ -55,8 +62,9 @@ function settle(node) {
     revive(node);
     return;
   }
-  const entry = entries.get(node.getAttribute(RECORD));
-  if (!entry || node.querySelector(".tz-root")) return;
+  const entry = entries.get(node.getAttribute(RECORD))?.findLast(isAlive);
+  const inside = panelOf.get(node.querySelector(".tz-root"));
+  if (!entry || (inside && isAlive(inside.entry))) return;
   const homeless = [...entry.panels].find((panel) => !panel.root.isConnected);
   const panel = homeless ?? entry.build();
   node.replaceChildren(panel.root);
