@@ -46,7 +46,7 @@ class Draft:
                 case _:
                     blocks.append({"type": "text", "text": _safe(block.text)})
         tools = list(dict.fromkeys(block["name"] for block in blocks if block["type"] == "tool_call"))
-        return {"kind": self.kind, "blocks": blocks, "left_out": self.left_out, "tools": tools}
+        return {"form": self.kind, "blocks": blocks, "left_out": self.left_out, "tools": tools}
 
 
 class DraftError(ValueError):

@@ -35,7 +35,7 @@ export class BetterAnswer {
     this.asking = setTimeout(() => this.root.isConnected && this.ask(), ASK_AGAIN_MS);
   }
 
-  take({ run, kind, blocks, left_out, tools }) {
+  take({ run, form, blocks, left_out, tools }) {
     if (this.drafted || run !== this.run) return;
     this.drafted = true;
     clearTimeout(this.asking);
@@ -46,7 +46,7 @@ export class BetterAnswer {
     this.left.textContent = left_out;
     this.left.hidden = !left_out;
     this.save.hidden = false;
-    this.single = kind === "json";
+    this.single = form === "json";
     this.addText.hidden = this.addCall.hidden = this.single;
     blocks.forEach((block, index) => this.add(block, index));
   }
