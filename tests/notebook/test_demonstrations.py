@@ -72,8 +72,8 @@ def json_response(raw: str | None, parsed: Any = None) -> JsonInferenceResponse:
     )
 
 
-def call(arguments: str, name: str = "get", id: str = "c1") -> ToolCall:
-    return ToolCall(id=id, raw_arguments=arguments, raw_name=name)
+def call(arguments: str, name: str = "get", call_id: str = "c1") -> ToolCall:
+    return ToolCall(id=call_id, raw_arguments=arguments, raw_name=name)
 
 
 def unchanged(draft: Any) -> list[dict[str, Any]]:
