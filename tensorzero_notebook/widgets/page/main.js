@@ -8,3 +8,6 @@ const BUILDS = { answer: buildAnswer, composer: buildComposer };
 
 export const initialize = ({ model }) => startPanels(model, BUILDS[model.get("kind")]);
 export const render = ({ model, el }) => renderPanel(model, el);
+
+export { renderMarkdown } from "./markdown.js"; // these two for tests
+export { StreamText } from "./stream.js";

@@ -6,7 +6,7 @@ import { element } from "./dom.js";
 
 export const LONGEST_MARKDOWN = 2_000_000;
 const MOST_SIGNS = 200_000; // that could mean something: half a second at the worst
-const MOST_TOKENS = 60_000;
+const MOST_ELEMENTS = 40_000;
 const DEEPEST = 40;
 const LONGEST_FORMULA = 1000;
 
@@ -57,7 +57,7 @@ function formulaEnd(text, at, last) {
     const close = text[at + 1] === "(" ? "\\)" : "\\]";
     const found = text.slice(at + 2, until).indexOf(close);
     const inside = text.slice(at + 2, at + 2 + found);
-    return found > 0 && (inside.length <= 3 || /[\\^_={}<>+]/.test(inside)) ? at + found + 4 : -1;
+    return found > 0 && (inside.length <= 3 || /[\\^_={}<>+*/|]/.test(inside)) ? at + found + 4 : -1;
   }
   if (text[at] !== "$") return -1;
   const sign = text[at + 1] === "$" ? "$$" : "$";
@@ -75,13 +75,20 @@ function isTooMuch(text) {
   return text.length > MOST_SIGNS && (text.match(/[^\p{L}\p{N} ]/gu)?.length ?? 0) > MOST_SIGNS;
 }
 
+function elements(tokens) {
+  let count = 0;
+  for (const { nesting, hidden, type, children } of tokens) {
+    if ((nesting > 0 && !hidden) || (nesting === 0 && type !== "inline" && type !== "text")) count += 1;
+    if (children) count += elements(children);
+  }
+  return count;
+}
+
 // `text` as a fragment; null where it is too much to be drawn.
 export function renderMarkdown(text) {
   if (isTooMuch(text)) return null;
   const tokens = parser.parse(text, {});
-  let count = tokens.length;
-  for (const token of tokens) count += token.children?.length ?? 0;
-  if (count > MOST_TOKENS) return null;
+  if (elements(tokens) > MOST_ELEMENTS) return null;
   const root = document.createDocumentFragment();
   draw(tokens, [root], text);
   return root;
@@ -102,7 +109,7 @@ function draw(tokens, open) {
   for (const token of tokens) {
     const parent = open.at(-1);
     if (token.nesting < 0) open.pop();
-    else if (token.nesting > 0) open.push(open.length > DEEPEST ? parent : parent.appendChild(opened(token)));
+    else if (token.nesting > 0) open.push(token.hidden || open.length > DEEPEST ? parent : parent.appendChild(opened(token)));
     else leaf(token, parent, open);
   }
 }
@@ -117,7 +124,6 @@ function opened(token) {
   }
   if (kind === "link") return link(token.attrGet("href"), undefined) ?? element("span");
   const node = element(ELEMENTS[kind] ?? "span");
-  if (kind === "paragraph" && token.hidden) node.className = "tz-tight";
   if (kind === "ordered_list" && token.attrGet("start") !== null) node.start = Number(token.attrGet("start"));
   if (kind === "th" || kind === "td") {
     const side = /text-align:(left|center|right)/.exec(token.attrGet("style") ?? "");
