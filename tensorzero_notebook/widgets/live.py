@@ -34,6 +34,9 @@ STYLE = _file("panel.css")
 LOADER = _file("loader.js")
 CODE = _file("panel.bundle.js")
 REMEMBERED_ACTIONS = 20
+FOLLOWED_ANSWERS = 20
+"""Answers of one panel whose judgements it still shows."""
+
 NO_RECORD: Mapping[str, str] = {"text/html": "<div></div>", "text/plain": ""}
 AT_ONCE = ("run", "stop", "draft")
 """Actions that wait for no judgement."""
@@ -61,6 +64,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._recorded = threading.Event()
         self._closed = False
         self._ties: list[Callable[[], None]] = []
+        self._followed: dict[int, Callable[[], None]] = {}
         self._handled: deque[Any] = deque(maxlen=REMEMBERED_ACTIONS)
         self._context = quiet_context()
         self._in_order = InOrder(self._context)
@@ -99,14 +103,18 @@ class LiveWidget(anywidget.AnyWidget):
         """Let go of the page and of the answer; the record stays."""
         self._closed = True
         self.release()
-        self._feed = None
+        if self._feed is not None:
+            self._feed.leave()
+            self._feed = None
+        self.layout.close()  # a widget of its own, which ipywidgets would keep
         super().close()
 
     def release(self) -> None:
         """End what keeps the panel alive from elsewhere. A subclass adds its own."""
-        for end in self._ties:
+        for end in [*self._ties, *self._followed.values()]:
             end()
         self._ties.clear()
+        self._followed.clear()
 
     @property
     def _panel_id(self) -> str:
@@ -126,7 +134,9 @@ class LiveWidget(anywidget.AnyWidget):
 
     def follow(self, answer: AnswerView, run: int) -> None:
         """Stream `answer` to the page as its answer number `run`."""
-        self._ties.append(answer.subscribe(self._changed))
+        self._followed[run] = answer.subscribe(self._changed)
+        if len(self._followed) > FOLLOWED_ANSWERS:
+            self._followed.pop(min(self._followed))()
         self._recorded.clear()
         self._feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._end(answer, run), context=self._context.copy())
         self._feed.start()
