@@ -151,20 +151,24 @@ def test_a_cell_that_runs_again_or_is_deleted_frees_its_panels(
     assert not any("newest panels" in bundle["text/html"] for _, bundle in shown)  # their outputs are gone
 
 
-def test_a_panel_that_is_gone_is_forgotten_by_all(cell: Callable[[str | None], None]) -> None:
-    session = ScriptedSession()
+def composed(session: ScriptedSession) -> list[weakref.ref[Any]]:
+    """A composer that has answered: its panel, its view, its answer."""
     composer = ComposerView(session, session.client.open_stream)
-    cell("a")
     widget = ComposerWidget(composer)
     widget.display()
     answer = composer.run(Composed(model_name="m", turns=(Turn("user", "hi"),)))
     assert answer is not None
     until(lambda: answer.ended and widget._recorded.is_set())
+    return [weakref.ref(one) for one in (widget, composer, answer)]
+
+
+def test_a_panel_that_is_gone_is_forgotten_by_all(cell: Callable[[str | None], None]) -> None:
+    session = ScriptedSession()
+    cell("a")
+    gone = composed(session)
     before = len(JUDGED)
-    gone = [weakref.ref(one) for one in (widget, composer, answer)]
     cell("a")
     panel()
-    del widget, composer, answer
     until(lambda: no_panel_threads() and (gc.collect() or True) and all(one() is None for one in gone))
     assert len(session.changed) == 0
     assert len(JUDGED) <= before
