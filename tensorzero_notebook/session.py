@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.errors import UserError, briefly
 from tensorzero_notebook.nearest import did_you_mean
 from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
 from tensorzero_notebook.settings import (
@@ -362,6 +362,7 @@ class Session:
         self.client.close()
 
 
+@briefly
 def start_session(directory: Path | None = None, namespace: MutableMapping[str, Any] | None = None) -> Session:
     """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
 
@@ -394,6 +395,7 @@ def config_pattern(settings: Settings) -> str:
     return base.as_posix()
 
 
+@briefly
 def current_session() -> Session:
     """Raises `UserError` where there is none, and what keeps an extension's session from being opened."""
     if _current is None and _open is not None:

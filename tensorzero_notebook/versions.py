@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.clickhouse.queries.selection import Selection
 from tensorzero.clickhouse.queries.variant_versions import snapshot_count_query, snapshot_texts_query, snapshot_uses_query
+from tensorzero_notebook.errors import briefly
 from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.text import visible
 
@@ -165,6 +166,7 @@ def _pairs(templates: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(dict(templates).items()))
 
 
+@briefly
 def variant_versions(
     function: str | Sequence[str] | None = None,
     variant: str | Sequence[str] | None = None,

@@ -19,7 +19,8 @@ DEFAULT_LIVE_PANELS = 50
 class Panel(Protocol):
     """What the shelf knows of a panel."""
 
-    live: str
+    @property
+    def live(self) -> str: ...
 
     def can_retire(self) -> bool:
         """Whether nothing is going on in it."""
