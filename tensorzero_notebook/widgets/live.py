@@ -81,7 +81,7 @@ class LiveWidget(anywidget.AnyWidget):
         display(self, display_id=self._panel_id)
         display(idle_bundle(idle), raw=True, display_id=self._record_id)
         free_replies(self)
-        put_on_shelf(self)
+        put_on_shelf(self, self.live)
 
     def can_retire(self) -> bool:
         """Whether nothing is going on in it. A subclass that can be busy without an answer says so."""

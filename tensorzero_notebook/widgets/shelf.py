@@ -19,9 +19,6 @@ DEFAULT_LIVE_PANELS = 50
 class Panel(Protocol):
     """What the shelf knows of a panel."""
 
-    @property
-    def live(self) -> str: ...
-
     def can_retire(self) -> bool:
         """Whether nothing is going on in it."""
         ...
@@ -51,18 +48,18 @@ class Shelf:
     def __len__(self) -> int:
         return len(self._panels)
 
-    def put(self, panel: Panel, cell: str | None, run: Any) -> None:
-        """A panel displayed in `cell` (None: not known) by its execution `run`; room is made for it."""
+    def put(self, live: str, panel: Panel, cell: str | None, run: Any) -> None:
+        """A panel, known as `live`, displayed in `cell` (None: not known) by its execution `run`; room is made for it."""
         if cell is not None:
             self.clear_cell(cell, but_run=run)
         with self._lock:
-            self._panels[panel.live] = (panel, cell, run)
+            self._panels[live] = (panel, cell, run)
             left = len(self._panels) - self._limit()
-            candidates = list(self._panels.values())[:-1]
-        for old, _, _ in candidates:
+            candidates = list(self._panels.items())[:-1]
+        for name, (old, _, _) in candidates:
             if left <= 0:
                 break
-            if old.can_retire() and self._take(old.live):
+            if old.can_retire() and self._take(name):
                 old.retire()
                 left -= 1
 
@@ -73,10 +70,14 @@ class Shelf:
     def clear_cell(self, cell: str, but_run: Any = None) -> None:
         """The cell runs again, or is gone: so is what it displayed."""
         with self._lock:
-            gone = [panel for panel, of, run in self._panels.values() if of == cell and (but_run is None or run != but_run)]
-            for panel in gone:
-                del self._panels[panel.live]
-        for panel in gone:
+            gone = [
+                (live, panel)
+                for live, (panel, of, run) in self._panels.items()
+                if of == cell and (but_run is None or run != but_run)
+            ]
+            for live, _ in gone:
+                del self._panels[live]
+        for _, panel in gone:
             panel.close()
 
     def _take(self, live: str) -> bool:
@@ -88,14 +89,14 @@ SHELF = Shelf()
 _watched: list[Any] = []
 
 
-def put_on_shelf(panel: Panel) -> None:
+def put_on_shelf(panel: Panel, live: str) -> None:
     """A panel of the running cell. From the first one on, the shelf hears of cells that run again or are deleted."""
     shell = _shell()
     if shell is not None and shell not in _watched:
         _watched.append(shell)
         shell.events.register("pre_run_cell", _cell_runs)
     cell, run = running_cell()
-    SHELF.put(panel, cell, run)
+    SHELF.put(live, panel, cell, run)
 
 
 def _shell() -> Any:

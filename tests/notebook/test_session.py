@@ -411,7 +411,14 @@ def test_public_functions_fail_in_one_message_where_the_extension_is_not_loaded(
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
     (folder / "tensorzero.toml").write_text("[functions.haiku]\ntype = 'char'\n")
-    for call in ("client()", "compose()", "inferences()", "variant_versions()", "local_model('/no/such.gguf')", "start_session()"):
+    for call in (
+        "client()",
+        "compose()",
+        "inferences()",
+        "variant_versions()",
+        "local_model('/no/such.gguf')",
+        "start_session()",
+    ):
         shell.run_cell(f"from tensorzero_notebook import *\n{call}")
         told = capsys.readouterr().out
         assert "Traceback" not in told, call
