@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
-.PHONY: help lab demo test check bench clean
+.PHONY: help lab demo test check bench bundle clean
 
 help:
 	@echo "make lab     the quick-start notebook in JupyterLab"
 	@echo "make demo    the same job without a browser: a real local model, a stream, feedback, a DataFrame"
 	@echo "make test    every test"
 	@echo "make check   format, lint, types"
+	@echo "make bundle  the panels' JavaScript as one file (npm)"
 	@echo "make bench   speed, beside the original where TENSORZERO_ORIGINAL_PYTHON names its interpreter"
 
 lab: $(STAMPS)/dev $(STAMPS)/model
@@ -29,6 +30,10 @@ check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	@tools/setup.sh bundle check
+
+bundle:
+	@tools/setup.sh bundle bundle
 
 bench: $(STAMPS)/dev
 	$(BIN)/python -m tools.bench

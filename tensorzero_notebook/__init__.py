@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tensorzero_notebook.frames import episodes, feedback, inferences, model_inferences
     from tensorzero_notebook.local import local_model
     from tensorzero_notebook.session import Session, current_session, start_session
+    from tensorzero_notebook.versions import variant_versions
 
 __all__ = [
     "Session",
@@ -30,6 +31,7 @@ __all__ = [
     "model_inferences",
     "start_session",
     "unload_ipython_extension",
+    "variant_versions",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "local_model": "local",
     "model_inferences": "frames",
     "start_session": "session",
+    "variant_versions": "versions",
 }
 
 

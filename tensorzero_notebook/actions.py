@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.errors import UserError, briefly
 from tensorzero_notebook.session import current_session
 
 if TYPE_CHECKING:
     from tensorzero import TensorZeroGateway
 
 
+@briefly
 def client() -> TensorZeroGateway:
     """The session's client: the one that the magics and the composer use. It stays the same when the configuration changes."""
     return current_session().client
 
 
+@briefly
 def compose(*, function: str = "", variant: str = "", model: str = "", system: str = "", prompt: str = "") -> None:
     """Display a composer in the running cell. The arguments are what its form begins with, else what `%tensorzero use` says."""
     session = current_session()

@@ -7,11 +7,13 @@ its next step. Anything else keeps its traceback: it is ours to mend.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 
 class UserError(Exception):
@@ -20,6 +22,30 @@ class UserError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback, also where the extension is not loaded."""
+        return _brief(self)
+
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def briefly(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Have IPython show what `function` fails with, where it is expected, as one message: with or without the extension."""
+
+    @functools.wraps(function)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            if is_expected(error) and not hasattr(error, "_render_traceback_"):
+                with contextlib.suppress(AttributeError):  # a type without room for it
+                    error._render_traceback_ = functools.partial(_brief, error)  # type: ignore[attr-defined]
+            raise
+
+    return call
 
 
 # Looked up only among modules that are loaded: an error can only come from those, and `import tensorzero` stays light.
@@ -89,9 +115,13 @@ def show_error(
     """IPython's handler for expected failures (`shell.set_custom_exc`)."""
     if not is_expected(error):
         return shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-    lines = [f"{_name(kind)}: {message_of(error)}"]
+    lines = _brief(error)
     shell._showtraceback(kind, error, lines)
     return lines
+
+
+def _brief(error: BaseException) -> list[str]:
+    return [f"{_name(type(error))}: {message_of(error)}"]
 
 
 def _name(kind: type[BaseException]) -> str:

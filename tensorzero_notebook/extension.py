@@ -13,6 +13,7 @@ from tensorzero_notebook import display, errors, keys
 from tensorzero_notebook.completion import completions
 from tensorzero_notebook.magics import TensorZeroMagics
 from tensorzero_notebook.session import Session, set_opening, set_session, start_session
+from tensorzero_notebook.settings import told_missing_metrics
 
 LINES = ("%tensorzero ", "%%tensorzero ", "%%tensorzero_variant ")
 MAGIC_NAMES = (("line", "tensorzero"), ("cell", "tensorzero"), ("cell", "tensorzero_variant"))
@@ -117,7 +118,10 @@ def greeting(session: Session) -> str:
     assert settings is not None
     config = _short(settings.config_file) if settings.config_file else "no tensorzero.toml (metrics thumbs_up and rating)"
     database = _short(settings.folder / "db") if settings.own_database else "the database of TENSORZERO_CLICKHOUSE_URL"
-    return f"tensorzero: embedded gateway; configuration: {config}; database: {database}"
+    told = f"tensorzero: embedded gateway; configuration: {config}; database: {database}"
+    took_place = settings.config_file is not None and settings.default_config.exists()
+    missing = told_missing_metrics(session.config.metrics) if took_place and session.config is not None else ""
+    return f"{told}\ntensorzero: {config} is used in place of the notebook's own configuration. {missing}" if missing else told
 
 
 def _short(path: Path) -> str:

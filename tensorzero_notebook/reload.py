@@ -23,9 +23,10 @@ class Reloaded:
 class ConfigWatch:
     """The files behind one configuration, as they were when they were last read."""
 
-    def __init__(self, pattern: str, config: Config) -> None:
+    def __init__(self, pattern: str, config: Config | None) -> None:
+        """`config` is what was read; None where nothing was yet, so that the first `reload` does."""
         self.pattern = pattern
-        self._stamps: Mapping[str, tuple[int, int] | None] = take_stamps(pattern, config.files)
+        self._stamps: Mapping[str, tuple[int, int] | None] = {} if config is None else take_stamps(pattern, config.files)
 
     def reload(self) -> Reloaded | None:
         """None when nothing changed since the last call. Reads sizes and times only, until something did."""

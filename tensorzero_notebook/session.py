@@ -14,12 +14,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.errors import UserError, briefly
 from tensorzero_notebook.nearest import did_you_mean
 from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
-from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
+from tensorzero_notebook.settings import (
+    DEFAULT_CONFIG,
+    Settings,
+    appeared_config,
+    find_settings,
+    make_folder,
+    told_missing_metrics,
+)
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
+from tensorzero_notebook.views.judged import listen
+from tensorzero_notebook.views.listeners import Listeners
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
 from tensorzero_notebook.views.run import AnswerRun, asynchronous
 
@@ -79,6 +88,9 @@ class Session:
         self.say: Callable[[str], None] = print
         self._lock = threading.RLock()
         self._watch: Any = None
+        self._on_own_config = settings is not None and settings.config_file is None
+        self._changed = Listeners()
+        listen()
 
     @property
     def database(self) -> Database | None:
@@ -116,21 +128,47 @@ class Session:
     def reload(self) -> str | None:
         """`refresh` without a word: returns what there is to say."""
         with self._lock:
+            self._look_for_config()
             reloaded = None if self._watch is None else self._watch.reload()
-            if reloaded is not None and reloaded.config is not None:
-                self._take(reloaded.config)
-        return None if reloaded is None else reloaded.message
+            if reloaded is None:
+                return None
+            told = [reloaded.message]
+            if reloaded.config is not None:
+                told.append(self._take(reloaded.config))
+                if self._on_own_config and self.settings is not None and self.settings.config_file is not None:
+                    self._on_own_config = False
+                    told.append(told_missing_metrics(reloaded.config.metrics))
+        return "\n".join(filter(None, told))
 
-    def _take(self, config: Config) -> None:
-        """Put a new gateway behind the same client, on the same database."""
+    def _look_for_config(self) -> None:
+        """From the first `tensorzero.toml` on, that is the configuration, not the notebook's own."""
+        from tensorzero_notebook.reload import ConfigWatch
+
+        if self._watch is None or self.settings is None:
+            return
+        appeared = appeared_config(self.settings)
+        if appeared is not None:
+            self.settings = replace(self.settings, config_file=appeared)
+            self._watch = ConfigWatch(config_pattern(self.settings), None)
+
+    def _take(self, config: Config) -> str:
+        """Put a new gateway behind the same client, on the same database. Returns what that changes, in words."""
         from tensorzero.clients.embedded_transport import gateway_of
         from tensorzero.gateway.opening import gateway_on, note_configuration
+        from tensorzero_notebook.versions import told_changes
 
         before = gateway_of(self.client)
+        told = told_changes(before.config, config, before.database)
         gateway = gateway_on(config, before.database)
         if before.database is not None:
             note_configuration(before.database, config)
         self.client._transport.gateway = gateway
+        self._changed.tell()
+        return told
+
+    def when_changed(self, listener: Callable[[], None]) -> None:
+        """Call the bound method, weakly held, whenever another configuration is in use."""
+        self._changed.add(listener)
 
     def load_variants(self) -> None:
         """Load the configuration with the variants made in cells. Raises `ConfigError`; the old one stays then."""
@@ -139,8 +177,10 @@ class Session:
         if self.settings is None:
             return
         pattern = config_pattern(self.settings)
-        self._take(load_config(pattern))
+        told = self._take(load_config(pattern))
         self.watch(pattern)
+        if told:
+            self.say(f"tensorzero: {told}")
 
     # What there is
 
@@ -322,6 +362,7 @@ class Session:
         self.client.close()
 
 
+@briefly
 def start_session(directory: Path | None = None, namespace: MutableMapping[str, Any] | None = None) -> Session:
     """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
 
@@ -354,6 +395,7 @@ def config_pattern(settings: Settings) -> str:
     return base.as_posix()
 
 
+@briefly
 def current_session() -> Session:
     """Raises `UserError` where there is none, and what keeps an extension's session from being opened."""
     if _current is None and _open is not None:

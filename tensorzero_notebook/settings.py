@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ type = "float"
 optimize = "max"
 level = "inference"
 """
+
+DEFAULT_METRICS = ("thumbs_up", "rating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,22 @@ def make_folder(folder: Path) -> None:
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
+
+
+def appeared_config(settings: Settings) -> Path | None:
+    """The user's configuration that was not there when the settings were read. Costs two looks at the disk."""
+    if settings.config_file is not None:
+        return None
+    directory = settings.folder.parent
+    return next((directory / name for name in CONFIG_NAMES if (directory / name).is_file()), None)
+
+
+def told_missing_metrics(metrics: Container[str]) -> str:
+    """What to add to a configuration that takes the notebook's own metrics away; "" where it has one of them."""
+    if any(name in metrics for name in DEFAULT_METRICS):
+        return ""
+    block = DEFAULT_CONFIG.partition("\n\n")[2].strip()
+    return f"It has no thumbs_up and no rating: 👍 and 👎 are gone. These lines bring them back:\n\n{block}\n"
 
 
 def _config_file(directory: Path, named: str | None) -> Path | None:

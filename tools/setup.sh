@@ -1,5 +1,5 @@
 #!/bin/sh
-# The steps of `make`: venv PYTHON VENV | packages VENV EXTRAS | model VENV | browser.
+# The steps of `make`: venv PYTHON VENV | packages VENV EXTRAS | model VENV | browser | bundle check|bundle.
 # pip reads its own configuration, whatever it is; nothing here names a place to download from.
 set -eu
 
@@ -78,6 +78,24 @@ install_browser() {
     say "macOS: brew install --cask chromium     Windows: install Chrome     or set TENSORZERO_TEST_BROWSER to the program"
 }
 
+# Tests compare the bundle with its sources by their digest; whether they make it is seen where there is npm.
+bundle() {
+    command -v npm >/dev/null || {
+        [ "$1" = check ] && say "no npm: panel.bundle.js was not made anew to compare it" && return 0
+        say "npm is needed to bundle the panels' JavaScript"
+        return 1
+    }
+    if ! cmp -s package-lock.json node_modules/.lock; then
+        npm ci --ignore-scripts --no-audit --no-fund --silent || {
+            say "npm could not install: panel.bundle.js was not made anew"
+            [ "$1" = check ] && return 0
+            return 1
+        }
+        cp package-lock.json node_modules/.lock
+    fi
+    npm run --silent "$1"
+}
+
 step=$1
 shift
 case "$step" in
@@ -85,5 +103,6 @@ venv) make_venv "$@" ;;
 packages) install_packages "$@" ;;
 model) install_model "$@" ;;
 browser) install_browser ;;
+bundle) bundle "$@" ;;
 *) say "unknown step $step" && exit 2 ;;
 esac

@@ -17,7 +17,10 @@ from typing import Any, Literal, Protocol
 
 from tensorzero_notebook.errors import message_of
 from tensorzero_notebook.keys import hide_keys
+from tensorzero_notebook.views.demonstration import Draft, DraftError, draft_of, value_of
+from tensorzero_notebook.views.judged import JUDGED
 from tensorzero_notebook.views.metrics import COMMENT, DEMONSTRATION, Metric, level_of
+from tensorzero_notebook.views.response import ResponseBuilder
 from tensorzero_notebook.views.text import TextIntake, visible
 
 AnswerState = Literal["waiting", "streaming", "done", "stopped", "failed"]
@@ -92,9 +95,13 @@ class AnswerView:
         self._length = 0
         self._open_block: tuple[str, str] | None = None
         self._intake = TextIntake()
+        self._builder = ResponseBuilder()
+        self._whole: Any = None
         self.lock = threading.RLock()
         self._judging = threading.Lock()
         self._subscribers: list[Callable[[AnswerEvent], None]] = []
+        if send_feedback is not None:
+            JUDGED.add(self)
 
     @property
     def ended(self) -> bool:
@@ -144,6 +151,7 @@ class AnswerView:
     def feed_chunk(self, chunk: Any) -> None:
         """Take a `ChatChunk` or `JsonChunk` of the client's stream: its text, ids, usage and finish reason."""
         with self.lock:
+            self._builder.add(chunk)
             self.inference_id = str(chunk.inference_id)
             self.episode_id = str(chunk.episode_id)
             self.variant_name = chunk.variant_name
@@ -159,6 +167,7 @@ class AnswerView:
     def take_response(self, response: Any) -> None:
         """Take a whole `ChatInferenceResponse` or `JsonInferenceResponse`, and finish."""
         with self.lock:
+            self._whole = response
             self.inference_id = str(response.inference_id)
             self.episode_id = str(response.episode_id)
             self.variant_name = response.variant_name
@@ -204,9 +213,32 @@ class AnswerView:
     def comment(self, text: str) -> Judgement:
         return self.judge(COMMENT, text)
 
-    def demonstrate(self, text: str) -> Judgement:
-        """Store `text` as what would have been a better answer."""
-        return self.judge(DEMONSTRATION, text)
+    def response(self) -> Any:
+        """What the same call without a stream would have returned, as far as it came; None when nothing came."""
+        return self._builder.response() if self._whole is None else self._whole
+
+    def draft(self) -> Draft:
+        """What a demonstration begins with."""
+        with self.lock:
+            return draft_of(self.response())
+
+    def demonstrate(self, value: Any) -> Judgement:
+        """Store `value` as what would have been a better answer: a text, content blocks, or a JSON function's value."""
+        return self.judge(DEMONSTRATION, value)
+
+    def demonstrate_edited(self, edited: Sequence[Any]) -> Judgement:
+        """Store what was made of `draft()`; `value_of` says how it is written down."""
+        try:
+            value = value_of(self.draft(), edited)
+        except DraftError as error:
+            before = self.judgements.get(DEMONSTRATION)
+            stored = None if before is None else before.value
+            return self._set_judgement(Judgement(DEMONSTRATION, stored, "failed", visible(_told(str(error)))))
+        return self.demonstrate(value)
+
+    def note_judgement(self, metric_name: str, value: Any) -> None:
+        """It was judged elsewhere: by code, or in another panel."""
+        self._set_judgement(Judgement(metric_name, value, "stored"))
 
     def _send(self, metric_name: str, value: Any) -> None:
         if self._send_feedback is None or not self.can_judge():

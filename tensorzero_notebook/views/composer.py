@@ -40,7 +40,10 @@ class FunctionChoice:
 
 
 class ComposerSession(Protocol):
-    """What the composer asks of a notebook's session."""
+    """What the composer asks of a notebook's session.
+
+    One that has `when_changed(listener)` calls the bound method, weakly held, whenever another configuration is in use.
+    """
 
     client: Any
     """A `TensorZeroGateway`."""
@@ -110,6 +113,9 @@ class ComposerView:
         self.problem = ""
         self.notice = ""
         """What happened to the configuration since the last run."""
+        when_changed = getattr(session, "when_changed", None)
+        if when_changed is not None:
+            when_changed(self._tell)
 
     @property
     def answer(self) -> AnswerView | None:
@@ -119,9 +125,17 @@ class ComposerView:
     def running(self) -> bool:
         return self.answer is not None and not self.answer.ended
 
-    def subscribe(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when a run begins or is refused. An answer's own changes come from the answer."""
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when a run begins or is refused, or the choices change. An answer's own changes come from the answer.
+
+        Returns the way to end that.
+        """
         self._subscribers.append(callback)
+        return lambda: self._subscribers.remove(callback) if callback in self._subscribers else None
+
+    def _tell(self) -> None:
+        for callback in tuple(self._subscribers):
+            callback()
 
     def choices(self) -> dict[str, Any]:
         """What the page offers, read anew each time: the configuration may have changed."""
@@ -155,8 +169,7 @@ class ComposerView:
                 self.problem = str(error)
             except Exception as error:  # noqa: BLE001 - whatever went wrong is told beside the button
                 self.problem = message_of(error)
-        for callback in tuple(self._subscribers):
-            callback()
+        self._tell()
         return answer
 
     def stop(self) -> None:

@@ -34,7 +34,8 @@ class ResponseBuilder:
         self._usage = chunk.usage or self._usage
         self._finish_reason = chunk.finish_reason or self._finish_reason
         if not hasattr(chunk, "content"):
-            self._raw = [*(self._raw or ()), chunk.raw or ""]
+            self._raw = [] if self._raw is None else self._raw
+            self._raw.append(chunk.raw or "")
             return
         for block in chunk.content:
             self._add_block(block)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tensorzero_notebook.views.answer import AnswerView
-from tensorzero_notebook.views.response import ResponseBuilder
 
 OpenStream = Callable[..., Awaitable[Any]]
 WAIT_SECONDS = 1 / 20
@@ -27,7 +26,6 @@ class AnswerRun:
         self._request = request
         self._answer = answer
         self._remember = remember
-        self._builder = ResponseBuilder()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -67,7 +65,7 @@ class AnswerRun:
     def _work(self) -> None:
         try:
             asyncio.run(self._converse())
-            self._response = self._builder.response()
+            self._response = self._answer.response()
             if self._response is not None:
                 self._remember(self._response)
         except Exception as error:  # noqa: BLE001 - whatever went wrong is told where the answer is shown
@@ -100,7 +98,6 @@ class AnswerRun:
     async def _read(self) -> None:
         self._stream = await self._open_stream(**self._request)
         async for chunk in self._stream:
-            self._builder.add(chunk)
             self._answer.feed_chunk(chunk)
             if self.stopping:  # a stream that never waits gives a cancellation no turn
                 break

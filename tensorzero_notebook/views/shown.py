@@ -6,7 +6,8 @@ from typing import Any
 
 from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.answer import AnswerView
-from tensorzero_notebook.views.metrics import METRIC_EXAMPLE
+from tensorzero_notebook.views.demonstration import demonstration_text
+from tensorzero_notebook.views.metrics import DEMONSTRATION, METRIC_EXAMPLE
 from tensorzero_notebook.views.text import visible
 
 
@@ -30,7 +31,7 @@ def shown_answer(answer: AnswerView) -> dict[str, Any]:
         ],
         "metric_example": "" if answer.metrics else METRIC_EXAMPLE,
         "judgements": {
-            name: {"value": _shown(judgement.value), "state": judgement.state, "error": judgement.error}
+            name: {"value": _shown(name, judgement.value), "state": judgement.state, "error": judgement.error}
             for name, judgement in list(answer.judgements.items())
         },
     }
@@ -52,8 +53,19 @@ def figures(answer: AnswerView) -> list[str]:
     return told
 
 
-def _shown(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
+    if value is not None and name == DEMONSTRATION:
+        return shortened(visible(hide_keys(demonstration_text(value))))
     return visible(hide_keys(value)) if isinstance(value, str) else value
+
+
+def shortened(text: str, longest: int = 240) -> str:
+    """Whole words, so that half a sentence never says the opposite."""
+    if len(text) <= longest:
+        return text
+    start = text[:longest]
+    words = start.rsplit(maxsplit=1)
+    return f"{words[0] if len(words) == 2 else start} … ({len(text):,} characters in all)"
 
 
 def duration(ms: float) -> str:

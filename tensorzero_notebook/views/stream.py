@@ -88,6 +88,10 @@ class StreamFeed:
         if self.answer.ended and length == self.answer.length:
             self._acknowledged.set()
 
+    def leave(self) -> None:
+        """No page needs the end any more."""
+        self._acknowledged.set()
+
     def _now(self) -> tuple[str, list[list[Any]]]:
         with self.answer.lock:
             return self.answer.text, [[mark.start, mark.kind, mark.label] for mark in self.answer.marks]

@@ -8,16 +8,14 @@ from typing import Any
 from tensorzero_notebook.record import record_bundle
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.shown import shown_answer
-from tensorzero_notebook.widgets.live import SHARED_SCRIPTS, LiveWidget, script
+from tensorzero_notebook.widgets.live import LiveWidget
 
 
 class AnswerWidget(LiveWidget):
     """Shows one `AnswerView`. `stop` is called when the user clicks Stop; without it there is no such button."""
 
-    _esm = script(*SHARED_SCRIPTS, "answer_widget.js")
-
     def __init__(self, answer: AnswerView, stop: Callable[[], None] | None = None) -> None:
-        super().__init__()
+        super().__init__("answer")
         self._answer = answer
         self._stop = stop
         self._refresh()
@@ -41,6 +39,8 @@ class AnswerWidget(LiveWidget):
     def act(self, action: str, values: Mapping[str, Any]) -> None:
         if action == "stop" and self._stop is not None:
             self._stop()
+        elif action == "draft":
+            self.send({"kind": "draft", "run": 0, **self._answer.draft().shown()})
         else:
             judge(self._answer, action, values)
 
@@ -53,6 +53,7 @@ def judge(answer: AnswerView, action: str, values: Mapping[str, Any]) -> None:
         case "comment":
             answer.comment(str(values.get("text", "")))
         case "demonstrate":
-            answer.demonstrate(str(values.get("text", "")))
+            edited = values.get("blocks")
+            answer.demonstrate_edited(edited if isinstance(edited, list) else [])
         case _:
             pass

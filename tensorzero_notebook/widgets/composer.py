@@ -11,20 +11,18 @@ from tensorzero_notebook.views.composer import KEPT_ANSWERS, Composed, ComposerS
 from tensorzero_notebook.views.shown import shown_answer
 from tensorzero_notebook.views.text import visible
 from tensorzero_notebook.widgets.answer import judge
-from tensorzero_notebook.widgets.live import SHARED_SCRIPTS, LiveWidget, script
+from tensorzero_notebook.widgets.live import LiveWidget
 
 
 class ComposerWidget(LiveWidget):
     """Shows one `ComposerView`."""
 
-    _esm = script(*SHARED_SCRIPTS, "composer.js")
-
     def __init__(self, composer: ComposerView) -> None:
-        super().__init__()
+        super().__init__("composer")
         self._composer = composer
         self._runs: dict[int, AnswerView] = {}
         self._run = 0
-        composer.subscribe(self._began)
+        self._ties.append(composer.subscribe(self._began))
         self._refresh()
 
     def display(self) -> None:
@@ -49,9 +47,18 @@ class ComposerWidget(LiveWidget):
         elif action == "stop":
             self._composer.stop()
         else:
-            answer = self._runs.get(values.get("run", self._run))
-            if answer is not None:
+            run = values.get("run", self._run)
+            answer = self._runs.get(run)
+            if answer is not None and action == "draft":
+                self.send({"kind": "draft", "run": run, **answer.draft().shown()})
+            elif answer is not None:
                 judge(answer, action, values)
+
+    def looked_at(self) -> None:
+        self.refresh()
+
+    def can_retire(self) -> bool:
+        return not self._composer.running
 
     def _began(self) -> None:
         answer = self._composer.answer

@@ -15,46 +15,62 @@ import anywidget
 import traitlets
 
 from tensorzero_notebook.keys import hide_keys
+from tensorzero_notebook.record import noted
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.stream import StreamFeed
 from tensorzero_notebook.widgets.outbox import OUTBOX, InOrder, in_thread
+from tensorzero_notebook.widgets.shelf import SHELF, put_on_shelf
 
 _HERE = Path(__file__).parent
+MakeRecord = Callable[[str], Mapping[str, str]]
+RETIRED = "Only the newest panels keep their buttons. client().feedback(…) judges older answers too."
 
 
-def script(*names: str) -> str:
-    """The JavaScript files as one module: anywidget takes a single text."""
-    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+def _file(name: str) -> str:
+    return (_HERE / name).read_text("utf-8")
 
 
-STYLE = (_HERE / "panel.css").read_text("utf-8")
-SHARED_SCRIPTS = ("markdown.js", "stream.js", "host.js", "answer.js", "panel.js")
+STYLE = _file("panel.css")
+LOADER = _file("loader.js")
+CODE = _file("panel.bundle.js")
 REMEMBERED_ACTIONS = 20
+FOLLOWED_ANSWERS = 20
+"""Answers of one panel whose judgements it still shows."""
+
 NO_RECORD: Mapping[str, str] = {"text/html": "<div></div>", "text/plain": ""}
+AT_ONCE = ("run", "stop", "draft")
+"""Actions that wait for no judgement."""
 
 
 class LiveWidget(anywidget.AnyWidget):
     """A page's panel. Traits hold only what may be saved: no key, no client, nothing that the user did not see."""
 
+    _esm = LOADER
     _css = STYLE
+    code = traitlets.Unicode(CODE).tag(sync=True)
+    kind = traitlets.Unicode().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
     live = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__(live=uuid.uuid4().hex)
+    def __init__(self, kind: str = "") -> None:
+        """`kind` is what page/main.js draws: "answer" or "composer"."""
+        super().__init__(live=uuid.uuid4().hex, kind=kind)
         self._feed: StreamFeed | None = None
-        self._record: Callable[[str], Mapping[str, str]] | None = None
+        self._record: MakeRecord | None = None
         self._adopts = False
         self._page_places = False
         self._ended: tuple[AnswerView, int] | None = None
         self._recorded = threading.Event()
+        self._closed = False
+        self._ties: list[Callable[[], None]] = []
+        self._followed: dict[int, Callable[[], None]] = {}
         self._handled: deque[Any] = deque(maxlen=REMEMBERED_ACTIONS)
         self._context = quiet_context()
         self._in_order = InOrder(self._context)
         self.on_msg(self._receive)
 
-    def show(self, record: Callable[[str], Mapping[str, str]], idle: str) -> None:
+    def show(self, record: MakeRecord, idle: str) -> None:
         """Display the panel in the running cell. `record(live)` is the mime bundle that is to stay in the notebook.
 
         `idle` is what a reader finds where there is no record yet and no kernel any more.
@@ -65,6 +81,40 @@ class LiveWidget(anywidget.AnyWidget):
         display(self, display_id=self._panel_id)
         display(idle_bundle(idle), raw=True, display_id=self._record_id)
         free_replies(self)
+        put_on_shelf(self, self.live)
+
+    def can_retire(self) -> bool:
+        """Whether nothing is going on in it. A subclass that can be busy without an answer says so."""
+        return self._ended is not None
+
+    def retire(self) -> None:
+        """Leave the record in the notebook, without buttons and with a word about them, and close."""
+        OUTBOX.put((self.live, "retire"), self._context, self._retire)
+
+    def _retire(self) -> None:
+        if self._record is not None and not self._closed:
+            bundle = noted(self._record(""), RETIRED)
+            publish(self._panel_id if self._adopts else self._record_id, bundle)
+            if self._page_places:
+                self._send_record(bundle)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the page and of the answer; the record stays."""
+        self._closed = True
+        self.release()
+        if self._feed is not None:
+            self._feed.leave()
+            self._feed = None
+        self.layout.close()  # a widget of its own, which ipywidgets would keep
+        super().close()
+
+    def release(self) -> None:
+        """End what keeps the panel alive from elsewhere. A subclass adds its own."""
+        for end in [*self._ties, *self._followed.values()]:
+            end()
+        self._ties.clear()
+        self._followed.clear()
 
     @property
     def _panel_id(self) -> str:
@@ -84,7 +134,9 @@ class LiveWidget(anywidget.AnyWidget):
 
     def follow(self, answer: AnswerView, run: int) -> None:
         """Stream `answer` to the page as its answer number `run`."""
-        answer.subscribe(self._changed)
+        self._followed[run] = answer.subscribe(self._changed)
+        if len(self._followed) > FOLLOWED_ANSWERS:
+            self._followed.pop(min(self._followed))()
         self._recorded.clear()
         self._feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._end(answer, run), context=self._context.copy())
         self._feed.start()
@@ -97,7 +149,8 @@ class LiveWidget(anywidget.AnyWidget):
         OUTBOX.put((self.live, what), self._context, work)
 
     def _refresh(self) -> None:
-        self.view = self.shown() | {"handled": list(self._handled)}
+        if not self._closed:
+            self.view = self.shown() | {"handled": list(self._handled), "model_id": self.model_id}
 
     def _changed(self, event: str) -> None:
         if event != "text":
@@ -110,7 +163,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._soon("end", self._tell_end)
 
     def _tell_end(self) -> None:
-        if self._ended is not None:
+        if self._ended is not None and not self._closed:
             answer, run = self._ended
             marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
             self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
@@ -119,7 +172,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def _place_record(self) -> None:
         """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""
-        if self._record is not None and self._ended is not None:
+        if self._record is not None and self._ended is not None and not self._closed:
             bundle = self._record(self.live if self._adopts else "")
             publish(self._panel_id if self._adopts else self._record_id, bundle)
             if self._page_places:
@@ -145,12 +198,18 @@ class LiveWidget(anywidget.AnyWidget):
                 self._soon("again", self._send_again)
             case "places":
                 self._page_places = True
+            case "look":
+                self.looked_at()
             case "act":
                 self._take_action(content)
             case _:
                 pass
 
+    def looked_at(self) -> None:
+        """The reader came to the panel."""
+
     def _mounted(self, content: Mapping[str, Any]) -> None:
+        self._page_places = self._page_places or bool(content.get("places"))
         if content.get("adopts") and not self._adopts:
             self._adopts = True
             self._soon("adopted", self._move_record)
@@ -175,6 +234,7 @@ class LiveWidget(anywidget.AnyWidget):
     def _take_action(self, content: Mapping[str, Any]) -> None:
         """Judgements one after another, in the order of the clicks; anything else at once, whatever they wait for."""
         action = str(content.get("action"))
+        SHELF.used(self.live)
         values = {name: value for name, value in content.items() if name not in ("kind", "action", "number")}
 
         def work() -> None:
@@ -184,7 +244,7 @@ class LiveWidget(anywidget.AnyWidget):
                 self._handled.append(content.get("number"))
                 self.refresh()
 
-        if action in ("run", "stop"):
+        if action in AT_ONCE:
             in_thread(self._context, work)
         else:
             self._in_order.put(work)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from tensorzero.types import ChatChunk, FinishReason, TextChunk, Usage
 from tensorzero_notebook.views.composer import FunctionChoice
+from tensorzero_notebook.views.listeners import Listeners
 from tensorzero_notebook.views.metrics import Metric
 
 HOSTILE = "\n".join(
@@ -106,6 +107,10 @@ class ScriptedSession:
         self.given_metrics: list[Metric] = [Metric("thumbs_up", "boolean"), Metric("rating", "float")]
         self.functions: list[FunctionChoice] = []
         self.news: list[str] = []
+        self.changed = Listeners()
+
+    def when_changed(self, listener: Any) -> None:
+        self.changed.add(listener)
 
     def reload(self) -> str | None:
         return self.news.pop() if self.news else None

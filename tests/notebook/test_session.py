@@ -17,6 +17,7 @@ from tensorzero.types import BaseTensorZeroError
 from tensorzero_notebook import client, current_session, inferences, unload_ipython_extension
 from tensorzero_notebook.display import response_text
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.extension import greeting
 from tensorzero_notebook.frames import NoRows
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
@@ -402,3 +403,35 @@ def test_a_session_of_any_client_has_defaults() -> None:
     assert (session.defaults.model, session.defaults.function, session.defaults.variant) == (None, "f", "v")
     session.use({"function": "g"})
     assert session.defaults.variant is None
+
+
+def test_public_functions_fail_in_one_message_where_the_extension_is_not_loaded(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    (folder / "tensorzero.toml").write_text("[functions.haiku]\ntype = 'char'\n")
+    for call in (
+        "client()",
+        "compose()",
+        "inferences()",
+        "variant_versions()",
+        "local_model('/no/such.gguf')",
+        "start_session()",
+    ):
+        shell.run_cell(f"from tensorzero_notebook import *\n{call}")
+        told = capsys.readouterr().out
+        assert "Traceback" not in told, call
+        assert "Error" in told, call
+        assert len(told.strip().splitlines()) <= 4, call
+    InteractiveShell.clear_instance()
+
+
+def test_a_configuration_without_thumbs_in_place_of_the_notebooks_own_says_so_at_the_start(folder: Path) -> None:
+    start_session().close()
+    (folder / "tensorzero.toml").write_text("[functions.haiku]\ntype = 'chat'\n[functions.haiku.variants]\n")
+    told = greeting(start_session())
+    assert "tensorzero.toml is used in place of the notebook's own configuration." in told
+    assert "[metrics.thumbs_up]" in told
+    (folder / "tensorzero.toml").write_text(CONFIG.replace("liked", "rating"))
+    assert "\n" not in greeting(start_session())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _POLL_S = 2.0
 _WAIT_S = 6.0
+
+LISTENERS: list[Callable[[str, str, str, Any], None]] = []
+"""Called with (metric name, level, target id, value as given) once feedback is on disk. They must not raise."""
 
 
 async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
@@ -51,6 +54,8 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
         row = _row(gateway, kind, name, level, str(target_id), feedback_id, value, tags)
         human = EVALUATOR_TAG in tags and kind in ("boolean", "float") and level == "inference"
         gateway.write([row, *(await human_rows(gateway, row[1], target, face))] if human else [row])
+        for listener in LISTENERS:
+            listener(name, level, str(target_id), body["value"])
     return {"feedback_id": feedback_id}
 
 

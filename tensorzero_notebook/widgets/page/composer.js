@@ -1,5 +1,7 @@
 // The composer: choose, fill in, run. It holds what is typed; the kernel decides everything else.
 
+import { button, element, enable, isEnabled } from "./dom.js";
+
 let serial = 0;
 
 function labelled(text, control, className) {
@@ -100,7 +102,12 @@ class ComposerForm {
     this.more = element("details", "tz-better");
     this.addTurn = button("Add an earlier turn", "+ earlier turn", "tz-quiet");
     this.addTurn.addEventListener("click", () => this.newTurn());
-    this.root.append(this.top, this.systemField, this.systemArguments, this.turns, this.templateField, this.arguments, this.promptField, this.more);
+    this.gone = element("div", "tz-fine tz-failed");
+    this.gone.setAttribute("role", "status");
+    for (const chooser of [this.function, this.variant, this.model]) {
+      chooser.addEventListener("input", () => (this.gone.textContent = ""));
+    }
+    this.root.append(this.top, this.gone, this.systemField, this.systemArguments, this.turns, this.templateField, this.arguments, this.promptField, this.more);
     this.function.addEventListener("change", () => this.chosen(true));
     this.template.addEventListener("change", () => this.drawArguments());
     this.model.addEventListener("input", () => {
@@ -122,6 +129,7 @@ class ComposerForm {
     const drawn = JSON.stringify(choices);
     if (drawn === this.drawn) return;
     const first = this.drawn === undefined;
+    const chosen = { function: this.function.value, variant: this.variant.value };
     this.drawn = drawn;
     this.choices = choices;
     options(this.function, choices.functions.map((entry) => entry.name), ["", "— ask a model"]);
@@ -131,6 +139,15 @@ class ComposerForm {
     this.more.replaceChildren(element("summary", "", "Parameters"), this.parameters.root);
     this.chosen(false);
     if (first && choices.first.variant) this.variant.value = choices.first.variant;
+    if (!first) this.sayGone(chosen);
+  }
+
+  // What was chosen and is not there any more; said until something else is chosen.
+  sayGone({ function: named, variant }) {
+    if (named && named !== this.function.value) this.gone.textContent = `The function ${named} is gone from the configuration.`;
+    else if (variant && variant !== this.variant.value) {
+      this.gone.textContent = `The variant ${variant} is gone from the configuration: the function chooses now.`;
+    }
   }
 
   begin({ functions, models, first }) {
@@ -213,38 +230,34 @@ class ComposerForm {
   }
 }
 
-function render({ model, el }) {
-  return renderPanel(model.get("live"), el, ({ panel, actions, root }) => {
-    root.classList.add("tz-composer");
-    const submit = () => {
-      if (!isEnabled(run)) return;
-      enable(run, false);
-      actions.act("run", { form: form.read() });
-    };
-    const form = new ComposerForm(submit);
-    const bar = element("div", "tz-row tz-bar");
-    const run = button("Run", "▶ Run", "tz-primary");
-    const stop = button("Stop", "■ Stop", "tz-stop");
-    const problem = element("pre", "tz-error");
-    run.title = "Ctrl+Enter";
-    problem.setAttribute("role", "alert");
-    run.addEventListener("click", submit);
-    stop.addEventListener("click", () => isEnabled(stop) && actions.act("stop", {}));
-    bar.append(run, stop, form.addTurn, problem);
-    const notice = element("pre", "tz-notice");
-    notice.setAttribute("role", "status");
-    root.append(form.root, bar, notice, panel.root);
-    return (view) => {
-      if (view.choices) form.offer(view.choices);
-      enable(run, !view.running && !actions.has("run"));
-      enable(stop, view.running);
-      problem.textContent = view.problem ?? "";
-      problem.hidden = !view.problem;
-      notice.textContent = view.notice ?? "";
-      notice.hidden = !view.notice;
-      panel.show(view.answer, view.run);
-    };
-  });
+export function buildComposer({ answer, actions, root }) {
+  root.classList.add("tz-composer");
+  const submit = () => {
+    if (!isEnabled(run)) return;
+    enable(run, false);
+    actions.act("run", { form: form.read() });
+  };
+  const form = new ComposerForm(submit);
+  const bar = element("div", "tz-row tz-bar");
+  const run = button("Run", "▶ Run", "tz-primary");
+  const stop = button("Stop", "■ Stop", "tz-stop");
+  const problem = element("pre", "tz-error");
+  run.title = "Ctrl+Enter";
+  problem.setAttribute("role", "alert");
+  run.addEventListener("click", submit);
+  stop.addEventListener("click", () => isEnabled(stop) && actions.act("stop", {}));
+  bar.append(run, stop, form.addTurn, problem);
+  const notice = element("pre", "tz-notice");
+  notice.setAttribute("role", "status");
+  root.append(form.root, bar, notice, answer.root);
+  return (view) => {
+    if (view.choices) form.offer(view.choices);
+    enable(run, !view.running && !actions.has("run"));
+    enable(stop, view.running);
+    problem.textContent = view.problem ?? "";
+    problem.hidden = !view.problem;
+    notice.textContent = view.notice ?? "";
+    notice.hidden = !view.notice;
+    answer.show(view.answer, view.run);
+  };
 }
-
-export default { initialize, render };

@@ -1,0 +1,13 @@
+// The module that every panel of a page shares (see loader.js).
+
+import { buildAnswer } from "./answer_widget.js";
+import { buildComposer } from "./composer.js";
+import { renderPanel, startPanels } from "./panel.js";
+
+const BUILDS = { answer: buildAnswer, composer: buildComposer };
+
+export const initialize = ({ model }) => startPanels(model, BUILDS[model.get("kind")]);
+export const render = ({ model, el }) => renderPanel(model, el);
+
+export { renderMarkdown } from "./markdown.js"; // these two for tests
+export { StreamText } from "./stream.js";
