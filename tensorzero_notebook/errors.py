@@ -13,13 +13,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tensorzero.masking.chain import worded
+
 
 class UserError(Exception):
     """A request that cannot be met as it was made. `hint` is the next step, where there is one."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(worded(message))
+        self.hint = worded(hint)
 
 
 # Looked up only among modules that are loaded: an error can only come from those, and `import tensorzero` stays light.

@@ -11,9 +11,14 @@ from weakref import WeakKeyDictionary
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
+from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:
     import httpx
+
+# They write down whole URLs and what servers say.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+    quiet(_name)
 
 
 def _failure(error: Exception, url: str, *, in_body: bool = False, timed_out: bool = False) -> HttpError:

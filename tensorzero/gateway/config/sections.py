@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
+from tensorzero.masking.reprs import discreet
 
 JsonMode = Literal["off", "on", "strict", "tool"]
 
@@ -46,6 +47,7 @@ class Retries:
     max_delay_s: float = 10.0
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class CredentialLocation:
     """Where a key comes from: `env::NAME`, `path::NAME`, `path_from_env::NAME`, `dynamic::NAME`, `sdk`, `none`,
@@ -57,6 +59,7 @@ class CredentialLocation:
     fallback: CredentialLocation | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ExtraBody:
     """One JSON pointer replacement. The filters exist on request entries only."""
@@ -69,6 +72,7 @@ class ExtraBody:
     provider_name: str | None = None
 
 
+@discreet("value")
 @dataclass(frozen=True, slots=True)
 class ExtraHeader:
     name: str
@@ -79,6 +83,7 @@ class ExtraHeader:
     provider_name: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """`[models.M.providers.P]`. `settings` holds the type's own keys (`model_name`, `api_base`, …), checked."""
@@ -95,6 +100,7 @@ class ProviderConfig:
     batch_cost: tuple[Mapping[str, Any], ...] = ()
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     name: str
@@ -105,6 +111,7 @@ class ModelConfig:
     namespace: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class EmbeddingModelConfig:
     name: str
@@ -125,6 +132,7 @@ class TemplateConfig:
     legacy: bool
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class VariantConfig:
     """Any variant. Types other than `chat_completion` keep their checked keys in `settings`."""
@@ -137,6 +145,7 @@ class VariantConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ChatCompletionConfig(VariantConfig):
     """`type = "chat_completion"`. `templates` is keyed by role (`system`, `user`, `assistant`) or template name."""
@@ -177,6 +186,7 @@ class ExperimentationConfig:
     namespaces: Mapping[str, ExperimentationConfig] = field(default_factory=dict)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class FunctionConfig:
     """`schemas` is keyed by role or template name, as `[functions.F.schemas.NAME]` is.
@@ -215,6 +225,7 @@ class MetricConfig:
     description: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """`[gateway]`. `settings` holds every key as written, checked; the fields are those that this gateway acts on."""
@@ -233,6 +244,7 @@ class GatewayConfig:
         return self.settings.get("global_outbound_http_intra_stream_read_timeout_ms")
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What `ConfigSnapshot` stores: the whole TOML with defaults, the templates, and their hash."""
@@ -242,6 +254,7 @@ class Snapshot:
     extra_templates: Mapping[str, str]
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything. `files` are all files read (TOML, templates, schemas): what a watcher has to look at."""

@@ -1,4 +1,7 @@
-"""Keys, read when a call needs them. No key is ever kept on a configuration, in a repr or in an error."""
+"""Keys, read when a call needs them. No key is ever kept on a configuration, in a repr or in an error.
+
+Every key that is read is told to `tensorzero.masking`, which hides it wherever a server or a library repeats it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.errors import BadRequest, GatewayError
+from tensorzero.masking.known import learn
 
 
 class MissingKey(BadRequest):
@@ -44,6 +48,7 @@ def _from_environment(name: str, provider: str) -> str:
             hint=f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
             "`credentials={'NAME': …}`.",
         )
+    learn(key)
     return key
 
 
@@ -54,18 +59,21 @@ def _from_call(name: str, credentials: Mapping[str, str], provider: str) -> str:
             f"API key missing for provider {provider}: Dynamic api key `{name}` is missing",
             hint=f"Pass `credentials={{'{name}': …}}` to the call.",
         )
+    learn(key)
     return key
 
 
 def _from_file(path: str, provider: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        key = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "stream did not contain valid UTF-8"
         raise MissingKey(
             f"API key missing for provider {provider}: Failed to read credentials file - {reason}",
             hint=f"`api_key_location` names the file {path}, which must hold the key.",
         ) from None
+    learn(key)
+    return key
 
 
 def _from_either(location: CredentialLocation, credentials: Mapping[str, str], provider: str) -> str | None:

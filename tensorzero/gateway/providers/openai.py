@@ -22,6 +22,10 @@ from tensorzero.gateway.providers.openai_models import changes_for
 from tensorzero.gateway.providers.openai_requests import endpoint, request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
+from tensorzero.masking.chain import worded
+from tensorzero.masking.echo import EchoWatch, without_echo
+from tensorzero.masking.known import learn_sent
+from tensorzero.masking.mask import mask
 
 _DRAIN_S = 0.02
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
@@ -39,7 +43,7 @@ class OpenAIProvider:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        self._url = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
+        self._url, self._login = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
         self._model = str(config.settings["model_name"])
         self._changes = changes_for(self._model)
         self._file_parts = config.settings.get("content_type_overrides")
@@ -58,6 +62,8 @@ class OpenAIProvider:
         headers = _STREAM_HEADERS if call.request.stream else _HEADERS
         if key is not None:
             headers = {**headers, "authorization": f"Bearer {key}"}
+        elif self._login is not None:
+            headers = {**headers, "authorization": self._login}
         headers = self._injected(call, body, headers)
         return HttpRequest("POST", self._url, headers, orjson.dumps(body), call.timeout_s)
 
@@ -92,18 +98,23 @@ class OpenAIProvider:
         try:
             reply = await call.face.http.send(request, _patience(call))
         except HttpError as error:
+            learn_sent(request.headers)
             raise http_failures.not_sent(error, self.type, raw_request) from error
         except DeadlineExceeded as passed:
             raise http_failures.not_sent(_too_slow(passed, self._url), self.type, raw_request) from None
         latency_ms = round((time.monotonic() - started) * 1000)
         raw = http_failures.text_of(reply.body, reply.headers)
         if not 200 <= reply.status < 300:
+            learn_sent(request.headers)
             raise http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request)
+        kept = without_echo(raw, request.headers)
         try:
-            return self._read(reply.body, raw, raw_request, latency_ms, call)
+            answer = self._read(reply.body, raw, raw_request, latency_ms, call)
         except ProviderError as error:
-            error.raw_request, error.raw_response = raw_request, raw
+            error.raw_request, error.raw_response = raw_request, worded(raw)
             raise
+        answer.raw_response = kept
+        return answer
 
     def _read(self, body: bytes, raw: str, raw_request: str, latency_ms: int, call: ProviderCall) -> ProviderResponse:
         """A whole answer; `call` is what it answers. Raises `ProviderError`."""
@@ -115,12 +126,16 @@ class OpenAIProvider:
         try:
             stream = await call.face.http.open_stream(request, _patience(call))
         except HttpError as error:
+            learn_sent(request.headers)
             raise http_failures.stream_broken(error, self.type, raw_request) from error
         except DeadlineExceeded as passed:
             raise http_failures.stream_broken(_too_slow(passed, self._url), self.type, raw_request) from None
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            return self._opened(stream, raw_request, call)
+            opened = self._opened(stream, raw_request, call)
+            opened.echo = EchoWatch(request.headers)
+            return opened
         body = await _whole_body(stream, call)
+        learn_sent(request.headers)
         if 200 <= stream.status < 300:
             raise http_failures.no_stream(body, stream.headers, self.type, raw_request)
         raise http_failures.stream_refused(stream.status, body, stream.headers, self.type, raw_request)
@@ -147,6 +162,11 @@ def _too_slow(passed: DeadlineExceeded, url: str = "") -> HttpError:
     return HttpError(short, (short, "operation timed out"), timed_out=True)
 
 
+def without_key(item: ProviderChunk | GatewayError) -> ProviderChunk | GatewayError:
+    """What is kept of an event that repeats a secret of its request; its content stays as it came."""
+    return item._replace(raw=mask(item.raw)) if isinstance(item, ProviderChunk) else item
+
+
 def _slices(count: int) -> Iterator[tuple[int, int]]:
     """1, 16, 64, 64 … of `count`."""
     start, size = 0, 1
@@ -170,6 +190,8 @@ async def _whole_body(stream: HttpStream, call: ProviderCall) -> str:
 class OpenAIStream:
     """Server-sent events of one answer."""
 
+    echo = EchoWatch({})
+
     def __init__(self, stream: HttpStream, raw_request: str, provider_type: str, call: ProviderCall) -> None:
         self.raw_request = raw_request
         self._stream = stream
@@ -184,13 +206,15 @@ class OpenAIStream:
         call = self._call
         try:
             while data := await chunk(call.deadline if call.read_timeout_s is None else _patience(call)):
+                repeats = self.echo.listen(data)
                 for piece in self._pieces(data):
                     events = decoder.feed(piece)
                     ended = b"[DONE]" in events
                     if ended:
                         events = events[: events.index(b"[DONE]")]
                     for start, end in _slices(len(events)):
-                        yield [read(event) for event in events[start:end]]
+                        batch = [read(event) for event in events[start:end]]
+                        yield [without_key(item) for item in batch] if repeats else batch
                     if ended:
                         await self._drain()
                         return

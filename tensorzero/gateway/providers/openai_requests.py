@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
@@ -41,10 +43,23 @@ _AFTER_STREAM = {
 }
 
 
-def endpoint(base: str, path: str) -> str:
-    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
+def endpoint(base: str, path: str) -> tuple[str, str | None]:
+    """`path` below `base`, whose query and fragment are not for it; and what its user and password are as `authorization`,
+    which is how they travel (observed 2026.6.0). A URL that names them would show them in every error and log.
+    """
     plain = base.partition("#")[0].partition("?")[0]
-    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
+    scheme, separator, rest = plain.partition("://")
+    authority, slash, below = rest.partition("/")
+    login, _, host = authority.rpartition("@")
+    url = f"{scheme}{separator}{host}{slash}{below}"
+    return f"{url}{'' if url.endswith('/') else '/'}{path}", basic(login) if login else None
+
+
+def basic(login: str) -> str:
+    """`user:password` of a URL as the value of `authorization`."""
+    user, _, password = login.partition(":")
+    user, password = unquote_to_bytes(user), unquote_to_bytes(password)
+    return f"Basic {b64encode(user + b':' + password).decode()}"
 
 
 def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:

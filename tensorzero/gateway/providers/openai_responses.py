@@ -11,7 +11,7 @@ from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.providers import http_failures
-from tensorzero.gateway.providers.openai import OpenAIProvider, OpenAIStream
+from tensorzero.gateway.providers.openai import OpenAIProvider, OpenAIStream, without_key
 from tensorzero.gateway.providers.openai_responses_answers import Scope, parse_response
 from tensorzero.gateway.providers.openai_responses_events import EventReader
 from tensorzero.gateway.providers.openai_responses_requests import Settings, response_body
@@ -79,11 +79,12 @@ class ResponsesStream(OpenAIStream):
         call = self._call
         try:
             while data := await self._stream.read(call.deadline):
+                repeats = self.echo.listen(data)
                 events = decoder.feed(data)
                 for start in range(0, len(events), _SLICE):
                     found = self._found(events[start : start + _SLICE])
                     if found.items:
-                        yield found.items
+                        yield [without_key(item) for item in found.items] if repeats else found.items
                     if found.ended:
                         await self._drain()
                         return

@@ -10,6 +10,7 @@ from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse, Usage
+from tensorzero.masking.reprs import discreet
 
 
 class ProviderStream(Protocol):
@@ -41,6 +42,7 @@ class Provider(Protocol):
         ...
 
 
+@discreet("credentials")
 @dataclass(slots=True)
 class EmbeddingCall:
     """One attempt at one provider of an embedding model."""
@@ -54,6 +56,7 @@ class EmbeddingCall:
     deadline: Deadline | None
 
 
+@discreet()
 @dataclass(slots=True)
 class EmbeddingResponse:
     """A vector for each input, in order."""
