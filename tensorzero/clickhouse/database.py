@@ -107,7 +107,8 @@ class Database:
         return database
 
     def __repr__(self) -> str:
-        return f"Database({self._address.label!r})"
+        address = getattr(self, "_address", None)  # none where the URL was refused
+        return f"Database({address and address.label!r})"
 
     @property
     def in_memory(self) -> bool:

@@ -76,7 +76,9 @@ class ConfigError(GatewayError):
     def __init__(self, mistakes: Sequence[ConfigMistake], files: Sequence[str] = ()) -> None:
         for mistake in mistakes:
             learn_written(mistake.message)
-        self.mistakes = tuple(replace(mistake, message=worded(mistake.message)) for mistake in mistakes)
+        self.mistakes = tuple(
+            replace(mistake, message=worded(mistake.message), key_path=worded(mistake.key_path)) for mistake in mistakes
+        )
         self.files = tuple(files)
         super().__init__("\n".join(str(m) for m in self.mistakes))
 

@@ -29,21 +29,41 @@ class Index:
 
     def __init__(self) -> None:
         self.held: set[str] = set()
+        self.held_logins: set[str] = set()
         self.signs: set[str] = set()
         self._windows: set[str] = set()
         self._shared: set[str] = set()
         self._blocks: set[int] = set()
 
     def add(self, value: str) -> None:
+        """A secret that is found as it is, and within any base64."""
         self.signs.update(sign for sign in value if not sign.isalnum())
+        self._take(value)
+        if not value.isascii():
+            self._take(value.encode("utf-8", "replace").decode("latin-1"))  # what its percent signs spell
         label = LABEL.match(value)
-        for form in _forms(value):
-            self._windows.update(form[at : at + WINDOW] for at in range(len(form) - WINDOW + 1))
-            if label is not None and form.startswith(label.group()):
-                self._shared.update(form[at : at + WINDOW] for at in range(label.end() - WINDOW + 1))
-            data = form.encode("latin-1", "replace")
-            self._blocks.update(int.from_bytes(data[at : at + BLOCK], sys.byteorder) for at in range(len(data) - BLOCK + 1))
+        if label is not None:
+            self._shared.update(value[at : at + WINDOW] for at in range(label.end() - WINDOW + 1))
+        self._take_encoded(value)
         self.held.add(value)
+
+    def add_login(self, value: str) -> None:
+        """`user:password`, which is found within base64."""
+        self._take_encoded(value)
+        self.held_logins.add(value)
+
+    def _take_encoded(self, value: str) -> None:
+        data = value.encode("utf-8", "replace")
+        for before, own in ((0, 0), (1, 2), (2, 3)):  # bytes in front of it, and characters that those share with it
+            form = base64.b64encode(b"\0" * before + data).decode().rstrip("=")[own:]
+            self._take(form)
+            if "+" in form or "/" in form:
+                self._take(form.replace("+", "-").replace("/", "_"))
+
+    def _take(self, form: str) -> None:
+        self._windows.update(form[at : at + WINDOW] for at in range(len(form) - WINDOW + 1))
+        data = form.encode("latin-1", "replace")
+        self._blocks.update(int.from_bytes(data[at : at + BLOCK], sys.byteorder) for at in range(len(data) - BLOCK + 1))
 
     def spans(self, text: str) -> Iterator[Span]:
         """Where the text repeats a secret or `WINDOW` characters of one, in order and apart from each other."""
@@ -69,16 +89,3 @@ class Index:
         data = text.encode("latin-1", "replace")
         blocks = memoryview(data)[: len(data) // BLOCK * BLOCK].cast("I")
         return compress(count(0, BLOCK), map(self._blocks.__contains__, blocks))
-
-
-def _forms(value: str) -> Iterator[str]:
-    """A secret as it may stand in a text: itself, its UTF-8 read as Latin-1, and its part of a text in base64."""
-    yield value
-    data = value.encode("utf-8", "replace")
-    if not value.isascii():
-        yield data.decode("latin-1")
-    for before, own in ((0, 0), (1, 2), (2, 3)):  # bytes in front of it, and characters that those share with it
-        form = base64.b64encode(b"\0" * before + data).decode().rstrip("=")[own:]
-        yield form
-        if "+" in form or "/" in form:
-            yield form.replace("+", "-").replace("/", "_")

@@ -49,6 +49,7 @@ class _Known(dict[str, None]):
 
 _pieces = _Known()
 _whole = _Known()
+_logins = _Known()
 _variables: dict[str, None] = {}
 
 
@@ -72,7 +73,7 @@ def learn_variable(name: str) -> None:
 
 def learn_url(url: str) -> None:
     """The user and the password of a URL, as they stand there and decoded, and as `Basic` carries them."""
-    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    authority = re.split(r"[/?#]", url.partition("://")[2] or url, maxsplit=1)[0]
     userinfo, at, _ = authority.rpartition("@")
     if at:
         user, _, password = userinfo.partition(":")
@@ -87,8 +88,8 @@ def learn_login(user: str | None, password: str | None) -> None:
             learn(value)
         elif value and len(value) >= SHORTEST_IN_URL and value.lower() not in PLACEHOLDERS:
             _remember(_whole, value)
-    if password:
-        learn(f"{user or ''}:{password}")
+    if password and password.lower() not in PLACEHOLDERS:
+        _remember(_logins, f"{user or ''}:{password}")
 
 
 def learn_header(name: str, value: str) -> None:
@@ -120,15 +121,16 @@ def learn_sent(headers: Mapping[str, str]) -> None:
         learn_header(name, value)
 
 
-def in_use() -> tuple[list[str], list[str]]:
-    """Every secret that is known now: those found also in pieces, and the short ones, found only as a whole word."""
+def in_use() -> tuple[list[str], list[str], list[str]]:
+    """Every secret that is known now: those found also in pieces, the short ones, found only as a whole word, and logins
+    (`user:password`), found as base64."""
     for name in list(os.environ):
         upper = name.upper()
         if upper.endswith(_KEY_VARIABLES) or name in _variables:
             learn(os.environ.get(name))
         elif upper.endswith(_URL_VARIABLES):
             learn_url(os.environ.get(name, ""))
-    return list(_pieces), list(_whole)
+    return list(_pieces), list(_whole), list(_logins)
 
 
 def key_variables() -> Iterator[tuple[str, str]]:

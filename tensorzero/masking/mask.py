@@ -56,11 +56,14 @@ def mask(text: str) -> str:
 def _current() -> tuple[Index, re.Pattern[str] | None]:
     """The index of what is known now."""
     global _index
-    pieces, whole = in_use()
-    index = _index if len(_index.held) <= 2 * CAPACITY else Index()
+    pieces, whole, logins = in_use()
+    index = _index if len(_index.held) + len(_index.held_logins) <= 4 * CAPACITY else Index()
     for value in pieces:
         if value not in index.held:
             index.add(value)
+    for login in logins:
+        if login not in index.held_logins:
+            index.add_login(login)
     _index = index
     if not whole:
         return index, None

@@ -16,6 +16,7 @@ from tensorzero.masking.index import Index
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "_pieces", known._Known())
     monkeypatch.setattr(known, "_whole", known._Known())
+    monkeypatch.setattr(known, "_logins", known._Known())
     monkeypatch.setattr(known, "_variables", {})
     monkeypatch.setattr(mask, "_index", Index())
 

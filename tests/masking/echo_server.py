@@ -1,6 +1,7 @@
 """A model's endpoint on loopback that repeats the secret it was sent, in the way that the request's `model` names.
 
-`model` is `PLACE FORM`: where in the answer the secret stands, and how it is written there.
+`model` (or the `function_name` or `metric_name` of a gateway's call) is `PLACE FORM`: where in the answer the secret stands,
+and how it is written there.
 """
 
 from __future__ import annotations
@@ -80,8 +81,12 @@ class EchoServer:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 received.append(headers)
                 body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
-                place, _, form = (body.get("model") or self.path.rpartition("/")[2]).partition(" ")
-                sent = headers.get("x-api-key") or headers.get("authorization", "")
+                named = (
+                    body.get("model") or body.get("function_name") or body.get("metric_name") or self.path.rpartition("/")[2]
+                )
+                place, _, form = named.partition(" ")
+                in_body = next(iter((body.get("credentials") or {}).values()), "")
+                sent = in_body or headers.get("x-api-key") or headers.get("authorization", "")
                 secret = sent.removeprefix("Bearer ").removeprefix("Basic ").encode("latin-1").decode("utf-8", "replace")
                 self.answer(place, FORMS[form or "plain"](secret), bool(body.get("stream")))
 

@@ -77,11 +77,12 @@ def written(tmp_path: Path, echo: EchoServer) -> Callable[..., str]:
 
 
 @pytest.fixture
-def build(written: Callable[..., str]) -> Iterator[Build]:
+def opened_on() -> Iterator[Build]:
+    """A gateway on the configuration in a file."""
     opened: list[TensorZeroGateway] = []
 
-    def make(model: str, *, clickhouse_url: str | None = None, **more: str) -> TensorZeroGateway:
-        client = TensorZeroGateway.build_embedded(config_file=written(model, **more), clickhouse_url=clickhouse_url)
+    def make(path: str | Path, clickhouse_url: str | None = None) -> TensorZeroGateway:
+        client = TensorZeroGateway.build_embedded(config_file=str(path), clickhouse_url=clickhouse_url)
         opened.append(client)
         return client
 
@@ -89,6 +90,16 @@ def build(written: Callable[..., str]) -> Iterator[Build]:
     for client in opened:
         client.close()
         client._face.http.close()
+
+
+@pytest.fixture
+def build(written: Callable[..., str], opened_on: Build) -> Build:
+    """A gateway whose model `m` is the echo server's `model`."""
+
+    def make(model: str, *, clickhouse_url: str | None = None, **more: str) -> TensorZeroGateway:
+        return opened_on(written(model, **more), clickhouse_url)
+
+    return make
 
 
 def failure(client: TensorZeroGateway, key: str, **more: Any) -> BaseTensorZeroError:
@@ -203,7 +214,7 @@ def test_content_is_the_models_own_word() -> None:
 
 @pytest.mark.parametrize("location", ["env", "path", "path_from_env", "fallback"])
 def test_every_kind_of_location_is_known(
-    tmp_path: Path, echo: EchoServer, monkeypatch: pytest.MonkeyPatch, location: str
+    opened_on: Build, tmp_path: Path, echo: EchoServer, monkeypatch: pytest.MonkeyPatch, location: str
 ) -> None:
     (tmp_path / "key").write_text(KEY + "\n", encoding="utf-8")
     monkeypatch.setenv("MY_OPENAI", KEY)
@@ -216,15 +227,16 @@ def test_every_kind_of_location_is_known(
     }[location]
     path = tmp_path / "tensorzero.toml"
     path.write_text(TOML.format(model='"401 json"', routing='["p"]', url=echo.url).replace('"dynamic::my_key"', written))
-    client = TensorZeroGateway.build_embedded(config_file=str(path))
+    client = opened_on(path)
     with pytest.raises(BaseTensorZeroError) as caught:
         client.inference(function_name="f", input=ASK)
     assert leaked(KEY, all_of(caught.value)) == []
     assert "bad key [key hidden]" in str(caught.value)
 
 
-def test_headers_of_the_configuration_and_of_the_call_are_known(build: Build, tmp_path: Path, echo: EchoServer) -> None:
-    error = None
+def test_headers_of_the_configuration_and_of_the_call_are_known(
+    build: Build, opened_on: Build, tmp_path: Path, echo: EchoServer
+) -> None:
     client = build("401 plain")
     for headers in (
         [{"name": "x-api-key", "value": SIGNS[:20] + "end"}],
@@ -240,7 +252,7 @@ def test_headers_of_the_configuration_and_of_the_call_are_known(build: Build, tm
         '"dynamic::my_key"', f'"none"\nextra_headers = [{{ name = "X-Api-Key", value = "{KEY}" }}]'
     )
     config.write_text(text, encoding="utf-8")
-    other = TensorZeroGateway.build_embedded(config_file=str(config), clickhouse_url=f"chdb://{tmp_path}/db")
+    other = opened_on(config, f"chdb://{tmp_path}/db")
     with pytest.raises(BaseTensorZeroError) as caught:
         other.inference(function_name="f", input=ASK)
     assert leaked(KEY, all_of(caught.value)) == []
@@ -249,7 +261,6 @@ def test_headers_of_the_configuration_and_of_the_call_are_known(build: Build, tm
     snapshots = database.query(Query("SELECT config FROM ConfigSnapshot"))
     assert leaked(KEY, repr(snapshots)) == []
     assert "X-Api-Key" in repr(snapshots)
-    other.close()
 
 
 def test_a_header_that_http_cannot_carry_is_refused_without_its_value(build: Build) -> None:
@@ -263,14 +274,14 @@ def test_a_header_that_http_cannot_carry_is_refused_without_its_value(build: Bui
 @pytest.mark.usefixtures("transport")
 @pytest.mark.parametrize("place", ["401", "down"])
 def test_the_user_and_password_of_an_api_base_travel_as_a_header_and_are_not_shown(
-    tmp_path: Path, echo: EchoServer, place: str
+    opened_on: Build, tmp_path: Path, echo: EchoServer, place: str
 ) -> None:
     address = f"127.0.0.1:{echo.port if place == '401' else 1}"
     path = tmp_path / "tensorzero.toml"
     text = TOML.format(model='"401 plain"', routing='["p"]', url=f"http://al%20ice:s3cr%40et-pw@{address}/v1")
     path.write_text(text.replace("dynamic::my_key", "none"), encoding="utf-8")
     with written_logs() as logs:
-        client = TensorZeroGateway.build_embedded(config_file=str(path))
+        client = opened_on(path)
         with pytest.raises(BaseTensorZeroError) as caught:
             client.inference(function_name="f", input=ASK)
     told = all_of(caught.value) + repr(client) + "\n".join(logs)

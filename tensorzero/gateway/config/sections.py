@@ -175,6 +175,7 @@ class ChatCompletionConfig(VariantConfig):
         object.__setattr__(self, "params", params)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ExperimentationConfig:
     """How a variant is chosen. `uniform`: over every variant. `static`: by `weights`, then `fallbacks` in order."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import orjson
 
 from tensorzero.gateway.functions.file_types import suffix
+from tensorzero.masking.reprs import discreet
 
 Role = Literal["user", "assistant"]
 
@@ -89,6 +90,7 @@ class Thought:
         return {"type": "thought", "text": self.text, **_present(self, ("signature", "summary", "provider_type", "extra_data"))}
 
 
+@discreet()
 @dataclass(slots=True)
 class File:
     """A URL, base64 data, or a place in object storage, by `file_type`.

@@ -25,6 +25,7 @@ from tensorzero.gateway.functions.json_function import parsed
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import Block, CacheOptions, ProviderCall, ProviderChunk, Usage
+from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -37,6 +38,7 @@ _THOUGHT: Block = {"signature": None, "summary_id": None, "summary_text": None} 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
+@discreet()
 @dataclass(slots=True)
 class Entry:
     """One kept answer. `output` is JSON: the model's blocks, or a stream's chunks, or what an embedding stores."""

@@ -19,7 +19,7 @@ from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provi
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
 from tensorzero.gateway.providers.openai_models import changes_for
-from tensorzero.gateway.providers.openai_requests import endpoint, request_body
+from tensorzero.gateway.providers.openai_requests import endpoint, login_of, request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
 from tensorzero.masking.chain import worded
@@ -43,7 +43,8 @@ class OpenAIProvider:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        self._url, self._login = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
+        base = str(config.settings.get("api_base") or DEFAULT_BASE)
+        self._url, self._login = endpoint(base, self.path), login_of(base)
         self._model = str(config.settings["model_name"])
         self._changes = changes_for(self._model)
         self._file_parts = config.settings.get("content_type_overrides")

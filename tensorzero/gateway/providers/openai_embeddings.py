@@ -16,7 +16,7 @@ from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
-from tensorzero.gateway.providers.openai_requests import endpoint
+from tensorzero.gateway.providers.openai_requests import endpoint, login_of
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.shape_fault import shape_fault
@@ -36,7 +36,8 @@ class OpenAIEmbeddings:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        self._url, self._login = endpoint(str(config.settings.get("api_base") or self.default_base), "embeddings")
+        base = str(config.settings.get("api_base") or self.default_base)
+        self._url, self._login = endpoint(base, "embeddings"), login_of(base)
         self._model = str(config.settings["model_name"])
 
     def _request(self, call: EmbeddingCall) -> HttpRequest:

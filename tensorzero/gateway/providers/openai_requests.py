@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -43,23 +44,31 @@ _AFTER_STREAM = {
 }
 
 
-def endpoint(base: str, path: str) -> tuple[str, str | None]:
-    """`path` below `base`, whose query and fragment are not for it; and what its user and password are as `authorization`,
-    which is how they travel (observed 2026.6.0). A URL that names them would show them in every error and log.
-    """
+def endpoint(base: str, path: str) -> str:
+    """`path` below `base`, whose query, fragment, user and password are not for it (observed 2026.6.0)."""
     plain = base.partition("#")[0].partition("?")[0]
-    scheme, separator, rest = plain.partition("://")
-    authority, slash, below = rest.partition("/")
-    login, _, host = authority.rpartition("@")
-    url = f"{scheme}{separator}{host}{slash}{below}"
-    return f"{url}{'' if url.endswith('/') else '/'}{path}", basic(login) if login else None
+    start, authority, below = _split(plain)
+    url = f"{start}{authority.rpartition('@')[2]}{below}"
+    return f"{url}{'' if url.endswith('/') else '/'}{path}"
 
 
-def basic(login: str) -> str:
-    """`user:password` of a URL as the value of `authorization`."""
+def login_of(base: str) -> str | None:
+    """The user and password of an `api_base` as the value of `authorization`, which is how they travel (observed 2026.6.0).
+
+    In a URL they would be seen in every error and log.
+    """
+    login, at, _ = _split(base)[1].rpartition("@")
+    if not at or not login:
+        return None
     user, _, password = login.partition(":")
-    user, password = unquote_to_bytes(user), unquote_to_bytes(password)
-    return f"Basic {b64encode(user + b':' + password).decode()}"
+    return f"Basic {b64encode(unquote_to_bytes(user) + b':' + unquote_to_bytes(password)).decode()}"
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """What is before the authority, the authority, and the rest."""
+    scheme, separator, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return scheme + separator, authority, rest[len(authority) :]
 
 
 def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:
