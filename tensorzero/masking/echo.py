@@ -1,6 +1,6 @@
 """A server's good answer that repeats what it was sent: rows and `raw_response` keep it without the key.
 
-Every answer passes here, so this asks only for the ends of the secrets that its own request carried.
+Every answer that is kept passes here, so this asks only for the ends of the secrets that its own request carried.
 """
 
 from __future__ import annotations
@@ -16,48 +16,32 @@ from tensorzero.masking.known import SECRET_HEADER, SHORTEST, learn_header, lear
 from tensorzero.masking.mask import mask
 
 _ORDINARY = frozenset(("content-type", "user-agent", "accept"))
+_END = 16
+"""Characters of a secret's beginning or end that give it away; a longer one is looked for faster than a shorter one."""
 
 
 def without_echo(raw: str, headers: Mapping[str, str]) -> str:
     """An answer's text without the secrets among the headers of its request; nearly always the same object."""
-    for name, value in headers.items():
-        if name not in _ORDINARY:
-            for mark in _marks(name, value):
-                if mark in raw:
-                    learn_header(name, value)
-                    return mask(raw)
+    authorization = headers.get("authorization")
+    if authorization is not None:
+        for end in _ends("authorization", authorization):
+            if end in raw:
+                learn_sent(headers)
+                return mask(raw)
+    if len(headers) > _ORDINARY_COUNT:
+        for name, value in headers.items():
+            if name not in _ORDINARY and any(end in raw for end in _ends(name, value)):
+                learn_header(name, value)
+                raw = mask(raw)
     return raw
 
 
-class EchoWatch:
-    """Looks at an answer's bytes as they arrive. Once they repeat a secret of the request, `heard` stays True."""
-
-    __slots__ = ("_end", "_headers", "_marks", "heard")
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._marks = [
-            mark.encode("utf-8", "replace")
-            for name, value in headers.items()
-            if name not in _ORDINARY
-            for mark in _marks(name, value)
-        ]
-        self._headers = headers
-        self._end = b""
-        self.heard = False
-
-    def listen(self, data: bytes) -> bool:
-        if not self.heard and self._marks:
-            whole = self._end + data
-            self.heard = any(mark in whole for mark in self._marks)
-            if self.heard:
-                learn_sent(self._headers)
-            self._end = whole[-4 * SHORTEST :]
-        return self.heard
+_ORDINARY_COUNT = 3  # of a plain call with a key
 
 
 @lru_cache(maxsize=256)
-def _marks(name: str, value: str) -> tuple[str, ...]:
-    """What gives a header's secret away: the ends of every way in which it may be written."""
+def _ends(name: str, value: str) -> tuple[str, ...]:
+    """The beginning and the end of a header's secret, in every way in which it may be written."""
     label = LABEL.match(value)
     if label is None and not SECRET_HEADER.search(name):
         return ()
@@ -66,6 +50,6 @@ def _marks(name: str, value: str) -> tuple[str, ...]:
         return ()
     forms = {secret}
     if not secret.isalnum():
-        percent = quote(secret, safe="")
-        forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1], html.escape(secret), percent, percent.lower()}
-    return tuple(dict.fromkeys(end for form in sorted(forms) for end in (form[-SHORTEST:], form[:SHORTEST])))
+        escaped, percent = json.dumps(secret)[1:-1], quote(secret, safe="")
+        forms |= {escaped, json.dumps(escaped)[1:-1], repr(secret)[1:-1], html.escape(secret), percent, percent.lower()}
+    return tuple(dict.fromkeys(end for form in sorted(forms) for end in (form[-_END:], form[:_END])))

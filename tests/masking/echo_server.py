@@ -110,6 +110,12 @@ class EchoServer:
                     self.reply(200, json.dumps({"error": {"message": told}}))
                 elif place == "200-good":
                     self.reply(200, json.dumps({**ANSWER, "echo": told}))
+                elif place == "200-content":
+                    message = {"role": "assistant", "content": told}
+                    self.reply(200, json.dumps({**ANSWER, "choices": [{**ANSWER["choices"][0], "message": message}]}))
+                elif place == "sse-content":
+                    chunk = {"choices": [{"index": 0, "delta": {"content": told}, "finish_reason": None}]}
+                    self.reply(200, f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n", kind="text/event-stream")
                 elif place in ("sse-error", "sse-chunk", "sse-broken"):
                     self.events(place, told)
 

@@ -18,8 +18,6 @@ from everything_shown import all_of, leaked, written_logs
 from tensorzero import AsyncTensorZeroGateway, BaseTensorZeroError, TensorZeroGateway
 from tensorzero.clickhouse.query import Query
 from tensorzero.clients.embedded_transport import database_of
-from tensorzero.gateway.providers.openai import without_key
-from tensorzero.gateway.values import ProviderChunk
 from tensorzero.masking.known import learn
 
 KEY = "sk-proj-Aq7LkW0zPx4mVt2RbYc9JdHs"
@@ -203,13 +201,18 @@ def test_rows_and_raw_responses_of_good_answers_are_without_the_key(
     assert leaked(key, repr(rows)) == leaked(key, repr(chunks)) == []
 
 
-def test_content_is_the_models_own_word() -> None:
-    """What a model answers is not ours to change, even where it holds a key; what is kept of the way there is."""
-    learn(KEY)
-    chunk = without_key(ProviderChunk([{"type": "text", "text": KEY, "id": "0"}], f'{{"k":"{KEY}"}}'))
-    assert isinstance(chunk, ProviderChunk)
-    assert chunk.content[0]["text"] == KEY
-    assert chunk.raw == '{"k":"[key hidden]"}'
+@pytest.mark.parametrize("stream", [False, True])
+def test_content_is_the_models_own_word(build: Build, stream: bool) -> None:
+    """What a model answers is not ours to change, even where it holds a key; only what is kept of the way there is."""
+    client = build(f"{'sse-content' if stream else '200-content'} plain")
+    answer = client.inference(
+        function_name="f", input=ASK, credentials={"my_key": KEY}, stream=stream, include_raw_response=True
+    )
+    chunks = list(answer) if stream else [answer]
+    assert "".join(block.text for chunk in chunks for block in chunk.content) == KEY
+    raw = "".join(chunk.raw_chunk or "" for chunk in chunks) if stream else answer.raw_response[0].data
+    assert leaked(KEY, raw) == []
+    assert "[key hidden]" in raw
 
 
 @pytest.mark.parametrize("location", ["env", "path", "path_from_env", "fallback"])

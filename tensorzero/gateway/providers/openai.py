@@ -23,9 +23,8 @@ from tensorzero.gateway.providers.openai_requests import endpoint, login_of, req
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
 from tensorzero.masking.chain import worded
-from tensorzero.masking.echo import EchoWatch, without_echo
+from tensorzero.masking.echo import without_echo
 from tensorzero.masking.known import learn_sent
-from tensorzero.masking.mask import mask
 
 _DRAIN_S = 0.02
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
@@ -133,7 +132,7 @@ class OpenAIProvider:
             raise http_failures.stream_broken(_too_slow(passed, self._url), self.type, raw_request) from None
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
             opened = self._opened(stream, raw_request, call)
-            opened.echo = EchoWatch(request.headers)
+            opened.carried(request.headers)
             return opened
         body = await _whole_body(stream, call)
         learn_sent(request.headers)
@@ -163,11 +162,6 @@ def _too_slow(passed: DeadlineExceeded, url: str = "") -> HttpError:
     return HttpError(short, (short, "operation timed out"), timed_out=True)
 
 
-def without_key(item: ProviderChunk | GatewayError) -> ProviderChunk | GatewayError:
-    """What is kept of an event that repeats a secret of its request; its content stays as it came."""
-    return item._replace(raw=mask(item.raw)) if isinstance(item, ProviderChunk) else item
-
-
 def _slices(count: int) -> Iterator[tuple[int, int]]:
     """1, 16, 64, 64 … of `count`."""
     start, size = 0, 1
@@ -191,15 +185,18 @@ async def _whole_body(stream: HttpStream, call: ProviderCall) -> str:
 class OpenAIStream:
     """Server-sent events of one answer."""
 
-    echo = EchoWatch({})
-
     def __init__(self, stream: HttpStream, raw_request: str, provider_type: str, call: ProviderCall) -> None:
         self.raw_request = raw_request
+        self.sent: Mapping[str, str] = {}
         self._stream = stream
         self._type = provider_type
         self._reader = ChunkReader(provider_type, raw_request)
         self._call = call
         self._begun = False
+
+    def carried(self, headers: Mapping[str, str]) -> None:
+        """What the request was sent with: what is told and kept of its answer shows none of it."""
+        self.sent = self._reader.sent = headers
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         decoder = SseDecoder()
@@ -207,15 +204,13 @@ class OpenAIStream:
         call = self._call
         try:
             while data := await chunk(call.deadline if call.read_timeout_s is None else _patience(call)):
-                repeats = self.echo.listen(data)
                 for piece in self._pieces(data):
                     events = decoder.feed(piece)
                     ended = b"[DONE]" in events
                     if ended:
                         events = events[: events.index(b"[DONE]")]
                     for start, end in _slices(len(events)):
-                        batch = [read(event) for event in events[start:end]]
-                        yield [without_key(item) for item in batch] if repeats else batch
+                        yield [read(event) for event in events[start:end]]
                     if ended:
                         await self._drain()
                         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
@@ -11,7 +11,7 @@ from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.providers import http_failures
-from tensorzero.gateway.providers.openai import OpenAIProvider, OpenAIStream, without_key
+from tensorzero.gateway.providers.openai import OpenAIProvider, OpenAIStream
 from tensorzero.gateway.providers.openai_responses_answers import Scope, parse_response
 from tensorzero.gateway.providers.openai_responses_events import EventReader
 from tensorzero.gateway.providers.openai_responses_requests import Settings, response_body
@@ -74,17 +74,19 @@ class ResponsesStream(OpenAIStream):
         super().__init__(stream, raw_request, provider_type, call)
         self._events = reader
 
+    def carried(self, headers: Mapping[str, str]) -> None:
+        self.sent = self._events.sent = headers
+
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         decoder = SseDecoder()
         call = self._call
         try:
             while data := await self._stream.read(call.deadline):
-                repeats = self.echo.listen(data)
                 events = decoder.feed(data)
                 for start in range(0, len(events), _SLICE):
                     found = self._found(events[start : start + _SLICE])
                     if found.items:
-                        yield [without_key(item) for item in found.items] if repeats else found.items
+                        yield found.items
                     if found.ended:
                         await self._drain()
                         return

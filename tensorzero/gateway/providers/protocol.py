@@ -17,6 +17,8 @@ class ProviderStream(Protocol):
     """An answer that is arriving."""
 
     raw_request: str
+    sent: Mapping[str, str]
+    """The headers of its request, names in lower case; none where none was sent."""
 
     def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         """What each network read held. An error in a list is one event's; the stream goes on after it unless it is fatal."""
