@@ -342,3 +342,23 @@ def test_the_client_is_built_without_a_warning_that_shows_a_key(echo: EchoServer
         warnings.simplefilter("always")
         TensorZeroGateway.build_embedded(postgres_url=f"postgres://user:{KEY}@127.0.0.1/db").close()
     assert leaked(KEY, "".join(str(one.message) for one in caught)) == []
+
+
+@pytest.mark.parametrize("place", ["401", "500", "request-id", "200-good", "sse-chunk"])
+def test_a_key_that_was_forgotten_meanwhile_is_known_to_the_failure_of_its_call(
+    build: Build, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Between its reading and the answer more keys can be read than are remembered."""
+    monkeypatch.setattr("tensorzero.gateway.models.credentials.learn", lambda _key: None)
+    monkeypatch.setattr("tensorzero.gateway.endpoints.inference_request.learn_body", lambda _body: None)
+    stream = place.startswith("sse")
+    shown: list[str] = []
+    try:
+        answer = build(f"{place} plain").inference(
+            function_name="f", input=ASK, credentials={"my_key": KEY}, stream=stream, include_raw_response=True
+        )
+        shown.append(repr(list(answer) if stream else answer))
+    except BaseTensorZeroError as error:
+        shown.append(all_of(error))
+    assert "[key hidden]" in "".join(shown)
+    assert leaked(KEY, "".join(shown)) == []
