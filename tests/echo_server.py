@@ -88,6 +88,9 @@ class EchoServer:
                 in_body = next(iter((body.get("credentials") or {}).values()), "")
                 sent = in_body or headers.get("x-api-key") or headers.get("authorization", "")
                 secret = sent.removeprefix("Bearer ").removeprefix("Basic ").encode("latin-1").decode("utf-8", "replace")
+                if form == "headers":
+                    self.reply(int(place), json.dumps(headers))
+                    return
                 self.answer(place, FORMS[form or "plain"](secret), bool(body.get("stream")))
 
             do_GET = do_POST  # noqa: N815 - the library's name

@@ -21,6 +21,7 @@ def all_of(error: BaseException) -> str:
         seen.append(one)
         shown += [str(one), repr(one), repr(one.args), repr(vars(one)), "".join(traceback.format_exception(one))]
         shown += [str(value) for value in vars(one).values()]
+        shown += [str(dict(value.headers)) for value in vars(one).values() if hasattr(value, "headers")]
         waiting += [found for found in (one.__cause__, one.__context__) if found is not None]
         waiting += [found for found in [*one.args, *vars(one).values()] if isinstance(found, BaseException)]
     return "\n".join(shown)

@@ -16,7 +16,8 @@ from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
-from tensorzero.masking.known import learn_body, learn_header
+from tensorzero.masking.known import learn_body, learn_header, learn_sent
+from tensorzero.masking.reprs import Hidden
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 _LINGER_S = 0.05
@@ -35,7 +36,7 @@ class HttpTransport:
         self._verbose_errors = verbose_errors
         self._headers = {"accept": "*/*", "user-agent": f"TensorZero/{__version__}"}
         if authorization is not None:
-            self._headers["authorization"] = authorization
+            self._headers["authorization"] = Hidden(authorization)
             learn_header("authorization", authorization)
 
     def carried(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +88,8 @@ class HttpTransport:
 
     def _learn(self, call: Call) -> None:
         """What this call carried, before its failure is put into words."""
-        learn_header("authorization", self._headers.get("authorization", ""))
+        learn_sent(self._headers)
+        learn_sent(call.headers)
         learn_body(call.body)
 
     def _deadline(self) -> Deadline | None:

@@ -23,6 +23,8 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2
 
 def _failure(error: Exception, url: str, *, in_body: bool = False, timed_out: bool = False) -> HttpError:
     circling = type(error).__name__ == "TooManyRedirects"
+    if getattr(error, "_request", None) is not None:
+        vars(error)["_request"] = None  # it holds the URL and the headers, keys included
     text = f"error {'following redirect' if circling else 'sending request'} for url ({url})"
     return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body, timed_out=timed_out)
 

@@ -50,10 +50,9 @@ def _scrub_one(error: BaseException) -> None:
         if args != error.args:
             error.args = args
         for name, value in list(vars(error).items()):
-            if name in ("request", "_request", "response", "_response"):
-                vars(error)[name] = None  # whole objects of an HTTP library: URL, headers
-            elif _masked(value) != value:
-                vars(error)[name] = _masked(value)
+            masked = _masked(value)
+            if masked != value:
+                vars(error)[name] = masked
     except Exception:  # noqa: BLE001 - an exception of any library; what it does not let us change stays
         return
 

@@ -13,6 +13,15 @@ _MISSING = object()
 _SECRET_KEYS = frozenset(("credentials", "tensorzero::credentials", "extra_headers", "tensorzero::extra_headers"))
 
 
+class Hidden(str):
+    """A secret that is kept where somebody may look: text like any other, but for its repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[hidden]'"
+
+
 def discreet(*hidden: str) -> Callable[[type[T]], type[T]]:
     """For a dataclass: the fields named are not shown where they hold something, nor what of a request's body is secret; what
     the others show is masked.

@@ -87,6 +87,53 @@ def test_the_user_and_password_of_a_gateway_url_are_not_shown(echo: EchoServer, 
     assert [word for word in ("al-ice", "s3cr%40et-pw", "s3cr@et-pw", "YWwtaWNlOnMzY3JAZXQtcHc") if word in told] == []
 
 
+def test_nothing_that_a_client_holds_shows_its_key_when_it_is_printed(echo: EchoServer) -> None:
+    client = TensorZeroGateway.build_http(gateway_url=address(echo), api_key=KEY)
+    told = [client, vars(client._transport), client._transport]
+    assert leaked(KEY, repr(told)) == []
+
+
+def test_a_header_for_traces_is_in_no_error(echo: EchoServer) -> None:
+    client = TensorZeroGateway.build_http(gateway_url=address(echo))
+    with pytest.raises(TensorZeroError) as caught:
+        client.inference(
+            function_name="401 headers",
+            input=ASK,
+            otlp_traces_extra_headers={"x-api-key": OTHER, "authorization": f"Bearer {KEY}"},
+        )
+    assert leaked(OTHER, all_of(caught.value)) == leaked(KEY, all_of(caught.value)) == []
+    assert "[key hidden]" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"credentials": KEY},
+        {"credentials": [KEY]},
+        {"credentials": {"k": [KEY]}},
+        {"credentials": {"k": KEY.encode()}},
+        {"extra_headers": KEY},
+        {"extra_headers": [{"name": "authorization", "value": [KEY]}]},
+        {"extra_headers": [{"name": "authorization", "value": KEY.encode()}]},
+        {"extra_headers": [{"name": KEY}]},
+        {"otlp_traces_extra_headers": {"x": f"{KEY}\n"}},
+        {"otlp_traces_extra_headers": KEY},
+    ],
+    ids=str,
+)
+def test_arguments_of_a_wrong_type_are_refused_without_being_shown(
+    echo: EchoServer, recwarn: pytest.WarningsRecorder, wrong: dict[str, Any]
+) -> None:
+    clients = [TensorZeroGateway.build_http(gateway_url=address(echo)), TensorZeroGateway.build_embedded()]
+    for client in clients:
+        told = ""
+        try:
+            client.inference(function_name="401 plain", input=ASK, **wrong)
+        except Exception as error:
+            told = all_of(error)
+        assert leaked(KEY, told) == []
+
+
 def test_a_key_that_http_cannot_carry_is_refused_without_being_shown() -> None:
     with pytest.raises(TensorZeroInternalError) as caught:
         TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1", api_key=f"{KEY}\nx: 1")
@@ -107,14 +154,13 @@ def test_the_errors_of_libraries_in_a_chain_are_masked_too() -> None:
     import httpx
 
     learn(KEY)
-    request = httpx.Request("GET", f"http://user:{KEY}@host/", headers={"authorization": f"Bearer {KEY}"})
 
     def fail() -> None:
         try:
             try:
                 raise ValueError(f"inner {KEY}", f"http://u:{KEY}@h".encode())
             except ValueError as inner:
-                raise httpx.ConnectError(f"cannot reach {KEY}", request=request) from inner
+                raise httpx.ConnectError(f"cannot reach {KEY}") from inner
         except httpx.ConnectError as error:
             raise TensorZeroInternalError("unreachable") from error
 

@@ -65,6 +65,16 @@ def test_no_error_shows_a_key_that_stands_in_the_wrong_place(tmp_path: Path, lin
     assert leaked(PASSWORD, shown) == []
 
 
+def test_a_key_in_place_of_a_variables_name_is_told_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "tensorzero.toml"
+    path.write_text(f'{TOML}api_key_location = "env::{KEY}"\n', encoding="utf-8")
+    client = TensorZeroGateway.build_embedded(config_file=str(path))
+    with pytest.raises(BaseTensorZeroError) as caught:
+        client.inference(model_name="m", input={"messages": [{"role": "user", "content": "x"}]})
+    assert "Environment variable `[key hidden]` is missing" in str(caught.value)
+    assert "`env::` is followed by the name of an environment variable" in str(caught.value.hint)
+
+
 def test_a_configuration_shows_none_of_its_headers_and_logins(tmp_path: Path) -> None:
     path = tmp_path / "tensorzero.toml"
     path.write_text(

@@ -12,6 +12,13 @@ from pathlib import Path
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.masking.known import learn
+from tensorzero.masking.literals import looks_like_key
+
+
+_NOT_THE_KEY = (
+    "`env::` is followed by the name of an environment variable, and the configuration has a key there. Put the key into a "
+    "variable such as `OPENAI_API_KEY`, and name that."
+)
 
 
 class MissingKey(BadRequest):
@@ -45,7 +52,9 @@ def _from_environment(name: str, provider: str) -> str:
     if not key:
         raise MissingKey(
             f"API key missing for provider {provider}: Environment variable `{name}` is missing",
-            hint=f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
+            hint=_NOT_THE_KEY
+            if looks_like_key(name)
+            else f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
             "`credentials={'NAME': …}`.",
         )
     learn(key)

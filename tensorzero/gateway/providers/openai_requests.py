@@ -25,6 +25,7 @@ from tensorzero.gateway.functions.json_function import with_json_line
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.providers.openai_files import file_part
 from tensorzero.gateway.values import ModelRequest
+from tensorzero.masking.reprs import Hidden
 
 Json = dict[str, Any]
 
@@ -61,7 +62,7 @@ def login_of(base: str) -> str | None:
     if not at or not login:
         return None
     user, _, password = login.partition(":")
-    return f"Basic {b64encode(unquote_to_bytes(user) + b':' + unquote_to_bytes(password)).decode()}"
+    return Hidden(f"Basic {b64encode(unquote_to_bytes(user) + b':' + unquote_to_bytes(password)).decode()}")
 
 
 def _split(url: str) -> tuple[str, str, str]:
