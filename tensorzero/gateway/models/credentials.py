@@ -14,7 +14,6 @@ from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.masking.known import learn
 from tensorzero.masking.literals import looks_like_key
 
-
 _NOT_THE_KEY = (
     "`env::` is followed by the name of an environment variable, and the configuration has a key there. Put the key into a "
     "variable such as `OPENAI_API_KEY`, and name that."
