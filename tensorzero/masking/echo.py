@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
-from tensorzero.masking.index import LABEL
+from tensorzero.masking.index import label_of
 from tensorzero.masking.known import SECRET_HEADER, SHORTEST, learn_header, learn_sent
 from tensorzero.masking.mask import mask
 
@@ -42,10 +42,10 @@ _ORDINARY_COUNT = 3  # of a plain call with a key
 @lru_cache(maxsize=256)
 def _ends(name: str, value: str) -> tuple[str, ...]:
     """The beginning and the end of a header's secret, in every way in which it may be written."""
-    label = LABEL.match(value)
-    if label is None and not SECRET_HEADER.search(name):
+    label = label_of(value)
+    if not label and not SECRET_HEADER.search(name):
         return ()
-    secret = value[label.end() :] if label and label.group().endswith(" ") else value
+    secret = value.removeprefix(label) if label.endswith(" ") else value
     if len(secret) < SHORTEST:
         return ()
     forms = {secret}

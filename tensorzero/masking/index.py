@@ -11,6 +11,7 @@ import base64
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import compress, count
 
 WINDOW = 8
@@ -18,10 +19,21 @@ BLOCK = 4
 Span = tuple[int, int]
 
 # The beginnings that all keys of a provider share.
-LABEL = re.compile(
+_LABEL = (
     r"(?i:bearer |basic )|sk-(?:proj-|svcacct-|admin-|ant-(?:api\d\d-|admin\d\d-)?|or-v1-)?|github_pat_|gh[a-z]_|glpat-|xai-|"
     r"gsk_|hf_|r8_|pplx-|fw_|tgp_v1_|AIzaSy|eyJhbGciOi[A-Za-z0-9]*"
 )
+
+
+@cache
+def _labels() -> re.Pattern[str]:
+    return re.compile(_LABEL)
+
+
+def label_of(value: str) -> str:
+    """What a secret begins with as all of its kind do; empty for most."""
+    found = _labels().match(value)
+    return found.group() if found else ""
 
 
 class Index:
@@ -41,9 +53,8 @@ class Index:
         self._take(value)
         if not value.isascii():
             self._take(value.encode("utf-8", "replace").decode("latin-1"))  # what its percent signs spell
-        label = LABEL.match(value)
-        if label is not None:
-            self._shared.update(value[at : at + WINDOW] for at in range(label.end() - WINDOW + 1))
+        label = label_of(value)
+        self._shared.update(label[at : at + WINDOW] for at in range(len(label) - WINDOW + 1))
         self._take_encoded(value)
         self.held.add(value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tensorzero.masking.index import LABEL
+from tensorzero.masking.index import label_of
 from tensorzero.masking.known import learn, learn_url
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -17,8 +17,8 @@ _SECRET_NAME = re.compile(r"key|auth|token|secret|passw|credential|signature", r
 
 def looks_like_key(text: str) -> bool:
     """A provider's own beginning of a key, or a long run of letters mixed with digits."""
-    label = LABEL.match(text)
-    if label is not None and len(text) - label.end() >= 8:
+    label = label_of(text)
+    if label and len(text) - len(label) >= 8:
         return True
     return any(_mixed(run) for run in _RUN.findall(text))
 
@@ -42,8 +42,8 @@ def learn_location(text: str) -> None:
 def learn_written(text: str) -> None:
     """What looks like a key in a sentence that repeats something of a configuration."""
     for word in _WORD.findall(text):
-        label = LABEL.match(word)
-        if label is not None and looks_like_key(word) and any(sign.isdigit() for sign in word[label.end() :]):
+        label = label_of(word)
+        if label and looks_like_key(word) and any(sign.isdigit() for sign in word[len(label) :]):
             learn(word)
 
 

@@ -6,10 +6,11 @@ signs in either case, JSON and Python escapes, HTML entities. Base64 is looked f
 
 from __future__ import annotations
 
-import html
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from tensorzero.masking.index import Index, Span
 from tensorzero.masking.known import CAPACITY, in_use
@@ -18,23 +19,22 @@ HIDDEN = "[key hidden]"
 
 _DEPTH = 3  # an error's JSON in the text of an error's JSON in an error's text
 _LARGE = 1 << 18  # characters from which all encodings are undone at once: a secret that holds `%41` itself may be missed there
-_PERCENT = r"%[0-9a-fA-F]{2}"
-_BACKSLASH = r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}"
-_ENTITY = r"&#[0-9]{1,7};|&#[xX][0-9a-fA-F]{1,6};"
-_SIGNS = (_PERCENT, _BACKSLASH + r"|\\[^ux]", _ENTITY + r"|&[a-z]{2,6};")
-_ENCODINGS = tuple(re.compile(one) for one in (_PERCENT, _BACKSLASH, _ENTITY))
-_ALL = re.compile(f"{_PERCENT}|{_BACKSLASH}|{_ENTITY}")
-_ENCODINGS_OF_SIGNS = tuple(re.compile(one, re.DOTALL) for one in _SIGNS)  # where a secret holds what JSON or HTML escape
-_ALL_OF_SIGNS = re.compile("|".join(_SIGNS), re.DOTALL)
+_NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": "\xa0"}
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPABLE = frozenset("\"'\\/&<>`") | frozenset(_CONTROL.values())
 
+_PERCENT = r"%[0-9a-fA-F]{2}"
+_BACKSLASH = r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}"
+_ENTITY = r"&#[0-9]{1,7};|&#[xX][0-9a-fA-F]{1,6};"
+_ENCODINGS = (_PERCENT, _BACKSLASH, _ENTITY)
+# Where a secret holds what JSON, Python or HTML escape.
+_ENCODINGS_OF_SIGNS = (_PERCENT, rf"{_BACKSLASH}|\\[^ux]", rf"{_ENTITY}|&(?:{'|'.join(_NAMED)});")
+
 # A URL's user and password; a value that a URL's parameter names as secret.
-_USERINFO = re.compile(r"(?<=://)[^\s/?#\"'<>`\\()\[\]{},|]+(?=@)")
-_PARAMETER = re.compile(
-    r"(?<=[?&;])(?:[\w.-]{0,40}?(?:key|token|secret|password|passwd|pwd|signature|credential|authorization)|sig)="
-    r"([^&;\s\"'<>`#)\\]{6,})(?![^&;\s\"'<>`#)\\])",
-    re.IGNORECASE,
+_USERINFO = r"(?<=://)[^\s/?#\"'<>`\\()\[\]{},|]+(?=@)"
+_PARAMETER = (
+    r"(?i)(?<=[?&;])(?:[\w.-]{0,40}?(?:key|token|secret|password|passwd|pwd|signature|credential|authorization)|sig)="
+    r"([^&;\s\"'<>`#)\\]{6,})(?![^&;\s\"'<>`#)\\])"
 )
 _index = Index()
 
@@ -47,9 +47,9 @@ def mask(text: str) -> str:
     index, whole = _current()
     found = list(_found(text, index, whole, 0))
     if "://" in text:
-        found += (match.span() for match in _USERINFO.finditer(text))
+        found += (match.span() for match in _compiled(_USERINFO).finditer(text))
     if "=" in text:
-        found += (match.span(1) for match in _PARAMETER.finditer(text))
+        found += (match.span(1) for match in _compiled(_PARAMETER).finditer(text))
     return _without(text, found) if found else text
 
 
@@ -88,9 +88,14 @@ def _found(text: str, index: Index, whole: re.Pattern[str] | None, depth: int) -
 
 
 def _encodings(length: int, *, plain: bool) -> tuple[re.Pattern[str], ...]:
-    if length > _LARGE:
-        return (_ALL if plain else _ALL_OF_SIGNS,)
-    return _ENCODINGS if plain else _ENCODINGS_OF_SIGNS
+    encodings = _ENCODINGS if plain else _ENCODINGS_OF_SIGNS
+    return tuple(map(_compiled, ("|".join(encodings),) if length > _LARGE else encodings))
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """When it is first needed: a process that never fails has no use for it."""
+    return re.compile(pattern, re.DOTALL)
 
 
 class _Decoded:
@@ -127,11 +132,17 @@ def _character(escape: str) -> str | None:
     if escape[0] == "%":
         return chr(int(escape[1:], 16))
     if escape[0] == "&":
-        found = html.unescape(escape)
-        return found if len(found) == 1 else None
+        return _entity(escape[1:-1])
     if len(escape) > 2:
         return chr(int(escape[2:], 16))
     return _CONTROL.get(escape[1], escape[1])
+
+
+def _entity(name: str) -> str | None:
+    if name[0] != "#":
+        return _NAMED.get(name)
+    number = int(name[2:], 16) if name[1] in "xX" else int(name[1:])
+    return chr(number) if number <= sys.maxunicode else None
 
 
 def _without(text: str, spans: Iterable[Span]) -> str:
