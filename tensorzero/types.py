@@ -559,7 +559,7 @@ _NIL = UUID(int=0)
 
 
 class BaseTensorZeroError(Exception):
-    """The parent of both exceptions. `hint`, where there is one, says what to do next."""
+    """The parent of both exceptions. `hint`, where there is one, says what to do next. No text shows a known key."""
 
     hint: str | None = None
 
@@ -571,8 +571,10 @@ class TensorZeroInternalError(BaseTensorZeroError):
     """The gateway could not be asked, or answered something that is not an answer."""
 
     def __init__(self, msg: str) -> None:
-        self.msg = msg
-        Exception.__init__(self, msg)
+        from tensorzero.masking.chain import worded
+
+        self.msg = worded(msg)
+        Exception.__init__(self, self.msg)
 
     def __str__(self) -> str:
         return self.msg
@@ -582,10 +584,13 @@ class TensorZeroError(BaseTensorZeroError):
     """The gateway refused or failed: an HTTP status and its JSON body as text."""
 
     def __init__(self, status_code: int, text: str | None = None) -> None:
+        from tensorzero.masking.chain import worded
+
         self.status_code = status_code
-        self.text = text
+        self.text = worded(text)
         if not self.args:  # made by keywords, and still to be pickled
             self.args = (status_code, text)
+        self.args = tuple(self.text if value is text else worded(value) for value in self.args)
 
     @property
     def response(self) -> httpx.Response:

@@ -15,13 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from tensorzero.masking.chain import worded
+
 
 class UserError(Exception):
     """A request that cannot be met as it was made. `hint` is the next step, where there is one."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(worded(message))
+        self.hint = worded(hint)
 
     def _render_traceback_(self) -> list[str]:
         """IPython shows these lines in place of a traceback, also where the extension is not loaded."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from tensorzero.masking.known import key_variables, learn_variable
+from tensorzero.masking.mask import mask
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.nearest import did_you_mean
-
-SHORTEST = 12
-"""Characters from which a value is looked for in text: shorter ones are placeholders such as `none` or `test`."""
 
 VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -32,8 +31,6 @@ VARIABLES = {
     "vllm": "VLLM_API_KEY",
     "xai": "XAI_API_KEY",
 }
-HIDDEN = "[key hidden]"
-_asked: set[str] = set()
 
 
 def ask_key(provider: str, ask: Callable[[str], str] = getpass.getpass) -> str:
@@ -46,7 +43,7 @@ def ask_key(provider: str, ask: Callable[[str], str] = getpass.getpass) -> str:
     if not key:
         raise UserError(f"No key was given; {variable} is as it was.")
     os.environ[variable] = key
-    _asked.add(variable)
+    learn_variable(variable)
     return variable
 
 
@@ -67,25 +64,14 @@ def variable_of(provider: str) -> str:
 
 def known_variables() -> list[str]:
     """Variables of this process that hold a key, asked for or found."""
-    return sorted({name for name, _ in _known()})
+    return sorted({name for name, _ in key_variables()})
 
 
 def contains_known_key(text: str) -> str | None:
     """The variable whose value occurs in the text, None where none does."""
-    return next((name for name, value in _known() if value in text), None)
+    return next((name for name, value in key_variables() if value in text), None)
 
 
 def hide_keys(text: str) -> str:
-    """The text with every known key's value replaced."""
-    for _, value in _known():
-        text = text.replace(value, HIDDEN)
-    return text
-
-
-def _known() -> Iterator[tuple[str, str]]:
-    for name, value in list(os.environ.items()):
-        upper = name.upper()
-        if (upper.endswith(("_API_KEY", "_API_TOKEN", "_SECRET_KEY", "_SECRET_ACCESS_KEY")) or name in _asked) and len(
-            value.strip()
-        ) >= SHORTEST:
-            yield name, value.strip()
+    """The text without any secret that is known; see `tensorzero.masking`."""
+    return mask(text)

@@ -92,6 +92,10 @@ def offences(room: str, *forbidden: str) -> list[str]:
         ),
         ("tensorzero.gateway.models", ("tensorzero.gateway.endpoints", "tensorzero.gateway.variants")),
         ("tensorzero.gateway.variants", ("tensorzero.gateway.endpoints",)),
+        (
+            "tensorzero.masking",
+            ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse", "tensorzero.types"),
+        ),
         ("tensorzero.types", ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

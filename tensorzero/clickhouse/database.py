@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import tempfile
 import threading
@@ -42,6 +41,7 @@ from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer, join_abandoned
+from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:
     import pyarrow
@@ -60,7 +60,7 @@ FIND_EPISODE = f"""
     FROM InferenceByEpisodeId WHERE episode_id_uint IN ({number_of("{id:UUID}")}) ORDER BY id_uint DESC LIMIT 1
 """  # noqa: S608 - the id travels as a parameter
 
-logger = logging.getLogger("tensorzero")
+logger = quiet("tensorzero")
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
 
@@ -107,7 +107,8 @@ class Database:
         return database
 
     def __repr__(self) -> str:
-        return f"Database({self._address.label!r})"
+        address = getattr(self, "_address", None)  # none where the URL was refused
+        return f"Database({address and address.label!r})"
 
     @property
     def in_memory(self) -> bool:

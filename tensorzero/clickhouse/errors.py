@@ -10,19 +10,23 @@
     ├── QueryRefused             the database answered with an error: `code` is ClickHouse's number
     └── SpoolError               rows could not be kept: nothing of the call is acknowledged
 
-No message and no repr carries a password.
+No message and no repr carries a password: whatever the database or its driver says is masked when the error is made.
 """
 
 from __future__ import annotations
+
+from tensorzero.masking.chain import worded
 
 
 class StorageError(Exception):
     """A failure of the database or of the spool in front of it."""
 
+    is_masked = True
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = worded(message)
+        super().__init__(self.message)
+        self.hint = worded(hint)
 
 
 class InvalidDatabaseUrl(StorageError):

@@ -24,6 +24,8 @@ from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, StorageError
 from tensorzero.clickhouse.file_lock import try_lock
 from tensorzero.clickhouse.url import ServerAddress
+from tensorzero.masking.known import learn
+from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.holder_endpoint import Endpoint
@@ -33,6 +35,7 @@ PING_SECONDS = 5.0
 ELECTION_SECONDS = 15.0
 
 
+@discreet("token")
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """Another process holds the directory and serves it here."""
@@ -42,6 +45,7 @@ class Elsewhere:
     token: str = field(repr=False)
 
     def address(self, database: str) -> ServerAddress:
+        learn(self.token)
         return ServerAddress("127.0.0.1", self.port, secure=False, database=database, user=USER, password=self.token)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tensorzero.clickhouse.migrations import GATEWAY_VERSION
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.schema_tables import quoted
+from tensorzero.masking.mask import mask
 
 Execute = Callable[[str], list[dict[str, Any]]]
 Insert = Callable[[str, Sequence[Mapping[str, Any]]], None]
@@ -56,7 +57,7 @@ def snapshot_row(snapshot: Snapshot, before: Mapping[str, Any] | None, now: floa
     """The row to insert, given what is recorded. Times are seconds since 1970 (text that ClickHouse reads in any time zone)."""
     now_us = int(now * 1000) * 1000
     return {
-        "config": snapshot.config,
+        "config": mask(snapshot.config),  # the hash is that of the original's, which keeps what was written there
         "extra_templates": dict(snapshot.extra_templates),
         "hash": str(snapshot.hash),
         "tensorzero_version": GATEWAY_VERSION,

@@ -12,6 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tensorzero.clickhouse.errors import InvalidDatabaseUrl
+from tensorzero.masking.known import learn_login, learn_url
+from tensorzero.masking.reprs import discreet
 
 # The gateway sets these itself; a user's own value is dropped with a warning (observed 2026.6.0).
 OWN_SETTINGS = (
@@ -21,6 +23,7 @@ OWN_SETTINGS = (
 )
 
 
+@discreet("user", "password", "settings")
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
     """A ClickHouse server. `settings` come from the URL's query string; the password stays out of the repr."""
@@ -58,6 +61,7 @@ class ServerAddress:
         return f"{plain}-{hashlib.sha256(f'{self.host.lower()}:{self.port}/{self.database}'.encode()).hexdigest()[:12]}"
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class EngineAddress:
     """The chdb engine in this process: on `directory` (absolute, links resolved), or in memory where that is None."""
@@ -79,6 +83,7 @@ Address = ServerAddress | EngineAddress
 
 def parse_url(url: str) -> Address:
     """Read a `clickhouse_url`. Raises InvalidDatabaseUrl in the original's words; nothing shows a password."""
+    learn_url(url)
     scheme = url.partition("://")[0].lower()
     if scheme == "chdb":
         return _parse_engine(url)
@@ -140,6 +145,7 @@ def _parse_server(url: str) -> ServerAddress:
     named = dict(settings)  # ClickHouse takes `?user=` and `?password=` too
     user = unquote(parts.username) if parts.username else named.get("user")
     password = unquote(parts.password) if parts.password is not None else named.get("password")
+    learn_login(user, password)
     return ServerAddress(
         host=parts.hostname,
         port=port or (443 if secure else 80),

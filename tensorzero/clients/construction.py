@@ -13,6 +13,7 @@ from tensorzero.clients.inference_body import inference_body
 from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
+from tensorzero.masking.known import learn, learn_url
 from tensorzero.types import TensorZeroInternalError
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class BaseTensorZeroGateway(FormerMethods, Native):
 
 def http_transport(gateway_url: Any, timeout: Any, verbose_errors: Any, api_key: Any) -> Transport:
     """No connection is made. The key comes from `TENSORZERO_API_KEY` where it is not given, else from the URL's user."""
+    learn_url(gateway_url if isinstance(gateway_url, str) else "")
+    learn(api_key if isinstance(api_key, str) else None)
     url, user = arguments.gateway_url(gateway_url)
     seconds = arguments.timeout_s(timeout)
     verbose = arguments.switch("verbose_errors", verbose_errors)

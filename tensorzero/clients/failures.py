@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
+from tensorzero.masking.chain import worded
 from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
 
 E = TypeVar("E", bound=BaseTensorZeroError)
@@ -12,6 +13,7 @@ E = TypeVar("E", bound=BaseTensorZeroError)
 def with_hint(error: E, hint: str | None) -> E:
     """The same error, its next step as `.hint` and, from Python 3.11 on, as a note below the message."""
     if hint:
+        hint = worded(hint)
         error.hint = hint
         add_note: Any = getattr(error, "add_note", None)
         if add_note is not None:

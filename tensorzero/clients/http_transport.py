@@ -16,6 +16,8 @@ from tensorzero.clients.transport import Call
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
 from tensorzero.faces.sse import SseDecoder
+from tensorzero.masking.known import learn_body, learn_header, learn_sent
+from tensorzero.masking.reprs import Hidden
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 _LINGER_S = 0.05
@@ -34,7 +36,8 @@ class HttpTransport:
         self._verbose_errors = verbose_errors
         self._headers = {"accept": "*/*", "user-agent": f"TensorZero/{__version__}"}
         if authorization is not None:
-            self._headers["authorization"] = authorization
+            self._headers["authorization"] = Hidden(authorization)
+            learn_header("authorization", authorization)
 
     def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         return whole_body(body)
@@ -46,10 +49,12 @@ class HttpTransport:
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
+            self._learn(call)
             if error.in_body and not self._verbose_errors:
                 raise undecodable("error decoding response body") from error
             raise self._unreachable(error) from error
         if reply.status >= _FIRST_ERROR:
+            self._learn(call)
             raise TensorZeroError(reply.status, _text(reply.body, reply.headers))
         body = reply.body.removeprefix(codecs.BOM_UTF8)
         try:
@@ -65,10 +70,13 @@ class HttpTransport:
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
+            self._learn(call)
             causes = ": ".join(error.chain)
             raise TensorZeroInternalError(f"Internal TensorZero Error: Error in streaming response: {causes}") from error
         batches = EventBatches(stream, deadline)
         try:
+            if stream.status >= _FIRST_ERROR:
+                self._learn(call)
             await batches.begin()
         except BaseException:
             await stream.close()
@@ -77,6 +85,12 @@ class HttpTransport:
 
     def close(self) -> None:
         """Nothing waits here."""
+
+    def _learn(self, call: Call) -> None:
+        """What this call carried, before its failure is put into words."""
+        learn_sent(self._headers)
+        learn_sent(call.headers)
+        learn_body(call.body)
 
     def _deadline(self) -> Deadline | None:
         return None if self._timeout_s is None else Deadline.after(self._timeout_s, timed_out)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tensorzero.faces.face import Face
+from tensorzero.masking.reprs import discreet
 
 
+@discreet("headers")
 @dataclass(slots=True)
 class Call:
     """One call of the HTTP API; nobody changes it.

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from tensorzero.faces.deadline import Deadline
+from tensorzero.masking.reprs import discreet
 
 T = TypeVar("T")
 
 
+@discreet("headers", "body")
 @dataclass(slots=True)
 class HttpRequest:
     """One request: absolute URL, header names in lower case, body already encoded. Nobody changes it."""
@@ -22,6 +24,7 @@ class HttpRequest:
     timeout_s: float = 900.0  # for the whole exchange
 
 
+@discreet("headers", "body")
 @dataclass(slots=True)
 class HttpReply:
     """A whole answer. Header names are lower case."""
@@ -38,8 +41,10 @@ class HttpError(Exception):
     """
 
     def __init__(self, message: str, chain: tuple[str, ...] = (), *, in_body: bool = False, timed_out: bool = False) -> None:
-        super().__init__(message)
-        self.chain = chain or (message,)
+        from tensorzero.masking.chain import worded
+
+        super().__init__(worded(message))
+        self.chain = tuple(map(worded, chain)) or self.args
         self.in_body = in_body
         self.timed_out = timed_out
 

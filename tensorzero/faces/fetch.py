@@ -37,7 +37,9 @@ class FetchError(Exception):
     """Why there is no file. `hint` is a next step where there is one."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
+        from tensorzero.masking.chain import worded
+
+        super().__init__(worded(message))
         self.hint = hint
 
 

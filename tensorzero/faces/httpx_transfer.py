@@ -11,13 +11,20 @@ from weakref import WeakKeyDictionary
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
+from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:
     import httpx
 
+# They write down whole URLs and what servers say.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"):
+    quiet(_name)
+
 
 def _failure(error: Exception, url: str, *, in_body: bool = False, timed_out: bool = False) -> HttpError:
     circling = type(error).__name__ == "TooManyRedirects"
+    if getattr(error, "_request", None) is not None:
+        vars(error)["_request"] = None  # it holds the URL and the headers, keys included
     text = f"error {'following redirect' if circling else 'sending request'} for url ({url})"
     return HttpError(text, (text, str(error) or type(error).__name__), in_body=in_body, timed_out=timed_out)
 

@@ -14,14 +14,18 @@
     ├── AllCandidatesFailed          502
     └── NotYet                       501  loads, and is refused only when it is called
 
-The message is the original's own wording wherever callers may compare it; the next step is in `hint`.
+The message is the original's own wording wherever callers may compare it; the next step is in `hint`. Whatever a server, a
+library or a file brings into one of them is masked when it is made, so none shows a key.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from tensorzero.masking.chain import worded
+from tensorzero.masking.literals import learn_written
 
 logger = logging.getLogger("tensorzero")
 
@@ -31,11 +35,12 @@ class GatewayError(Exception):
 
     status = 500
     retryable = True
+    is_masked = True
 
     def __init__(self, message: str, *, status: int | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = worded(message)
+        super().__init__(self.message)
+        self.hint = worded(hint)
         if status is not None:
             self.status = status
 
@@ -73,7 +78,11 @@ class ConfigError(GatewayError):
     """
 
     def __init__(self, mistakes: Sequence[ConfigMistake], files: Sequence[str] = ()) -> None:
-        self.mistakes = tuple(mistakes)
+        for mistake in mistakes:
+            learn_written(mistake.message)
+        self.mistakes = tuple(
+            replace(mistake, message=worded(mistake.message), key_path=worded(mistake.key_path)) for mistake in mistakes
+        )
         self.files = tuple(files)
         super().__init__("\n".join(str(m) for m in self.mistakes), hint=next((m.hint for m in mistakes if m.hint), None))
 
@@ -110,7 +119,7 @@ class ProviderError(GatewayError):
         self.provider_type = provider_type
         self.api_type = api_type
         self.raw_request = raw_request
-        self.raw_response = raw_response
+        self.raw_response = worded(raw_response)
 
 
 class FatalStreamError(ProviderError):

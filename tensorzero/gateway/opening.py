@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 
@@ -13,8 +12,9 @@ from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import ConfigError, ConfigMistake, GatewayError
 from tensorzero.gateway.files.object_storage import validate
 from tensorzero.gateway.gateway import Gateway, storage_failure
+from tensorzero.masking.log import quiet
 
-logger = logging.getLogger("tensorzero")
+logger = quiet("tensorzero")
 
 
 def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:

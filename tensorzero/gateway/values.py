@@ -17,6 +17,7 @@ from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.inputs.blocks import Input, RequestMessage
+from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -53,6 +54,7 @@ class Usage:
                 setattr(self, name, theirs)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class CacheOptions:
     """How one call uses the inference cache; it does one of the two at least. `max_age_s` None: entries never grow old."""
@@ -64,6 +66,7 @@ class CacheOptions:
     fetches_files: bool = False
 
 
+@discreet("credentials", "extra_headers")
 @dataclass(slots=True)
 class InferenceCall:
     """One checked call: everything about it that does not depend on the variant.
@@ -98,6 +101,7 @@ class InferenceCall:
     extra_cache_key: str | None = None
 
 
+@discreet("variant_extra_headers", "extra_headers")
 @dataclass(slots=True)
 class ModelRequest:
     """What a provider is asked: rendered messages and merged parameters, unset ones absent from `params`.
@@ -120,6 +124,7 @@ class ModelRequest:
     usual: bool = field(default=False, compare=False)  # each message is one text
 
 
+@discreet("credentials")
 @dataclass(slots=True)
 class ProviderCall:
     """One attempt at one provider."""
@@ -134,6 +139,7 @@ class ProviderCall:
     read_timeout_s: float | None = None  # of every wait for its bytes
 
 
+@discreet()
 @dataclass(slots=True)
 class ProviderResponse:
     content: list[Block]
@@ -155,6 +161,7 @@ class ProviderChunk(NamedTuple):
     raw_usage: Any = None
 
 
+@discreet()
 @dataclass(slots=True)
 class ModelInference:
     """One provider's answer with all that its row needs."""
@@ -178,6 +185,7 @@ class ModelInference:
     failed: Sequence[dict[str, Any]] = ()  # raw responses of attempts that failed before this one
 
 
+@discreet()
 @dataclass(slots=True)
 class VariantResult:
     """What a variant made of a call.

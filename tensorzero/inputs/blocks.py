@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import orjson
 
 from tensorzero.inputs.file_types import suffix
+from tensorzero.masking.reprs import discreet
 
 Role = Literal["user", "assistant"]
 
@@ -112,6 +113,7 @@ class Thought(_Block):
         return {"type": "thought", "text": self.text, **_present(self, ("signature", "summary", "provider_type", "extra_data"))}
 
 
+@discreet()
 @dataclass(slots=True)
 class File(_Block):
     """A URL, base64 data, or a place in object storage, by `file_type`.

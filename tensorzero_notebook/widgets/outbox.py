@@ -8,13 +8,14 @@ lock, and the thread that hands a message to ipykernel is there until it is sent
 from __future__ import annotations
 
 import contextvars
-import logging
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 
-_LOG = logging.getLogger(__name__)
+from tensorzero.masking.log import quiet
+
+_LOG = quiet(__name__)
 
 
 class Outbox:

@@ -16,6 +16,7 @@ from tensorzero.gateway.config.mistakes import Locate, Mistakes
 from tensorzero.gateway.config.shapes import toml_type
 from tensorzero.gateway.config.toml_lines import parse_toml
 from tensorzero.gateway.config.toml_text import Moment, date_text
+from tensorzero.masking.literals import learn_line
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -110,6 +111,7 @@ def _syntax_message(text: str, problem: str) -> str:
     row = int(where[1]) if where and where[1] else len(lines)
     column = int(where[2]) if where and where[2] else len(lines[-1]) + 1
     source = lines[row - 1].rstrip("\r") if row <= len(lines) else ""
+    learn_line(source)
     width = 1
     if reason == "Cannot overwrite a value":
         reason, key = "duplicate key", _ASSIGNMENT.match(source)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
+from tensorzero.masking.reprs import discreet
 
 JsonMode = Literal["off", "on", "strict", "tool"]
 
@@ -47,6 +48,7 @@ class Retries:
     max_delay_s: float = 10.0
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class CredentialLocation:
     """Where a key comes from: `env::NAME`, `path::NAME`, `path_from_env::NAME`, `dynamic::NAME`, `sdk`, `none`,
@@ -58,6 +60,7 @@ class CredentialLocation:
     fallback: CredentialLocation | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ExtraBody:
     """One JSON pointer replacement. The filters exist on request entries only."""
@@ -70,6 +73,7 @@ class ExtraBody:
     provider_name: str | None = None
 
 
+@discreet("value")
 @dataclass(frozen=True, slots=True)
 class ExtraHeader:
     name: str
@@ -80,6 +84,7 @@ class ExtraHeader:
     provider_name: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """`[models.M.providers.P]`. `settings` holds the type's own keys (`model_name`, `api_base`, …), checked."""
@@ -96,6 +101,7 @@ class ProviderConfig:
     batch_cost: tuple[Mapping[str, Any], ...] = ()
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     name: str
@@ -106,6 +112,7 @@ class ModelConfig:
     namespace: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class EmbeddingModelConfig:
     name: str
@@ -126,6 +133,7 @@ class TemplateConfig:
     legacy: bool
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class VariantConfig:
     """Any variant. Types other than `chat_completion` keep their checked keys in `settings`."""
@@ -138,6 +146,7 @@ class VariantConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ChatCompletionConfig(VariantConfig):
     """`type = "chat_completion"`. `templates` is keyed by role (`system`, `user`, `assistant`) or template name."""
@@ -167,6 +176,7 @@ class ChatCompletionConfig(VariantConfig):
         object.__setattr__(self, "params", params)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class ExperimentationConfig:
     """How a variant is chosen. `uniform`: over every variant. `static`: by `weights`, then `fallbacks` in order."""
@@ -178,6 +188,7 @@ class ExperimentationConfig:
     namespaces: Mapping[str, ExperimentationConfig] = field(default_factory=dict)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class FunctionConfig:
     """`schemas` is keyed by role or template name, as `[functions.F.schemas.NAME]` is.
@@ -216,6 +227,7 @@ class MetricConfig:
     description: str | None = None
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
     """`[gateway]`. `settings` holds every key as written, checked; the fields are those that this gateway acts on."""
@@ -234,6 +246,7 @@ class GatewayConfig:
         return self.settings.get("global_outbound_http_intra_stream_read_timeout_ms")
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What `ConfigSnapshot` stores: the whole TOML with defaults, the templates, and their hash."""
@@ -243,6 +256,7 @@ class Snapshot:
     extra_templates: Mapping[str, str]
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything. `files` are all files read (TOML, templates, schemas): what a watcher has to look at."""

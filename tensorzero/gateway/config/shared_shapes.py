@@ -22,6 +22,8 @@ from tensorzero.gateway.config.shapes import (
     Text,
     unexpected,
 )  # fmt: skip
+from tensorzero.masking.known import learn_header, learn_url, learn_variable
+from tensorzero.masking.literals import learn_location
 
 TIMEOUTS = Record(
     "TimeoutsConfig",
@@ -107,7 +109,10 @@ def build_extra_body(read: list[dict[str, Any]] | None) -> tuple[ExtraBody, ...]
 
 
 def build_extra_headers(read: list[dict[str, Any]] | None) -> tuple[ExtraHeader, ...]:
-    return tuple(ExtraHeader(**item) for item in read or ())
+    headers = tuple(ExtraHeader(**item) for item in read or ())
+    for header in headers:
+        learn_header(header.name, header.value)
+    return headers
 
 
 _LOCATED = ("env", "path", "path_from_env", "dynamic")
@@ -117,7 +122,10 @@ def parse_location(text: str) -> CredentialLocation | None:
     """`env::NAME` and the like; None if it is none of the known forms."""
     if text in ("sdk", "none"):
         return CredentialLocation(text)  # type: ignore[arg-type]
+    learn_location(text)
     kind, separator, name = text.partition("::")
+    if kind == "env":
+        learn_variable(name)
     return CredentialLocation(kind, name) if separator and kind in _LOCATED else None  # type: ignore[arg-type]
 
 
@@ -181,6 +189,7 @@ class Url:
         if not isinstance(value, str):
             mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected a string representing an URL")
             return INVALID
+        learn_url(value)
         if (problem := url_problem(value)) is not None:
             mistakes.at(place, f"{problem}: {_quoted(value)}")
             return INVALID

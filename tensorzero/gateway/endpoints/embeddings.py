@@ -16,6 +16,8 @@ from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.values import CacheOptions
 from tensorzero.inputs.shape_errors import unexpected
+from tensorzero.masking.known import learn_body
+from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -25,6 +27,7 @@ PREFIX = "tensorzero::embedding_model_name::"
 _LARGEST = 2**32
 
 
+@discreet("credentials")
 @dataclass(frozen=True, slots=True)
 class _Call:
     face: Face
@@ -42,6 +45,7 @@ async def give_embeddings(gateway: Gateway, body: Mapping[str, Any], face: Face,
     if model is None:
         hint = nearest_hint(name, gateway.config.embedding_models, "Configured embedding models")
         raise NotFound(f"Model not found: {name}", hint=f"{hint} Or use a shorthand such as `openai::text-embedding-3-small`.")
+    learn_body(body)
     dryrun = bool(body.get("tensorzero::dryrun"))
     cache = cache_options(gateway, body.get("tensorzero::cache_options"), dryrun=dryrun)
     call = _Call(face, body.get("tensorzero::credentials") or {}, deadline, cache, gateway.rate_limits)

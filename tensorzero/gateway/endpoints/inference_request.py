@@ -31,6 +31,7 @@ from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
 from tensorzero.inputs.blocks import Input
+from tensorzero.masking.known import learn_body
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -125,6 +126,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
 
 
 def _take_extras(gateway: Gateway, call: InferenceCall, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]) -> None:
+    learn_body(body)
     call.extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
     call.extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
     if call.extra_body or call.extra_headers:

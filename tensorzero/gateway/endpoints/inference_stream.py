@@ -191,9 +191,9 @@ class InferenceStream:
                 self._reported = self._model_inference()  # one for all its entries, which have one id
             extra["raw_usage"] = [raw_usage_entry(self._reported, chunk.raw_usage)]
         if call.include_original_response:
-            extra["original_chunk"] = chunk.raw
+            extra["original_chunk"] = self._stream.kept(chunk.raw)
         if call.include_raw_response:
-            extra["raw_chunk"] = chunk.raw
+            extra["raw_chunk"] = self._stream.kept(chunk.raw)
         return self._chunk(shown, **extra)
 
     def _chunk(self, shown: Any, **extra: Any) -> dict[str, Any]:
@@ -228,7 +228,7 @@ class InferenceStream:
             self._usage,
             self._finish_reason,
             stream.raw_request,
-            raw_chunks(self._raw),
+            stream.kept(raw_chunks(self._raw)),
             round((time.monotonic() - stream.started) * 1000),
             None,
             stream.provider.api_type,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +25,7 @@ from tensorzero.gateway.functions.json_function import parsed
 from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import Block, CacheOptions, ProviderCall, ProviderChunk, Usage
+from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -37,6 +38,7 @@ _THOUGHT: Block = {"signature": None, "summary_id": None, "summary_text": None} 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
+@discreet()
 @dataclass(slots=True)
 class Entry:
     """One kept answer. `output` is JSON: the model's blocks, or a stream's chunks, or what an embedding stores."""
@@ -214,8 +216,11 @@ class StreamKeeper:
             else:
                 self._broken = True
 
-    def finish(self, raw_request: str) -> None:
-        """The stream has come to its end. As the original's, the entry has no raw response of its own (observed 2026.6.0)."""
+    def finish(self, raw_request: str, kept: Callable[[str], str]) -> None:
+        """The stream has come to its end. As the original's, the entry has no raw response of its own (observed 2026.6.0).
+
+        `kept`: what may be kept of an event's text.
+        """
         if self._broken:
             return
         usage, finish_reason = Usage(), None
@@ -224,14 +229,14 @@ class StreamKeeper:
                 usage.keep_largest(chunk.usage)
             if chunk.finish_reason is not None:
                 finish_reason = chunk.finish_reason
-        output = orjson.dumps([_stored_chunk(chunk) for chunk in self._chunks]).decode()
+        output = orjson.dumps([_stored_chunk(chunk, kept(chunk.raw)) for chunk in self._chunks]).decode()
         keep(self._options, self._key, Entry(output, raw_request, "", usage.input_tokens, usage.output_tokens, finish_reason))
 
 
-def _stored_chunk(chunk: ProviderChunk) -> dict[str, Any]:
+def _stored_chunk(chunk: ProviderChunk, raw: str) -> dict[str, Any]:
     usage = None if chunk.usage is None else chunk.usage.public()
     content = [_THOUGHT | block if block["type"] == "thought" else block for block in chunk.content]
-    return {"content": content, "usage": usage, "raw_response": chunk.raw}
+    return {"content": content, "usage": usage, "raw_response": raw}
 
 
 class KeptStream:
@@ -240,6 +245,7 @@ class KeptStream:
     def __init__(self, entry: Entry) -> None:
         """Raises ValueError, KeyError or TypeError for an entry that holds no stream."""
         self.raw_request = entry.raw_request
+        self.sent: Mapping[str, str] = {}
         self._chunks = [_played(chunk) for chunk in orjson.loads(entry.output)]
         if not self._chunks:
             raise ValueError("the entry holds no chunks")

@@ -1,4 +1,7 @@
-"""Keys, read when a call needs them. No key is ever kept on a configuration, in a repr or in an error."""
+"""Keys, read when a call needs them. No key is ever kept on a configuration, in a repr or in an error.
+
+Every key that is read is told to `tensorzero.masking`, which hides it wherever a server or a library repeats it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,13 @@ from pathlib import Path
 
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.errors import BadRequest, GatewayError
+from tensorzero.masking.known import learn
+from tensorzero.masking.literals import looks_like_key
+
+_NOT_THE_KEY = (
+    "`env::` is followed by the name of an environment variable, and the configuration has a key there. Put the key into a "
+    "variable such as `OPENAI_API_KEY`, and name that."
+)
 
 
 class MissingKey(BadRequest):
@@ -41,9 +51,12 @@ def _from_environment(name: str, provider: str) -> str:
     if not key:
         raise MissingKey(
             f"API key missing for provider {provider}: Environment variable `{name}` is missing",
-            hint=f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
+            hint=_NOT_THE_KEY
+            if looks_like_key(name)
+            else f'Set the environment variable `{name}`, or give the provider `api_key_location = "dynamic::NAME"` and pass '
             "`credentials={'NAME': …}`.",
         )
+    learn(key)
     return key
 
 
@@ -54,18 +67,21 @@ def _from_call(name: str, credentials: Mapping[str, str], provider: str) -> str:
             f"API key missing for provider {provider}: Dynamic api key `{name}` is missing",
             hint=f"Pass `credentials={{'{name}': …}}` to the call.",
         )
+    learn(key)
     return key
 
 
 def _from_file(path: str, provider: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        key = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "stream did not contain valid UTF-8"
         raise MissingKey(
             f"API key missing for provider {provider}: Failed to read credentials file - {reason}",
             hint=f"`api_key_location` names the file {path}, which must hold the key.",
         ) from None
+    learn(key)
+    return key
 
 
 def _from_either(location: CredentialLocation, credentials: Mapping[str, str], provider: str) -> str | None:

@@ -27,6 +27,7 @@ from tensorzero.gateway.values import (
     Usage,
 )
 from tensorzero.inputs.blocks import File, RequestBlock, RequestMessage, Thought, Unknown
+from tensorzero.masking.echo import without_echo
 
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits import Ticket
@@ -217,6 +218,10 @@ class ModelStream:
     def raw_request(self) -> str:
         return without_data(self._stream.raw_request, self.call.request) if self._stream is not None else ""
 
+    def kept(self, text: str) -> str:
+        """What may be kept and told of the answer's raw text: not what it repeats of its request's secrets."""
+        return text if self._stream is None else without_echo(text, self._stream.sent)
+
     async def consult(self, options: CacheOptions, function_type: str) -> None:
         """Play a kept stream if there is one; else keep this one, if the call wants that."""
         key = cache.key_of(options, self.call, self.config.name, function_type)
@@ -258,7 +263,7 @@ class ModelStream:
                     if _is_fatal(batch):
                         return
             if keeper is not None:
-                keeper.finish(self.raw_request)
+                keeper.finish(self.raw_request, self.kept)
         except (GatewayError, DeadlineExceeded):
             raise
         except Exception as error:  # noqa: BLE001 - as in `_route`

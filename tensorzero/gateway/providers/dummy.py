@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -230,6 +231,7 @@ class DummyStream:
     """One delta every 10 ms, then usage and finish reason."""
 
     raw_request = answers.RAW_REQUEST
+    sent: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, model: str, call: ProviderCall, deltas: list[Block], pause_s: float) -> None:
         self._model = model

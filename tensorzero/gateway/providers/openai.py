@@ -18,9 +18,12 @@ from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provi
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
 from tensorzero.gateway.providers.openai_models import changes_for
-from tensorzero.gateway.providers.openai_requests import endpoint, request_body
+from tensorzero.gateway.providers.openai_requests import endpoint, login_of, request_body
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse
 from tensorzero.gateway.version import USER_AGENT
+from tensorzero.masking.chain import worded
+from tensorzero.masking.echo import without_echo
+from tensorzero.masking.known import learn_sent
 
 _DRAIN_S = 0.02
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
@@ -38,7 +41,8 @@ class OpenAIProvider:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        self._url = endpoint(str(config.settings.get("api_base") or DEFAULT_BASE), self.path)
+        base = str(config.settings.get("api_base") or DEFAULT_BASE)
+        self._url, self._login = endpoint(base, self.path), login_of(base)
         self._model = str(config.settings["model_name"])
         self._changes = changes_for(self._model)
         self._file_parts = config.settings.get("content_type_overrides")
@@ -57,6 +61,8 @@ class OpenAIProvider:
         headers = _STREAM_HEADERS if call.request.stream else _HEADERS
         if key is not None:
             headers = {**headers, "authorization": f"Bearer {key}"}
+        elif self._login is not None:
+            headers = {**headers, "authorization": self._login}
         headers = self._injected(call, body, headers)
         return HttpRequest("POST", self._url, headers, json_bytes(body), call.timeout_s)
 
@@ -91,18 +97,23 @@ class OpenAIProvider:
         try:
             reply = await call.face.http.send(request, _patience(call))
         except HttpError as error:
+            learn_sent(request.headers)
             raise http_failures.not_sent(error, self.type, raw_request) from error
         except DeadlineExceeded as passed:
             raise http_failures.not_sent(_too_slow(passed, self._url), self.type, raw_request) from None
         latency_ms = round((time.monotonic() - started) * 1000)
         raw = http_failures.text_of(reply.body, reply.headers)
         if not 200 <= reply.status < 300:
+            learn_sent(request.headers)
             raise http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request)
+        kept = without_echo(raw, request.headers)
         try:
-            return self._read(reply.body, raw, raw_request, latency_ms, call)
+            answer = self._read(reply.body, raw, raw_request, latency_ms, call)
         except ProviderError as error:
-            error.raw_request, error.raw_response = raw_request, raw
+            error.raw_request, error.raw_response = raw_request, worded(raw)
             raise
+        answer.raw_response = kept
+        return answer
 
     def _read(self, body: bytes, raw: str, raw_request: str, latency_ms: int, call: ProviderCall) -> ProviderResponse:
         """A whole answer; `call` is what it answers. Raises `ProviderError`."""
@@ -114,12 +125,16 @@ class OpenAIProvider:
         try:
             stream = await call.face.http.open_stream(request, _patience(call))
         except HttpError as error:
+            learn_sent(request.headers)
             raise http_failures.stream_broken(error, self.type, raw_request) from error
         except DeadlineExceeded as passed:
             raise http_failures.stream_broken(_too_slow(passed, self._url), self.type, raw_request) from None
         if 200 <= stream.status < 300 and stream.headers.get("content-type", "").lower().startswith("text/event-stream"):
-            return self._opened(stream, raw_request, call)
+            opened = self._opened(stream, raw_request, call)
+            opened.carried(request.headers)
+            return opened
         body = await _whole_body(stream, call)
+        learn_sent(request.headers)
         if 200 <= stream.status < 300:
             raise http_failures.no_stream(body, stream.headers, self.type, raw_request)
         raise http_failures.stream_refused(stream.status, body, stream.headers, self.type, raw_request)
@@ -171,11 +186,16 @@ class OpenAIStream:
 
     def __init__(self, stream: HttpStream, raw_request: str, provider_type: str, call: ProviderCall) -> None:
         self.raw_request = raw_request
+        self.sent: Mapping[str, str] = {}
         self._stream = stream
         self._type = provider_type
         self._reader = ChunkReader(provider_type, raw_request)
         self._call = call
         self._begun = False
+
+    def carried(self, headers: Mapping[str, str]) -> None:
+        """What the request was sent with: what is told and kept of its answer shows none of it."""
+        self.sent = self._reader.sent = headers
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         decoder = SseDecoder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 import orjson
@@ -11,6 +12,7 @@ from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.providers.openai_shapes import ANSWER, CHUNK
 from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Block, ProviderChunk, ProviderResponse, Usage
+from tensorzero.masking.known import learn_sent
 
 _FINISH = {
     "stop": "stop",
@@ -170,6 +172,7 @@ class ChunkReader:
     def __init__(self, provider_type: str, raw_request: str) -> None:
         self._type = provider_type
         self._raw_request = raw_request
+        self.sent: Mapping[str, str] = {}  # the headers of its request
         self._tool_ids: list[str] = []  # as they came: a delta without one means the one at its index (observed 2026.6.0)
 
     def read(self, event: bytes) -> ProviderChunk | GatewayError:
@@ -218,6 +221,7 @@ class ChunkReader:
         return self._unreadable("Response has invalid number of choices: {}. Expected 1.", event)  # braces and all
 
     def _unreadable(self, reason: str, event: bytes) -> ProviderError:
+        learn_sent(self.sent)
         return ProviderError(
             f"Error from {self._type} server: {reason}",
             provider_type=self._type,

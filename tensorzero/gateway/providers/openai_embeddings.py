@@ -17,12 +17,14 @@ from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
-from tensorzero.gateway.providers.openai_requests import endpoint
+from tensorzero.gateway.providers.openai_requests import endpoint, login_of
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Usage
 from tensorzero.gateway.version import USER_AGENT
+from tensorzero.masking.echo import without_echo
+from tensorzero.masking.known import learn_sent
 
 
 class OpenAIEmbeddings:
@@ -35,7 +37,8 @@ class OpenAIEmbeddings:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
-        self._url = endpoint(str(config.settings.get("api_base") or self.default_base), "embeddings")
+        base = str(config.settings.get("api_base") or self.default_base)
+        self._url, self._login = endpoint(base, "embeddings"), login_of(base)
         self._model = str(config.settings["model_name"])
 
     def _request(self, call: EmbeddingCall) -> HttpRequest:
@@ -47,6 +50,8 @@ class OpenAIEmbeddings:
         headers = {"content-type": "application/json", "user-agent": USER_AGENT}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
+        elif self._login is not None:
+            headers["authorization"] = self._login
         apply_body(body, self._config.extra_body)
         apply_headers(headers, self._config.extra_headers)
         return HttpRequest("POST", self._url, headers, json_bytes(body))
@@ -58,10 +63,13 @@ class OpenAIEmbeddings:
         try:
             reply = await call.face.http.send(request, call.deadline)
         except HttpError as error:
+            learn_sent(request.headers)
             raise _of_embeddings(http_failures.not_sent(error, self.type, raw_request)) from error
         latency_ms = round((time.monotonic() - started) * 1000)
         raw = reply.body.decode("utf-8", "replace")
+        kept = without_echo(raw, request.headers)
         if not 200 <= reply.status < 300:
+            learn_sent(request.headers)
             raise _of_embeddings(http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request))
         try:
             vectors, usage, raw_usage = _parse(reply.body)
@@ -70,7 +78,7 @@ class OpenAIEmbeddings:
             message = f"Error from {self.type} server: Error parsing JSON response: {reason}"
             failure = ProviderError(message, provider_type=self.type, raw_request=raw_request, raw_response=raw)
             raise _of_embeddings(failure) from None
-        return EmbeddingResponse(vectors, usage, raw_request, raw, raw_usage, latency_ms)
+        return EmbeddingResponse(vectors, usage, raw_request, kept, raw_usage, latency_ms)
 
 
 class OpenRouterEmbeddings(OpenAIEmbeddings):

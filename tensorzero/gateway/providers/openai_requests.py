@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
@@ -22,6 +25,7 @@ from tensorzero.inputs.blocks import (
     ToolResult,
     Unknown,
 )
+from tensorzero.masking.reprs import Hidden
 
 Json = dict[str, Any]
 
@@ -42,9 +46,30 @@ _AFTER_STREAM = {
 
 
 def endpoint(base: str, path: str) -> str:
-    """`path` below `base`, whose query and fragment are not for it (observed 2026.6.0)."""
+    """`path` below `base`, whose query, fragment, user and password are not for it (observed 2026.6.0)."""
     plain = base.partition("#")[0].partition("?")[0]
-    return f"{plain}{'' if plain.endswith('/') else '/'}{path}"
+    start, authority, below = _split(plain)
+    url = f"{start}{authority.rpartition('@')[2]}{below}"
+    return f"{url}{'' if url.endswith('/') else '/'}{path}"
+
+
+def login_of(base: str) -> str | None:
+    """The user and password of an `api_base` as the value of `authorization`, which is how they travel (observed 2026.6.0).
+
+    In a URL they would be seen in every error and log.
+    """
+    login, at, _ = _split(base)[1].rpartition("@")
+    if not at or not login:
+        return None
+    user, _, password = login.partition(":")
+    return Hidden(f"Basic {b64encode(unquote_to_bytes(user) + b':' + unquote_to_bytes(password)).decode()}")
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """What is before the authority, the authority, and the rest."""
+    scheme, separator, rest = url.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return scheme + separator, authority, rest[len(authority) :]
 
 
 def request_body(model: str, request: ModelRequest, file_parts: Mapping[str, str] | None = None) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from tensorzero.faces.face import HttpError, HttpRequest, HttpStream
@@ -73,6 +73,9 @@ class ResponsesStream(OpenAIStream):
     ) -> None:
         super().__init__(stream, raw_request, provider_type, call)
         self._events = reader
+
+    def carried(self, headers: Mapping[str, str]) -> None:
+        self.sent = self._events.sent = headers
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         decoder = SseDecoder()

@@ -12,6 +12,7 @@ from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderEr
 from tensorzero.gateway.providers.openai_answers import no_text
 from tensorzero.gateway.providers.openai_responses_answers import Scope
 from tensorzero.gateway.values import Block, ProviderChunk, Usage
+from tensorzero.masking.known import learn_sent
 
 logger = logging.getLogger("tensorzero")
 
@@ -44,6 +45,7 @@ class EventReader:
         self.ended = False
         self._scope = scope
         self._raw_request = raw_request
+        self.sent: Mapping[str, str] = {}  # the headers of its request
         self._keeps_unknown = keeps_unknown
         self._tool_id: str | None = None
 
@@ -154,6 +156,7 @@ class EventReader:
         return self._failure(FatalStreamError, reason, raw)
 
     def _failure(self, kind: type[ProviderError], reason: str, raw: str | None) -> ProviderError:
+        learn_sent(self.sent)
         provider_type = self._scope.provider_type
         return kind(
             f"Error from {provider_type} server: {reason}",

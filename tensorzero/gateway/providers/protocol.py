@@ -10,12 +10,15 @@ from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse, Usage
+from tensorzero.masking.reprs import discreet
 
 
 class ProviderStream(Protocol):
     """An answer that is arriving."""
 
     raw_request: str
+    sent: Mapping[str, str]
+    """The headers of its request, names in lower case; none where none was sent."""
 
     def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         """What each network read held. An error in a list is one event's; the stream goes on after it unless it is fatal."""
@@ -41,6 +44,7 @@ class Provider(Protocol):
         ...
 
 
+@discreet("credentials")
 @dataclass(slots=True)
 class EmbeddingCall:
     """One attempt at one provider of an embedding model."""
@@ -54,6 +58,7 @@ class EmbeddingCall:
     deadline: Deadline | None
 
 
+@discreet()
 @dataclass(slots=True)
 class EmbeddingResponse:
     """A vector for each input, in order."""
