@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
-.PHONY: help lab demo test check bench bundle clean
+.PHONY: help lab demo test quick check bench bundle clean
 
 help:
 	@echo "make lab     the quick-start notebook in JupyterLab"
 	@echo "make demo    the same job without a browser: a real local model, a stream, feedback, a DataFrame"
 	@echo "make test    every test"
+	@echo "make quick   all but browser, faults, notebooks and packaging, on two processors: two minutes"
 	@echo "make check   format, lint, types"
 	@echo "make bundle  the panels' JavaScript as one file (npm)"
 	@echo "make bench   speed, beside the original where TENSORZERO_ORIGINAL_PYTHON names its interpreter"
@@ -25,6 +26,9 @@ demo: $(STAMPS)/run $(STAMPS)/model
 
 test: $(STAMPS)/dev $(STAMPS)/model browser
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+quick: $(STAMPS)/dev $(STAMPS)/model
+	@$(BIN)/python -m pytest -n 2 -m "not (browser or fault or slow)" $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .

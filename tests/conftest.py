@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -130,3 +131,29 @@ def config_dir(tmp_path: Path) -> Callable[..., Path]:
         return folder / "tensorzero.toml"
 
     return write
+
+
+@pytest.fixture(scope="session")
+def prepared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chdb directory that holds the schema and no rows: to be copied, as making one takes longer than most tests."""
+    from tensorzero.clickhouse.database import Database
+    from tensorzero.clickhouse.query import Query
+
+    directory = tmp_path_factory.mktemp("prepared") / "db"
+    database = Database.open(f"chdb://{directory}")
+    database.query(Query("SELECT count() AS n FROM ChatInference"))
+    database.close()
+    return directory
+
+
+@pytest.fixture
+def prepared_database(prepared_directory: Path, tmp_path: Path) -> Callable[..., str]:
+    """`prepared_database("name")`: the URL of a chdb directory of this test's own, in `tmp_path`, that was used before."""
+
+    def place(name: str = "db") -> str:
+        directory = tmp_path / name
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copytree(prepared_directory, directory, symlinks=True)
+        return f"chdb://{directory}"
+
+    return place

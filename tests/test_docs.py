@@ -57,6 +57,7 @@ def test_every_toml_block_loads(document: Path, tmp_path: Path) -> None:
         load_config(str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", having("ipython"))
 def test_every_notebook_block_runs_as_a_cell(document: Path, tmp_path: Path) -> None:
     start = "from tensorzero_notebook import local_model\nlocal_model()"

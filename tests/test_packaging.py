@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ["pandas", "pyarrow", "clickhouse_connect", "chdb", "pyreqwest", "pycurl", "httpx", "minijinja", "tensorzero.gateway"]
 
@@ -51,7 +53,6 @@ def test_the_wheel_carries_everything_that_is_not_python(wheel: Path) -> None:
     assert not {name.split("/")[0] for name in names} & {"tests", "tools", "notebooks"}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
@@ -81,7 +82,6 @@ def find_python_3_10() -> str | None:
     return None
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_python_3_10_runs_the_client_with_the_base_packages_alone(tmp_path: Path) -> None:
     python = find_python_3_10()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
+from collections.abc import Callable
 
 from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.pending import PendingTargets, Target
@@ -38,8 +38,8 @@ def test_a_pending_row_is_known_until_it_is_delivered() -> None:
     assert pending.asked(inference_id) is None
 
 
-def test_delivered_rows_are_asked_of_the_database(tmp_path: Path) -> None:
-    database = Database.open(f"chdb://{tmp_path}/db")
+def test_delivered_rows_are_asked_of_the_database(prepared_database: Callable[..., str]) -> None:
+    database = Database.open(prepared_database())
     (chat, json_), episode = new_ids(), new_ids()[0]
     database.write(
         [

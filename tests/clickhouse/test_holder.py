@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,8 +58,8 @@ class OtherNotebook(OtherProcess):
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"chdb://{tmp_path}/db"
+def url(prepared_database: Callable[..., str]) -> str:
+    return prepared_database()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,8 +42,8 @@ class Neighbour(OtherProcess):
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"chdb://{tmp_path}/db"
+def url(prepared_database: Callable[..., str]) -> str:
+    return prepared_database()
 
 
 @pytest.fixture

@@ -77,6 +77,44 @@ def test_another_shape_is_an_internal_error(reply: Any) -> None:
         reader("GetInferencesResponse")(reply)
 
 
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        ([], "expected an object for GetInferencesResponse, found list"),
+        ({}, "GetInferencesResponse.inferences is missing"),
+        ({"inferences": {}}, "expected a list, found dict"),
+    ],
+)
+def test_the_first_part_of_another_shape_is_named(reply: Any, fault: str) -> None:
+    with pytest.raises(t.TensorZeroInternalError) as caught:
+        reader("GetInferencesResponse")(reply)
+    assert str(caught.value) == f"Internal TensorZero Error: the gateway's reply is not a GetInferencesResponse: {fault}"
+
+
+def test_a_union_that_no_member_fits_says_why_for_each() -> None:
+    for change, faults in (
+        ({"type": "zz"}, ("expected one of ('chat',), found 'zz'", "expected one of ('json',), found 'zz'")),
+        ({"episode_id": 1}, ("expected str, found int", "expected one of ('json',), found 'chat'")),
+    ):
+        with pytest.raises(t.TensorZeroInternalError) as caught:
+            reader("GetInferencesResponse")({"inferences": [{**SAMPLE, **change}]})
+        assert str(caught.value).endswith(f" is not a GetInferencesResponse: {'; '.join(faults)}")
+
+
+@pytest.mark.parametrize(("value", "read"), [(1, 1.0), (0, 0.0), (0.5, 0.5)])
+def test_a_whole_number_is_read_where_a_fraction_may_stand(value: Any, read: float) -> None:
+    params = {"chat_completion": {"temperature": value}}
+    (found,) = reader("GetInferencesResponse")({"inferences": [{**SAMPLE, "inference_params": params}]}).inferences
+    temperature = found.inference_params.chat_completion.temperature
+    assert (temperature, type(temperature)) == (read, float)
+
+
+@pytest.mark.parametrize("params", [{"temperature": True}, {"temperature": "1"}, {"max_tokens": True}, {"max_tokens": 1.5}])
+def test_truth_values_and_texts_are_no_numbers_and_fractions_no_counts(params: dict[str, Any]) -> None:
+    with pytest.raises(t.TensorZeroInternalError, match=r"expected (float|int), found (bool|str|float)"):
+        reader("GetInferencesResponse")({"inferences": [{**SAMPLE, "inference_params": {"chat_completion": params}}]})
+
+
 START = {
     "type": "start",
     "evaluation_run_id": "r",

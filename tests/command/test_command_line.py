@@ -14,8 +14,6 @@ import pytest
 
 from tensorzero.command import command_line, main
 
-pytest.importorskip("tomlkit")
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOML = """[functions.f]
 type = "chat"

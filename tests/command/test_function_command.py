@@ -10,8 +10,6 @@ import pytest
 from tensorzero.command import CommandError, add_function, diff_functions, remove_function
 from tensorzero.gateway.config.loading import load_config
 
-pytest.importorskip("tomlkit")
-
 ConfigDir = Callable[..., Path]
 TOML = """# ours
 [functions.draft]

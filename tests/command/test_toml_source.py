@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tensorzero.command.toml_source import parse, statements, with_table, without_table
-
-pytest.importorskip("tomlkit")
 
 NEW = ("functions", "f", "variants", "new")
 AFTER = [("functions", "f", "variants"), ("functions", "f"), ("functions",)]

@@ -11,8 +11,6 @@ import pytest
 from tensorzero.command import CommandError, add_function, add_variant, diff_variants, remove_variant
 from tensorzero.gateway.config.loading import load_config
 
-pytest.importorskip("tomlkit")
-
 TOML = """# ours
 [functions.draft]   # what it is for
 type = "chat"

@@ -103,7 +103,7 @@ async def by_asyncio(path: str, url: str, arguments: dict[str, Any]) -> list[str
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
 @pytest.mark.parametrize("case", CASES)
 def test_blocking_and_asyncio_calls_come_to_the_same(
-    case: str, stream: bool, config_dir: Callable[..., Path], mock_provider: Any, tmp_path: Path
+    case: str, stream: bool, config_dir: Callable[..., Path], mock_provider: Any, prepared_database: Callable[..., str]
 ) -> None:
     models = "\n".join(
         f'[models."{name}"]\nrouting = ["p"]\n[models."{name}".providers.p]\ntype = "openai"\nmodel_name = "{name}"\n'
@@ -114,10 +114,10 @@ def test_blocking_and_asyncio_calls_come_to_the_same(
     arguments = CASES[case] | {"stream": stream}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        one = blocking(path, f"chdb://{tmp_path}/db?database=one", arguments)
+        one = blocking(path, prepared_database("one"), arguments)
         asked = [request["body"] for request in mock_provider.requests()]
         mock_provider.clear()
-        two = asyncio.run(by_asyncio(path, f"chdb://{tmp_path}/db?database=two", arguments))
+        two = asyncio.run(by_asyncio(path, prepared_database("two"), arguments))
     assert one == two
     assert json.dumps(asked) == json.dumps([request["body"] for request in mock_provider.requests()])
     assert one

@@ -19,6 +19,8 @@ STREAMS = {
         b": keep-alive\n\nevent: message\nid: 7\nretry: 10\ndata: one\n\n: x\ndata: two\n\n",
         [b"one", b"two"],
     ),
+    "CRLF within an event": (b"data: a\r\ndata: b\r\n\r\n", [b"a\nb"]),
+    "CR within an event": (b"data: a\rdata: b\r\r", [b"a\nb"]),
     "data over several lines": (b"data: a\ndata:b\ndata:  c\n\n", [b"a\nb\n c"]),
     "no space after the colon": (b"data:{}\n\ndata\n\ndata:\n\n", [b"{}", b"", b""]),
     "text that only looks like line ends": (
@@ -26,6 +28,7 @@ STREAMS = {
         ["é\u2028😀\u2029\x0b\x0c\x85".encode()],
     ),
     "byte order mark": (b"\xef\xbb\xbfdata: one\n\n", [b"one"]),
+    "byte order mark that is not first": (b"data: one\n\n\xef\xbb\xbfdata: two\n\ndata: three\n\n", [b"one", b"three"]),
     "an event cut short by the end": (b"data: one\n\ndata: tw", [b"one"]),
     "names that start like data": (b"database: x\n\ndata: one\n\n", [b"one"]),
 }

@@ -40,8 +40,8 @@ def build(config_dir: Callable[..., Path]) -> Iterator[Build]:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Stored:
-    return Stored(f"chdb://{tmp_path}/db")
+def stored(prepared_database: Callable[..., str]) -> Stored:
+    return Stored(prepared_database())
 
 
 class Stored:

@@ -20,6 +20,7 @@ from tensorzero.gateway.values import ProviderChunk, Usage
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 Build = Callable[..., TensorZeroGateway]
 ON = {"enabled": "on"}
+SENTENCE = "Tokyo is the capital of Japan."  # what the mock answers
 
 
 @pytest.fixture
@@ -41,6 +42,7 @@ def test_a_second_call_is_answered_without_the_provider(client: TensorZeroGatewa
     second = ask(client, cache_options=ON, include_raw_usage=True, include_raw_response=True, include_original_response=True)
     assert len(mock_provider.requests()) == 1
     assert second.content == first.content
+    assert [block.text for block in second.content] == [SENTENCE]
     assert (second.usage.input_tokens, second.usage.output_tokens, second.usage.cost) == (0, 0, 0.0)
     assert (second.raw_usage, second.raw_response) == ([], [])
     assert orjson.loads(second.original_response)["object"] == "chat.completion"
@@ -114,7 +116,7 @@ def test_a_stream_is_played_again(client: TensorZeroGateway, mock_provider: Any,
     first = list(ask(client, stream=True, cache_options=ON))
     second = list(ask(client, stream=True, cache_options=ON, include_raw_response=True, include_raw_usage=True))
     assert len(mock_provider.requests()) == 1
-    assert _text(second) == _text(first) != ""
+    assert (_text(first), _text(second)) == (SENTENCE, SENTENCE)
     assert all(chunk.raw_chunk is None and chunk.raw_usage is None for chunk in second)
     assert second[-1].finish_reason == first[-1].finish_reason
     assert (second[-1].usage.input_tokens, second[-1].usage.cost) == (0, 0.0)
@@ -242,7 +244,7 @@ def test_a_database_that_cannot_be_asked_is_no_failure(
         raise DatabaseUnavailable("gone")
 
     monkeypatch.setattr(database(client), "find_cache_entry", unavailable)
-    assert ask(client, cache_options=ON).content
+    assert ask(client, cache_options=ON).content[0].text == SENTENCE
     assert ask(client, cache_options=ON).usage.input_tokens > 0
 
 
@@ -260,7 +262,7 @@ def test_an_entry_that_cannot_be_read_is_a_miss(
     }
     monkeypatch.setattr(database(client), "find_cache_entry", lambda *_args: row)
     chunks = list(ask(client, stream=True, cache_options=ON))
-    assert _text(chunks)
+    assert _text(chunks) == SENTENCE
     if not output.startswith("["):
         assert ask(client, cache_options=ON).usage.input_tokens > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ type = "chat"
 variants.only = { type = "chat_completion", model = "dummy::error" }
 variants.other = { type = "chat_completion", model = "hopeless" }
 """
+FAILED = ("dummy", "chat_completions", "dummy error raw response")
 HOPELESS = (
     "All model providers failed to infer with errors: "
     "one: Error from dummy client: Error sending request to Dummy provider for model 'error'., "
@@ -51,23 +53,23 @@ HOPELESS = (
 def failure(client: TensorZeroGateway, **arguments: Any) -> tuple[int, str]:
     with pytest.raises(TensorZeroError) as caught:
         client.inference(input=ASK, **arguments)
-    import json
-
     return caught.value.status_code, json.loads(caught.value.text)["error"]
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_first_provider_that_answers_is_taken(build: Build, stream: bool) -> None:
     answer = build(TOML).inference(model_name="fallback", input=ASK, stream=stream, include_raw_response=True)
-    failed = [{"provider_type": "dummy", "api_type": "chat_completions", "data": "dummy error raw response"}]
     if stream:
         chunks = list(answer)
-        assert [vars(entry) if hasattr(entry, "__dict__") else entry for entry in chunks[0].raw_response or []]
+        assert [(one.provider_type, one.api_type, one.data) for one in chunks[0].raw_response] == [FAILED]
+        assert [chunk.raw_response for chunk in chunks[1:]] == [None] * (len(chunks) - 1)
         assert "".join(c.text for chunk in chunks for c in chunk.content).startswith("Wally, the golden")
         return
     assert answer.content[0].text.startswith("Megumin chanted")
-    assert answer.raw_response[0].data == failed[0]["data"]
-    assert len(answer.raw_response) == 2
+    failed, answered = answer.raw_response
+    assert (failed.provider_type, failed.api_type, failed.data) == FAILED
+    assert (answered.provider_type, answered.api_type) == ("dummy", "chat_completions")
+    assert "id" in json.loads(answered.data)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -43,6 +43,11 @@ def test_uniform_choices_are_those_that_the_original_made() -> None:
     assert "".join(chosen(uniform(), "pick", one, "c", "a", "b") for one in EPISODES) == UNIFORM
 
 
+def test_a_variant_that_is_alone_needs_no_draw() -> None:
+    assert chosen(uniform(), "pick", "no id at all", "only") == "only"
+    assert chosen(static({"only": 0.1, "gone": 5.0}), "pick", "no id at all", "only") == "only"
+
+
 def test_weighted_choices_are_those_that_the_original_made() -> None:
     assert "".join(chosen(static(WEIGHTS), "weigh", one, "a", "b", "c") for one in EPISODES) == WEIGHTED
 

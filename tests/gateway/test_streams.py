@@ -23,6 +23,9 @@ METRICS = '[metrics.thumbs_up]\ntype = "boolean"\noptimize = "max"\nlevel = "inf
 Build = Callable[..., TensorZeroGateway]
 
 
+WALLY = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
+
+
 def text(chunks: Any) -> str:
     return "".join(block.text for chunk in chunks for block in chunk.content)
 
@@ -42,7 +45,7 @@ def outcomes(stream: Any) -> list[Any]:
 def test_only_the_last_chunk_has_usage_and_finish_reason(build: Build) -> None:
     chunks = list(build().inference(model_name="dummy::good", input=ASK, stream=True))
     assert len(chunks) == 17
-    assert text(chunks[:-1]) == "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
+    assert text(chunks[:-1]) == WALLY
     assert {(c.usage, c.finish_reason) for c in chunks[:-1]} == {(None, None)}
     assert {b.id for c in chunks[:-1] for b in c.content} == {"0"}
     last = chunks[-1]
@@ -51,9 +54,13 @@ def test_only_the_last_chunk_has_usage_and_finish_reason(build: Build) -> None:
     assert len({(c.inference_id, c.episode_id, c.variant_name) for c in chunks}) == 1
 
 
-def test_thoughts_come_before_text_with_ids_of_their_own(build: Build, models: Callable[..., str]) -> None:
+def test_thoughts_come_before_text_and_count_their_blocks_apart(build: Build) -> None:
     chunks = list(build().inference(model_name="dummy::reasoner", input=ASK, stream=True))
-    assert [block.type for chunk in chunks for block in chunk.content] == ["thought"] * 2 + ["text"] * 16
+    blocks = [block for chunk in chunks for block in chunk.content]
+    assert [block.type for block in blocks] == ["thought"] * 2 + ["text"] * 16
+    assert [block.text for block in blocks[:2]] == ["hmmm", "hmmm"]
+    assert {(block.type, block.id) for block in blocks} == {("thought", "0"), ("text", "0")}
+    assert "".join(block.text for block in blocks[2:]) == WALLY
     assert chunks[-1].usage.output_tokens == 18
 
 
@@ -62,12 +69,14 @@ def test_an_error_inside_a_stream_is_raised_at_its_turn_and_the_stream_goes_on(b
     assert [index for index, one in enumerate(found) if isinstance(one, TensorZeroError)] == [3]
     assert len(found) == 3 + 1 + 12 + 1
     assert json.loads(found[3].text) == {"error": "Error from dummy client: Dummy error in stream"}
+    assert text(one for one in found if not isinstance(one, TensorZeroError)) == WALLY.replace(" retriever,", "")
     assert found[-1].finish_reason.value == "stop"
 
 
 def test_a_fatal_error_is_followed_by_the_last_chunk_only(build: Build) -> None:
     found = outcomes(build().inference(model_name="dummy::fatal_stream_error", input=ASK, stream=True))
     assert [type(one).__name__ for one in found] == ["ChatChunk", "ChatChunk", "TensorZeroError", "ChatChunk"]
+    assert text(found[:2]) == "Wally, the"
     assert found[-1].content == []
 
 
@@ -94,6 +103,11 @@ def test_raw_chunks_are_passed_on_where_asked(build: Build, models: Callable[...
         client.inference(model_name="echo", input=ASK, stream=True, include_raw_response=True, include_raw_usage=True)
     )
     raw = [json.loads(chunk.raw_chunk) for chunk in chunks if chunk.raw_chunk]
+    assert (
+        "".join(one["choices"][0]["delta"].get("content", "") for one in raw if one["choices"])
+        == text(chunks)
+        == "capital of Japan?"
+    )
     assert raw[-1]["usage"]["prompt_tokens"] == 11
     assert [c.raw_usage[0].data["prompt_tokens"] for c in chunks if c.raw_usage] == [11]
     assert chunks[-1].raw_chunk is None
@@ -109,7 +123,7 @@ def test_a_finished_stream_is_stored_before_its_last_chunk_is_handed_out(build: 
             assert str(row["id"]) == str(chunk.inference_id)
     assert row["tags"] == {"a": "b"}
     assert row["ttft_ms"] is not None
-    assert "Wally" in row["output"]
+    assert json.loads(row["output"]) == [{"type": "text", "text": WALLY}]
     (model,) = stored.rows(client, "ModelInference")
     assert (model["output_tokens"], model["finish_reason"]) == (16, "stop")
 
@@ -144,6 +158,7 @@ def test_stopping_after_the_end_changes_nothing(build: Build, stored: Any) -> No
     stream.stop()
     (row,) = stored.rows(client, "ChatInference")
     assert row["tags"] == {}
+    assert json.loads(row["output"]) == [{"type": "text", "text": WALLY}]
 
 
 def test_an_asyncio_reader_can_be_cancelled_and_its_answer_kept(build: Build, stored: Any, config_dir: Any) -> None:
@@ -195,7 +210,7 @@ def test_an_asyncio_stream_can_be_stopped_while_another_task_reads_it(stored: An
             await asyncio.wait_for(task, 30)
         (row,) = stored.rows(client, "ChatInference")
         assert row["tags"] == {"stopped": "true"}
-        assert json.loads(row["output"])[0]["text"].startswith("one ")
+        assert json.loads(row["output"]) in ([{"type": "text", "text": "one "}], [{"type": "text", "text": "one two"}])
         await client.close()
 
     asyncio.run(use())

@@ -17,14 +17,22 @@ from tensorzero.gateway.templates import TemplateLoadError, Templates, check_tem
 
 DATA = json.loads((Path(__file__).parent / "data" / "templates.json").read_text("utf-8"))
 
-# What this engine does otherwise, and why nobody is likely to notice.
+# What this engine does otherwise, where nobody is likely to notice.
 KNOWN_DIFFERENCES = {
-    "{{ dict({'z':1},a=2) }}": "a map that is merged into keeps its order; all others are sorted",
-    "{{ nested['k'].z.0.y }}": "the original cannot parse `.0.` and this engine can",
+    # A map that is merged into keeps its order; all others are sorted.
+    "{{ dict({'z':1},a=2) }}": '{"z": 1, "a": 2}',
+    # The original cannot parse `.0.` and this engine can.
+    "{{ nested['k'].z.0.y }}": "x",
+    # A float from 1e16 on, printed by a template whose name ends in .json: `1e+20` there, `1e20` here; the same number.
     "{{ m|tojson }}|{{ x }}|{{ i }}|{{ big }}|{{ 1.0 }}|{{ 'a' ~ 'b' }}|{{ range(3) }}": (
-        "a float from 1e16 on, printed by a template whose name ends in .json: `1e+20` there, `1e20` here; the same number"
+        '{"a":[null,1.5],"b":1,"items":"I"}|1.0|7|1e20|1.0|"ab"|[0,1,2]'
     ),
 }
+
+# A map literal with a number and a truth value that count as equal (1 and true, 0 and false). They are two keys, unless the
+# engine's hash table, seeded anew for each map, puts them into one slot: then it keeps the first key with the last value.
+# One rendering in 128 is of that kind, so the recorded text need not be the first.
+EQUAL_KEYS = {"{{ {1: 'a', none: 'b', true: 'c', 1.5: 'd'} }}": '{none: "b", true: "a", 1.5: "d"}'}
 
 
 def sources(case: dict[str, Any]) -> dict[str, str]:
@@ -50,7 +58,11 @@ def outcome(case: dict[str, Any]) -> tuple[str, str]:
 def test_renders_and_fails_as_the_original(case: dict[str, Any]) -> None:
     recorded = next((key, case[key]) for key in ("rendered", "error", "load_error") if key in case)
     if case["source"] in KNOWN_DIFFERENCES:
-        assert outcome(case)[1], KNOWN_DIFFERENCES[case["source"]]
+        assert outcome(case) == ("rendered", KNOWN_DIFFERENCES[case["source"]])
+    elif case["source"] in EQUAL_KEYS:
+        texts = {outcome(case) for _ in range(10)}
+        assert recorded in texts
+        assert texts <= {recorded, ("rendered", EQUAL_KEYS[case["source"]])}
     else:
         assert outcome(case) == recorded
 

@@ -45,8 +45,9 @@ Run = Callable[[str], str]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepared_database: Callable[..., str]) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
+    prepared_database(".tensorzero/db")
     yield tmp_path
     try:
         session = current_session()
@@ -370,7 +371,7 @@ def test_what_failed_is_not_the_last_response(folder: Path) -> None:
     with pytest.raises(BaseTensorZeroError):
         run.wait()
     assert answer.state == "failed"
-    assert answer.text
+    assert answer.text == "Wally, the golden"
     assert "_tz" not in session.namespace
 
 

@@ -67,6 +67,8 @@ def test_the_page_ends_with_the_whole_text_whatever_is_lost(loss: float) -> None
     for _ in range(100):
         page.feed.resend(len(page.text))
         page.ask()
+    assert page.text.startswith("".join(words(300)) + "<script>window.hacked = 1</script><img src=x onerror=")
+    assert page.text.endswith("```html\n<script>window.hacked = 1</script>\n```\nEND")
     assert page.text == answer.text
     assert [mark[0] for mark in page.marks] == [mark.start for mark in answer.marks]
 
