@@ -140,7 +140,7 @@ def test_an_output_schema_is_part_of_what_was_asked(client: TensorZeroGateway, m
 def test_a_kept_stream_has_the_originals_chunks_and_all_its_tokens() -> None:
     thought = {"type": "thought", "id": "1", "text": "hm", "provider_type": "openai"}
     chunk = ProviderChunk([thought], "raw", Usage(10, 2, 4, 3))
-    stored = _stored_chunk(chunk)
+    stored = _stored_chunk(chunk, "raw")
     assert stored["content"] == [{**thought, "signature": None, "summary_id": None, "summary_text": None}]
     assert _played(stored).usage == chunk.usage
 
