@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tensorzero.clients.failures import with_hint
+from tensorzero.clients.failures import refused, with_hint
 from tensorzero.clients.inference_body import INPUT_TYPE
 from tensorzero.clients.shapes import plain
 from tensorzero.clients.transport import Call
@@ -107,7 +107,7 @@ def _public(error: Exception) -> Exception:
         message = error.message.encode("utf-8", "replace").decode()  # of a file's name, halves of characters
         return with_hint(TensorZeroError(error.status, orjson.dumps({"error": message}).decode()), error.hint)
     if isinstance(error, InputShapeError):
-        return TensorZeroInternalError(f"Failed to deserialize JSON to tensorzero_types::message::Input: {error}")
+        return refused(TensorZeroInternalError(f"Failed to deserialize JSON to {INPUT_TYPE}: {error}"))
     if isinstance(error, DeadlineExceeded):
         return error.deadline.error()
     if isinstance(error, BaseTensorZeroError):

@@ -13,6 +13,7 @@ from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.blocks import File, Input, InputBlock, InputMessage, Role, Template, Text
 from tensorzero.gateway.functions.input_blocks import BlockError, parse_block
 from tensorzero.gateway.functions.input_errors import InputShapeError, unexpected, unexpected_block
+from tensorzero.gateway.functions.input_hints import arguments_hint, template_hint
 from tensorzero.gateway.functions.input_soundness import check_soundness, is_whole
 from tensorzero.gateway.schemas import SchemaError
 
@@ -107,10 +108,12 @@ def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A00
     system = input.system
     if "system" in schemas:
         if system is None:
-            raise BadRequest("`input.system` is empty but a system template is present.")
+            raise BadRequest(
+                "`input.system` is empty but a system template is present.", hint=arguments_hint(function, "system")
+            )
         _check(function, "system", system)
     elif isinstance(system, dict) and not _has_template(function, "system"):
-        raise BadRequest(_no_template("System message", "system"))
+        raise _no_template(function, "System message", "system")
     for index, message in enumerate(input.messages):
         role = message.role
         for block in message.content:
@@ -123,14 +126,15 @@ def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A00
                 if template.name in schemas:
                     _check(function, template.name, template.arguments)
                 elif not _has_template(function, template.name):
-                    raise BadRequest(_no_template(f"Message at index {index}", template.name))
+                    raise _no_template(function, f"Message at index {index}", template.name)
             elif kind is File:
                 has_files = True
     return has_files
 
 
-def _no_template(where: str, name: str) -> str:
-    return f"{where} has non-string content but there is no template `{name}` in any variant"
+def _no_template(function: FunctionConfig, where: str, name: str) -> BadRequest:
+    message = f"{where} has non-string content but there is no template `{name}` in any variant"
+    return BadRequest(message, hint=template_hint(function, name))
 
 
 def _check(function: FunctionConfig, name: str, value: Any) -> None:
@@ -140,7 +144,7 @@ def _check(function: FunctionConfig, name: str, value: Any) -> None:
     except SchemaError as error:
         raise BadRequest(str(error)) from None
     if fault is not None:
-        raise BadRequest(fault)
+        raise BadRequest(fault, hint=arguments_hint(function, name))
 
 
 def _has_template(function: FunctionConfig, name: str) -> bool:
