@@ -120,6 +120,7 @@ _TABLE: tuple[tuple[str, str | Callable[[re.Match[str]], str | None]], ...] = (
     (r"Error deserializing `arguments`: invalid type", 'Arguments of a template are an object: {"name": value}'),
     (r"untagged enum System", "`system` is a text, or an object of arguments for a template."),
     (r"untagged enum FileTaggedOrUntagged", f"A file is {_FILE_URL} or {_FILE_DATA}"),
+    (r"Invalid base64 data", "The data of a file is base64 and nothing before it: `base64.b64encode(…).decode()`."),
     (r"unknown field `([^`]*)`, expected `chat_completion`", _parameter),
     (r"unknown (?:field|variant) `([^`]*)`, expected (.*)", _nearest),
     (r"(\w+): invalid type: .*, expected (f32|u32|i32|a string|a sequence|a map|a boolean) at", _kind),

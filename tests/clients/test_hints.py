@@ -13,12 +13,12 @@ import pytest
 from tensorzero import AsyncTensorZeroGateway, TensorZeroGateway
 
 FILES = {
-    "s.json": '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": false}',
+    "s.json": '{"properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": false}',
     "u.j": "{{ name }}",
     "wrong.j": "{{ nam }}",
     "nested.j": "{{ user.nme }}",
     "method.j": "{{ name.upper() }}",
-    "include.j": '{% include "u.j" %}',
+    "include.j": '{% include "other.j" %}',
 }
 TOML = """
 [functions.free]
@@ -114,7 +114,8 @@ INFERENCE: list[tuple[dict[str, Any], str]] = [
     (block(type="text", value="hi"), '"arguments": {…} for a template'),
     (block(type="text", text=5), "The text of a block is a str"),
     (block(type="text", arguments="x"), "Arguments of a template are an object"),
-    (block(type="image", url="x", data="y"), "A file is"),
+    (block(type="image", url=5), "A file is"),
+    (block(type="image", mime_type="image/png", data="data:image/png;base64,AAAA"), "base64.b64encode"),
     (block(type="unknown", data=float("nan")), "NaN and infinities are no JSON"),
     (message(content="\ud800"), "half of a character"),
     (block(type="text", arguments={"a": 1}), "Templates that take arguments: none"),
@@ -180,23 +181,20 @@ FEEDBACK: list[tuple[dict[str, Any], str]] = [
     ({"inference_id": "0190a0a0-0000-7000-8000-000000000000"}, "Nothing is stored of a dry run"),
     ({"tags": {"tensorzero::x": "y"}}, "call yours otherwise"),
 ]
+CHAT = '[functions.f]\ntype = "chat"\n'
+VARIANT = 'variants.v = { type = "chat_completion", model = "dummy::good", system_template = "%s" }\n'
 CONFIGURATIONS: list[tuple[str, str]] = [
-    ('[functions.f]\ntype = "chat"\nsystem_schema = "t.json"\n', "There is no `t.json` in `<dir>`; `<dir>` has `s.json`."),
+    (f'{CHAT}system_schema = "t.json"\n', "There is no `t.json` in `<dir>`; `<dir>` has `s.json`."),
+    (CHAT + VARIANT % "uu.j", "There is no `uu.j` in `<dir>`; `<dir>` has `u.j`"),
+    (CHAT + VARIANT % "sub/u.j", "There is no folder `<dir>/sub`"),
+    (CHAT + VARIANT % "u.j", "`templates.system.path` takes arguments of any names"),
+    (f'{CHAT}variants.v = {{ type = "chat_completion", model = "gpt" }}\n', "`openai::gpt`"),
     (
-        '[functions.f]\ntype = "chat"\nvariants.v = { type = "chat_completion", model = "dummy::good", system_template = "uu.j" }\n',
-        "There is no `uu.j` in `<dir>`; `<dir>` has `u.j`",
-    ),
-    ('[functions.f]\ntype = "chat"\nvariants.v = { type = "chat_completion", model = "gpt" }\n', "`openai::gpt`"),
-    (
-        '[functions.f]\ntype = "json"\nvariants.v = { type = "chat_completion", model = "dummy::good" }\n',
+        CHAT.replace("chat", "json") + 'variants.v = { type = "chat_completion", model = "dummy::good" }\n',
         '`json_mode = "strict"`',
     ),
     ("[functions.f]\nvariants = {}\n", 'Write `type = "chat"` or `type = "json"`.'),
     ("[gateway.observability]\nenabled = true\n", "chdb://"),
-    (
-        '[functions.f]\ntype = "chat"\nvariants.v = { type = "chat_completion", model = "dummy::good", system_template = "u.j" }\n',
-        "`templates.system.path` takes arguments of any names",
-    ),
 ]
 
 
