@@ -13,7 +13,7 @@ import pytest
 from tensorzero import AsyncTensorZeroGateway, TensorZeroGateway
 
 FILES = {
-    "s.json": '{"properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": false}',
+    "s.json": '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}',
     "u.j": "{{ name }}",
     "wrong.j": "{{ nam }}",
     "nested.j": "{{ user.nme }}",
@@ -189,10 +189,7 @@ CONFIGURATIONS: list[tuple[str, str]] = [
     (CHAT + VARIANT % "sub/u.j", "There is no folder `<dir>/sub`"),
     (CHAT + VARIANT % "u.j", "`templates.system.path` takes arguments of any names"),
     (f'{CHAT}variants.v = {{ type = "chat_completion", model = "gpt" }}\n', "`openai::gpt`"),
-    (
-        CHAT.replace("chat", "json") + 'variants.v = { type = "chat_completion", model = "dummy::good" }\n',
-        '`json_mode = "strict"`',
-    ),
+    (CHAT.replace("chat", "json") + VARIANT.partition(", system")[0] + " }\n", '`json_mode = "strict"`'),
     ("[functions.f]\nvariants = {}\n", 'Write `type = "chat"` or `type = "json"`.'),
     ("[gateway.observability]\nenabled = true\n", "chdb://"),
 ]
