@@ -6,6 +6,8 @@ import ast
 import dataclasses
 import inspect
 import json
+import pickle
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -144,10 +146,44 @@ def test_classes_that_callers_only_receive_look_as_the_originals_do() -> None:
     with pytest.raises(TypeError, match=r"^cannot create 'Own' instances$"):
         own()
     assert own.__module__ == "mine"
-    for received in (tensorzero.Config, tensorzero.RenderedSample, native.EvaluationJobHandler, *CLIENTS):
-        assert received.__module__ == "builtins"
     with pytest.raises(TypeError, match=r"^type 'builtins.Config' is not an acceptable base type$"):
         type("Own", (tensorzero.Config,), {"__module__": "mine"})
+
+
+def looked_up(value: Any) -> dict[str, Any]:
+    """What IPython's `value??` shows."""
+    from IPython.core.oinspect import Inspector
+
+    themed = "theme_name" in inspect.signature(Inspector.__init__).parameters
+    inspector: Any = Inspector(theme_name="nocolor") if themed else Inspector()
+    return inspector.info(value, detail_level=1)
+
+
+SHOWN = [*CLIENTS, tensorzero.Config, tensorzero.RenderedSample, tensorzero.TensorZeroError, tensorzero.types.Text]
+
+
+@pytest.mark.parametrize("name", [name for name in tensorzero.__all__ if isinstance(getattr(tensorzero, name), type)])
+def test_every_public_class_is_found_where_it_is_written(name: str) -> None:
+    cls = getattr(tensorzero, name)
+    assert inspect.getsource(cls).lstrip().startswith(("class ", "@"))
+    assert Path(inspect.getfile(cls)).is_relative_to(ROOT / "tensorzero")
+    assert pickle.loads(pickle.dumps(cls)) is cls
+    assert pydoc.render_doc(cls)
+
+
+@pytest.mark.parametrize("cls", SHOWN, ids=lambda cls: cls.__name__)
+def test_two_question_marks_show_the_source(cls: type) -> None:
+    info = looked_up(cls)
+    assert f"class {cls.__name__}" in info["source"]
+    assert Path(str(info["file"])).is_relative_to(ROOT / "tensorzero")
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda cls: cls.__name__)
+def test_two_question_marks_show_the_source_of_methods_and_of_instances(client: type) -> None:
+    for name in ("inference", "feedback", "close", "build_http"):
+        assert f"def {name}(" in looked_up(getattr(client, name))["source"]
+    instance = tensorzero.TensorZeroGateway.build_http(gateway_url="http://127.0.0.1:1")
+    assert "class TensorZeroGateway" in looked_up(instance)["source"]
 
 
 def test_a_client_has_the_attributes_of_the_original_s_and_takes_no_others() -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import uuid_utils
 
+from tensorzero.clients.failures import refused
 from tensorzero.clients.uuid_forms import parsed_uuid, uuid_problem
 from tensorzero.types import TensorZeroInternalError
 
@@ -24,7 +25,7 @@ _NOT_OF_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def refuse(name: str, value: Any, wanted: str) -> NoReturn:
-    raise TypeError(f"argument '{name}': '{type(value).__name__}' object cannot be converted to '{wanted}'")
+    raise refused(TypeError(f"argument '{name}': '{type(value).__name__}' object cannot be converted to '{wanted}'"))
 
 
 def text(name: str, value: Any) -> str:
@@ -110,7 +111,7 @@ def uuid_text(name: str, value: Any) -> str:
     text(name, given)
     found = parsed_uuid(given)
     if found is None:
-        raise ValueError(f"Failed to parse {name} as UUID: Error({uuid_problem(given)[0]})")
+        raise refused(ValueError(f"Failed to parse {name} as UUID: Error({uuid_problem(given)[0]})"))
     return found
 
 

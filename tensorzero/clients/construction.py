@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.inference_body import inference_body
-from tensorzero.clients.native import Native, native_repr
+from tensorzero.clients.native import Native, is_own, native_repr
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
 from tensorzero.masking.known import learn, learn_url
@@ -48,14 +48,14 @@ class BaseTensorZeroGateway(FormerMethods, Native):
     _http: bool
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
-        prefix = "builtins." if cls.__module__ == "builtins" else ""
+        prefix = "builtins." if is_own(cls) else ""
         raise TypeError(f"cannot create '{prefix}{cls.__name__}' instances")
 
     def __repr__(self) -> str:
         return native_repr(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in BaseTensorZeroGateway.__slots__ and type(self).__module__ == "builtins":
+        if name not in BaseTensorZeroGateway.__slots__ and is_own(type(self)):
             fault = f"attribute '{name}' is read-only" if hasattr(type(self), name) else f"has no attribute '{name}'"
             raise AttributeError(f"'builtins.{type(self).__name__}' object {fault}", name=name, obj=self)
         super().__setattr__(name, value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tensorzero.clients.failures import refused
 from tensorzero.clients.shapes import plain
 from tensorzero.inputs.blocks import Input
 from tensorzero.inputs.reading import InputShapeError, parse_input, usual_input
@@ -61,4 +62,4 @@ def read_input(given: Mapping[str, Any]) -> Input:
     try:
         return parse_input(plain(given, INPUT_TYPE))
     except InputShapeError as error:
-        raise TensorZeroInternalError(f"Failed to deserialize JSON to {INPUT_TYPE}: {error}") from None
+        raise refused(TensorZeroInternalError(f"Failed to deserialize JSON to {INPUT_TYPE}: {error}")) from None

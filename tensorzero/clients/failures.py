@@ -5,20 +5,26 @@ from __future__ import annotations
 from typing import Any, NoReturn, TypeVar
 
 from tensorzero.masking.chain import worded
-from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
+from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
-E = TypeVar("E", bound=BaseTensorZeroError)
+E = TypeVar("E", bound=Exception)
 
 
 def with_hint(error: E, hint: str | None) -> E:
     """The same error, its next step as `.hint` and, from Python 3.11 on, as a note below the message."""
     if hint:
-        hint = worded(hint)
-        error.hint = hint
-        add_note: Any = getattr(error, "add_note", None)
-        if add_note is not None:
-            add_note(hint)
+        hinted: Any = error
+        hinted.hint = worded(hint)
+        if hasattr(hinted, "add_note"):
+            hinted.add_note(hinted.hint)
     return error
+
+
+def refused(error: E) -> E:
+    """The refusal of an argument, with the next step where its words do not say it."""
+    from tensorzero.clients.argument_hints import argument_hint
+
+    return with_hint(error, argument_hint(str(error)))
 
 
 def not_constructed(error: Exception) -> NoReturn:

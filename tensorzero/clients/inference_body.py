@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorzero.clients import arguments, inference_shapes
+from tensorzero.clients.failures import refused
 from tensorzero.clients.shapes import plain
 
 _TOOL_CHOICES = ("none", "auto", "required")
@@ -136,7 +137,7 @@ def _additional_tool(tool: dict[str, Any]) -> dict[str, Any]:
     for key in ("name", "description", "parameters"):
         if key not in tool:
             shown = ", ".join(f'"{name}": {value!r}' for name, value in sorted(tool.items()))
-            raise ValueError(f"Missing '{key}' in additional tool: {{{shown}}}")
+            raise refused(ValueError(f"Missing '{key}' in additional tool: {{{shown}}}"))
     for key in ("name", "description"):
         if not isinstance(tool[key], str):
             raise TypeError(f"'{type(tool[key]).__name__}' object cannot be converted to 'PyString'")
@@ -153,5 +154,6 @@ def _tool_choice(given: Any) -> Any:
     given = arguments.text("tool_choice", given)
     if given not in _TOOL_CHOICES:
         reason = f"unknown variant `{given}`, expected one of `none`, `auto`, `required`, `specific`"
-        raise ValueError(f"Failed to parse tool_choice as valid JSON: Error({arguments.quoted(reason)}, line: 0, column: 0)")
+        message = f"Failed to parse tool_choice as valid JSON: Error({arguments.quoted(reason)}, line: 0, column: 0)"
+        raise refused(ValueError(message))
     return given

@@ -42,7 +42,7 @@ _CHAT_COMPLETION: dict[str, Callable[[Any, Path], Any]] = {
     "thinking_budget_tokens": integer,
     "verbosity": text,
 }
-_CHAT_COMPLETION_NAMES = tuple(_CHAT_COMPLETION)
+CHAT_COMPLETION_NAMES = tuple(_CHAT_COMPLETION)
 _CACHE_MODE = one_of("on", "off", "read_only", "write_only")
 _TOOL_CHOICE_NAMES = ("none", "auto", "required", "specific")
 _VARIANT_TYPES = one_of(
@@ -74,11 +74,11 @@ def _params(value: dict[str, Any]) -> dict[str, Any]:
     for key, item in cast("dict[str, Any]", given).items():
         read = _CHAT_COMPLETION.get(key)
         if read is None:
-            raise unknown_field(key, ("chat_completion",), _CHAT_COMPLETION_NAMES)
+            raise unknown_field(key, ("chat_completion",), CHAT_COMPLETION_NAMES)
         if item is not None:
             found[key] = read(item, ("chat_completion", key))
     if len(found) > 1:
-        found = {key: found[key] for key in _CHAT_COMPLETION_NAMES if key in found}
+        found = {key: found[key] for key in CHAT_COMPLETION_NAMES if key in found}
     return {"chat_completion": found}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar
+
+from tensorzero.clients.failures import with_hint
 
 T = TypeVar("T")
 
@@ -35,9 +37,27 @@ def _worded(method: FunctionType) -> Callable[..., Any]:
                 missing = [f"'{name}'" for name in needed if name not in kwargs]
                 count = f"{len(missing)} required keyword argument{'' if len(missing) == 1 else 's'}"
                 raise TypeError(f"{method.__qualname__}() missing {count}: {_listed(missing)}")
-        return method(self, **kwargs)
+        try:
+            return method(self, **kwargs)
+        except TypeError as error:
+            if not kwargs.keys() <= set(names):
+                with_hint(error, _unknown_hint(kwargs, names))
+            raise
 
     return call
+
+
+def _unknown_hint(given: Iterable[str], names: tuple[str, ...]) -> str | None:
+    """For the first argument that the method does not take."""
+    from difflib import get_close_matches
+
+    from tensorzero.clients.inference_shapes import CHAT_COMPLETION_NAMES
+
+    unknown = next(name for name in given if name not in names)
+    if unknown in CHAT_COMPLETION_NAMES and "params" in names:
+        return f'Parameters of a chat completion: params={{"chat_completion": {{"{unknown}": …}}}}'
+    near = get_close_matches(unknown, names, 1)
+    return f"Did you mean `{near[0]}`?" if near else None
 
 
 def _listed(names: list[str]) -> str:

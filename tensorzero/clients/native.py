@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 T = TypeVar("T")
 
 
+def is_own(cls: type) -> bool:
+    """Whether a class is this package's, and not one that somebody has made of it."""
+    return cls.__module__.startswith("tensorzero.clients.")
+
+
 class Native:
     """Parent of what is bound to this process, and may hold a key: neither copied nor pickled, nor a parent of others' classes.
 
-    Such a class says that it is of the module `builtins`.
+    Its instances say that they are of the module `builtins`, as the original's do. The class itself says where it is written,
+    so that `TensorZeroGateway??` and `help()` find it.
     """
 
     __slots__ = ()
 
     def __init_subclass__(cls) -> None:
-        if cls.__module__.startswith("tensorzero.clients."):
-            cls.__module__ = "builtins"
+        if is_own(cls):
             return
-        parent = next(base for base in cls.__mro__[1:] if base.__module__ == "builtins")
+        parent = next(base for base in cls.__mro__[1:] if is_own(base))
         if not vars(parent).get("_open_to_others"):
             raise TypeError(f"type 'builtins.{parent.__name__}' is not an acceptable base type")
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import orjson
 
+from tensorzero.clients.failures import refused
 from tensorzero.inputs.soundness import MAX_DEPTH, fault_place
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 
@@ -98,7 +99,7 @@ def shape_error(value: Any, target: str, wrong: WrongShapeError) -> TensorZeroIn
 
 
 def _failure(target: str, reason: str) -> TensorZeroInternalError:
-    return TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}")
+    return refused(TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}"))
 
 
 def path_text(path: Path) -> str:

@@ -36,7 +36,10 @@ def _version(identifier: UUID) -> int:
 
 
 def _no_v7(identifier: UUID) -> BadRequest:
-    return BadRequest(f"Failed to parse UUID as v7: {identifier}")
+    return BadRequest(
+        f"Failed to parse UUID as v7: {identifier}",
+        hint="Ids come from a response; `tensorzero.util.uuid7()` makes one for a new episode.",
+    )
 
 
 def check_episode_id(text: str) -> tuple[str, bool]:

@@ -55,9 +55,9 @@ class Mistakes:
 
     found: list[tuple[str, tuple[str | int, ...], str | None, str | None]] = field(default_factory=list)
 
-    def at(self, place: Place, text: str, nearest: str | None = None) -> None:
+    def at(self, place: Place, text: str, nearest: str | None = None, *, hint: str | None = None) -> None:
         """`text` after the place's printed path."""
-        self.say(f"{place.printed}: {text}" if place.printed else text, place.keys, nearest)
+        self.say(f"{place.printed}: {text}" if place.printed else text, place.keys, nearest, hint=hint)
 
     def say(self, message: str, keys: Sequence[str | int] = (), nearest: str | None = None, *, hint: str | None = None) -> None:
         entry = (message, tuple(keys), nearest, hint)

@@ -28,7 +28,8 @@ def check_models_used(
             model = config.get("model") if config else None
             if model is not None and model not in models and not model.startswith(SHORTHANDS):
                 near = nearest(model, models)
-                mistakes.say(f"Model name '{model}' not found in model table", (*keys, *part, "model"), near)
+                hint = f'`[models."{model}"]` describes a model; `openai::{model}` and the like need no table.'
+                mistakes.say(f"Model name '{model}' not found in model table", (*keys, *part, "model"), near, hint=hint)
         name = variant.get("embedding_model")
         if name is not None and name not in embedding_models and not name.startswith(EMBEDDING_SHORTHANDS):
             message = f"`{where}`: `embedding_model` must be a valid embedding model name"

@@ -350,7 +350,9 @@ class Tagged:
         rest = as_json({key: item for key, item in value.items() if key not in own_names and key != self.tag})
         chosen = value.get(self.tag)
         if not isinstance(chosen, str):
-            mistakes.at(place, f"TensorZeroDerive: missing tag field `{self.tag}`")
+            options = " or ".join(f'`{self.tag} = "{name}"`' for name in [*self.options][:2])
+            more = ", among others" if len(self.options) > 2 else ""
+            mistakes.at(place, f"TensorZeroDerive: missing tag field `{self.tag}`", hint=f"Write {options}{more}.")
             return INVALID
         if chosen not in self.options:
             unknown_variant(chosen, self.listed or tuple(self.options), place, mistakes)

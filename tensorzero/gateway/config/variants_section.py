@@ -127,7 +127,8 @@ def _check_json_mode(function: str, function_type: str, name: str, read: Mapping
     for suffix, config in needed:
         if "json_mode" not in config:
             about = f"`[functions.{function}.variants.{name}{suffix}]` (parent function `{function}` is a JSON function)"
-            mistakes.say(f"`json_mode` must be specified for {about}", keys)
+            hint = '`json_mode = "strict"`, or "on" or "tool" for models without it, or "off".'
+            mistakes.say(f"`json_mode` must be specified for {about}", keys, hint=hint)
 
 
 def check_no_answer_tool(function: str, name: str, read: Mapping[str, Any], mistakes: Mistakes) -> None:
@@ -194,7 +195,9 @@ def _check_part(
             needed, allowed = sorted(templates.variables(template.name)), f"{role}_text"
             if set(needed) - {allowed}:
                 rule = f"but only `{allowed}` is allowed when template has no schema"
-                mistakes.say(f"`{where}.{role}_template`: template needs variables: [{', '.join(needed)}] {rule}", place)
+                message = f"`{where}.{role}_template`: template needs variables: [{', '.join(needed)}] {rule}"
+                hint = f"`templates.{role}.path` takes arguments of any names; `{role}_template` does with a `{role}_schema`."
+                mistakes.say(message, place, hint=hint)
     for name in function.schemas:
         if name not in _ROLES and name not in config.templates:
             rule = f"is required when `functions.{function.name}.schemas.{name}` is specified"

@@ -34,14 +34,17 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
     if DATAPOINT_TAG in tags and HUMAN_TAG in tags and EVALUATOR_TAG not in tags:
         raise BadRequest(f"{EVALUATOR_TAG} is required when {DATAPOINT_TAG} and {HUMAN_TAG} are provided")
     if gateway.config.gateway.observability_enabled is False:
-        raise BadRequest("Feedback requires observability to be enabled (`gateway.observability.enabled` must not be `false`).")
+        raise BadRequest(
+            "Feedback requires observability to be enabled (`gateway.observability.enabled` must not be `false`).",
+            hint='Without that line, `clickhouse_url="chdb://./.tensorzero/db"` stores answers and feedback in this folder.',
+        )
     inference_id, episode_id, name = body.get("inference_id"), body.get("episode_id"), body["metric_name"]
     if inference_id is not None and episode_id is not None:
-        raise BadRequest("Both episode_id and inference_id cannot be provided")
+        raise BadRequest("Both episode_id and inference_id cannot be provided", hint=_level_hint(gateway, name))
     kind, level = _metric(gateway, name, inference_id, episode_id)
     given = inference_id if level == "inference" else episode_id
     if given is None:
-        raise BadRequest(f'Correct ID was not provided for feedback level "{level}".')
+        raise BadRequest(f'Correct ID was not provided for feedback level "{level}".', hint=_level_hint(gateway, name))
     target_id, target = UUID(given), None
     if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
         target = await _existing(gateway, check_v7(given), level, face, deadline)
@@ -77,9 +80,23 @@ def _metric(gateway: Gateway, name: str, inference_id: Any, episode_id: Any) -> 
     return metric.type, metric.level
 
 
+def _level_hint(gateway: Gateway, name: str) -> str:
+    if name == "comment":
+        return "A comment is about an inference or an episode: give one of the two ids."
+    metric = gateway.config.metrics.get(name)
+    level = "inference" if name == "demonstration" else None if metric is None else metric.level
+    if level is None:
+        return f"`{name}` is no configured metric. Give one of the two ids."
+    what = "A demonstration" if name == "demonstration" else f"`{name}`"
+    return f"{what} is about an {level}: give `{level}_id=response.{level}_id` alone."
+
+
 async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, deadline: Deadline | None) -> Target:
     """The target, waiting for a fresh one that another process may not have written yet (TensorZero docs: feedback)."""
-    missing = BadRequest(f"{'Inference' if level == 'inference' else 'Episode'} ID: {target_id} does not exist")
+    hint = (
+        f"`response.{level}_id` is the id of an {level}. Nothing is stored of a dry run, nor by a gateway on another database."
+    )
+    missing = BadRequest(f"{level.capitalize()} ID: {target_id} does not exist", hint=hint)
     until = time.monotonic() + max(_WAIT_S - _age_s(target_id), 1.0)
     while True:
         target = await _find(gateway, target_id, level, face)
@@ -119,14 +136,14 @@ def _age_s(identifier: UUID) -> float:
 def _value(kind: str, name: str, value: Any) -> Any:
     if kind == "boolean":
         if not isinstance(value, bool):
-            raise BadRequest(f"Feedback value for metric `{name}` must be a boolean")
+            raise BadRequest(f"Feedback value for metric `{name}` must be a boolean", hint="`value=True` or `value=False`.")
         return value
     if kind == "float":
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise BadRequest(f"Feedback value for metric `{name}` must be a number")
+            raise BadRequest(f"Feedback value for metric `{name}` must be a number", hint="`value=0.5`: no text, no boolean.")
         return value
     if kind == "comment" and not isinstance(value, str):
-        raise BadRequest("Feedback value for a comment must be a string")
+        raise BadRequest("Feedback value for a comment must be a string", hint="`value=str(…)`.")
     return value
 
 

@@ -164,7 +164,10 @@ def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:
         return tags
     for key in tags:
         if key.startswith(RESERVED):
-            raise BadRequest(f"Tag name cannot start with 'tensorzero::': {key}")
+            raise BadRequest(
+                f"Tag name cannot start with 'tensorzero::': {key}",
+                hint="Tags of that kind are the gateway's own: call yours otherwise.",
+            )
     return tags
 
 
@@ -183,9 +186,15 @@ def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig
     if dynamic and (name is None or model is not None):
         raise _target("If a dynamic variant config is passed, `function_name` must be specified.")
     if name is not None and model is not None:
-        raise _target("Only one of `function_name` or `model_name` can be provided")
+        raise _target(
+            "Only one of `function_name` or `model_name` can be provided",
+            "`variant_name` chooses among a function's variants; `model_name` asks a model without a function.",
+        )
     if name is None and model is None:
-        raise _target("Either `function_name` or `model_name` must be provided")
+        functions = nearest_hint("", gateway.config.functions, "Configured functions")
+        raise _target(
+            "Either `function_name` or `model_name` must be provided", f'`model_name="openai::gpt-4o-mini"`, say. {functions}'
+        )
     if model is not None:
         return _of_model(gateway, model, body)
     if name == DEFAULT_FUNCTION and dynamic:
@@ -198,14 +207,17 @@ def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig
             f"Unknown function: {name}", hint=nearest_hint(str(name), gateway.config.functions, "Configured functions")
         )
     if not function.variants and not dynamic:
-        raise GatewayError(f"Function `{name}` has no variants")
+        hint = f'`[functions.{name}.variants.NAME]` needs `type = "chat_completion"` and a `model`.'
+        raise GatewayError(f"Function `{name}` has no variants", hint=hint)
     return function, function.variants
 
 
 def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tuple[FunctionConfig, Mapping[str, VariantConfig]]:
     """The built-in chat function, with one variant that is named as the model is."""
     if body.get("variant_name") is not None:
-        raise _target("`variant_name` cannot be provided when using `model_name`")
+        raise _target(
+            "`variant_name` cannot be provided when using `model_name`", "Variants belong to functions: give `function_name`."
+        )
     known = gateway.default_functions.get(model_name)
     if known is None:
         if find_model(gateway.config, model_name) is None:

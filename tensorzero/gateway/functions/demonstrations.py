@@ -14,6 +14,11 @@ from tensorzero.gateway.schemas import Schema, SchemaError
 from tensorzero.inputs.block_reading import BlockError, strict_fields
 from tensorzero.inputs.shape_errors import unexpected, unexpected_block
 
+_FORMS = (
+    'A demonstration is a text, or a list of blocks: {"type": "text", "text": "…"} or '
+    '{"type": "tool_call", "id": "…", "name": "…", "arguments": {…}}'
+)
+
 
 def demonstration(function_type: str, value: Any, row: Mapping[str, Any]) -> str:
     """The `value` column of a demonstration.
@@ -37,7 +42,10 @@ def json_demonstration(value: Any, schema_text: str) -> dict[str, Any]:
     except SchemaError as error:
         raise GatewayError(str(error)) from None
     if fault is not None:
-        raise BadRequest(f"Demonstration does not fit function output schema: {fault}")
+        raise BadRequest(
+            f"Demonstration does not fit function output schema: {fault}",
+            hint="A JSON function's demonstration is its output, as an object: `value={…}` of the schema above.",
+        )
     return {"raw": _json(value), "parsed": value}
 
 
@@ -46,11 +54,11 @@ def chat_demonstration(value: Any, tools: ToolSettings) -> list[dict[str, Any]]:
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
     if not isinstance(value, list):
-        raise BadRequest("Demonstration must be a string or an array of content blocks")
+        raise BadRequest("Demonstration must be a string or an array of content blocks", hint=_FORMS)
     try:
         blocks = [_block(block) for block in cast("list[Any]", value)]
     except BlockError as error:
-        raise BadRequest(f"Invalid demonstration content block: {error}") from None
+        raise BadRequest(f"Invalid demonstration content block: {error}", hint=_FORMS) from None
     return [_checked_call(block, tools) if block["type"] == "tool_call" else block for block in blocks]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
+from tensorzero.gateway.functions.input_hints import arguments_hint, template_hint
 from tensorzero.gateway.schemas import SchemaError
 from tensorzero.inputs.blocks import File, Input, Template, Text
 
@@ -20,10 +21,12 @@ def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A00
     system = input.system
     if "system" in schemas:
         if system is None:
-            raise BadRequest("`input.system` is empty but a system template is present.")
+            raise BadRequest(
+                "`input.system` is empty but a system template is present.", hint=arguments_hint(function, "system")
+            )
         _check(function, "system", system)
     elif isinstance(system, dict) and not _has_template(function, "system"):
-        raise BadRequest(_no_template("System message", "system"))
+        raise _no_template(function, "System message", "system")
     for index, message in enumerate(input.messages):
         role = message.role
         for block in message.content:
@@ -36,14 +39,15 @@ def validate_input(function: FunctionConfig, input: Input) -> bool:  # noqa: A00
                 if template.name in schemas:
                     _check(function, template.name, template.arguments)
                 elif not _has_template(function, template.name):
-                    raise BadRequest(_no_template(f"Message at index {index}", template.name))
+                    raise _no_template(function, f"Message at index {index}", template.name)
             elif kind is File:
                 has_files = True
     return has_files
 
 
-def _no_template(where: str, name: str) -> str:
-    return f"{where} has non-string content but there is no template `{name}` in any variant"
+def _no_template(function: FunctionConfig, where: str, name: str) -> BadRequest:
+    message = f"{where} has non-string content but there is no template `{name}` in any variant"
+    return BadRequest(message, hint=template_hint(function, name))
 
 
 def _check(function: FunctionConfig, name: str, value: Any) -> None:
@@ -53,7 +57,7 @@ def _check(function: FunctionConfig, name: str, value: Any) -> None:
     except SchemaError as error:
         raise BadRequest(str(error)) from None
     if fault is not None:
-        raise BadRequest(fault)
+        raise BadRequest(fault, hint=arguments_hint(function, name))
 
 
 def _has_template(function: FunctionConfig, name: str) -> bool:
