@@ -2,6 +2,8 @@
 // the file keeps; a page that is opened later finds only that. In JupyterLab and Notebook the live panel stands in the
 // record's element for as long as its model lives, so nothing is lost with the swap, a reload or a reopened notebook.
 
+import { hardenLink } from "./markdown.js";
+
 const RECORD = "data-tensorzero-live";
 const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 const LEFT_AFTER_MS = 3000;
@@ -71,6 +73,7 @@ function settle(node) {
   node.className = "tz-adopted tex2jax_ignore mathjax_ignore";
   if (homeless) panel.place.restore();
   else panel.arrived();
+  setTimeout(() => panel.root.querySelectorAll(".tz-markdown a").forEach(hardenLink)); // Lab rewrites what it renders
 }
 
 // A notebook that shows only what is in sight takes cells out and puts them back.

@@ -169,8 +169,12 @@ function link(address, label) {
   if (href === null) return null;
   const node = element("a", "", label);
   node.href = href;
+  node.title = href;
+  hardenLink(node);
+  return node;
+}
+
+export function hardenLink(node) {
   node.rel = "noopener noreferrer";
   node.target = "_blank";
-  node.title = href;
-  return node;
 }

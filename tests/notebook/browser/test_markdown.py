@@ -44,7 +44,7 @@ def drawn(page: Page, text: str) -> str:
     return page.evaluate(DRAW, text)[0]
 
 
-A = '<a href="HREF" rel="noopener noreferrer" target="_blank" title="HREF">TEXT</a>'
+A = '<a href="HREF" title="HREF" rel="noopener noreferrer" target="_blank">TEXT</a>'
 
 
 def link(href: str, text: str) -> str:
