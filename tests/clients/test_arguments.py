@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from typing import Any
@@ -207,7 +208,9 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "message"), REFUSED, ids=[str(next(iter(case[0].items())))[:60] for case in REFUSED]
+    ("arguments", "error", "message"),
+    REFUSED,
+    ids=[re.sub(" at 0x[0-9a-f]+", "", str(next(iter(case[0].items()))))[:60] for case in REFUSED],
 )
 def test_refused(client: t.TensorZeroGateway, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:

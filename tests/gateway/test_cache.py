@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tensorzero import AsyncTensorZeroGateway, TensorZeroGateway
+from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.clients.embedded_transport import database_of
 from tensorzero.gateway.models.cache import _played, _stored_chunk
 from tensorzero.gateway.values import ProviderChunk, Usage
@@ -175,7 +175,7 @@ def test_streamed_and_plain_calls_share_no_entry(client: TensorZeroGateway, mock
 
 def test_a_stream_that_broke_or_was_dropped_is_not_kept(client: TensorZeroGateway, mock_provider: Any) -> None:
     for _ in range(2):
-        with pytest.raises(Exception, match="closed due to error"):
+        with pytest.raises(TensorZeroError, match="closed due to error"):
             list(ask(client, "cut", stream=True, cache_options=ON))
     assert len(mock_provider.requests()) == 2
     dropped = ask(client, stream=True, cache_options=ON)
@@ -228,7 +228,7 @@ def test_another_request_or_model_has_another_entry(
 ) -> None:
     ask(client, cache_options=ON)
     if "model" in change:
-        with pytest.raises(Exception, match="failed"):
+        with pytest.raises(TensorZeroError, match="All variants failed with errors: error500: All model providers failed"):
             ask(client, change["model"], cache_options=ON)
     else:
         ask(client, cache_options=ON, **change)
@@ -283,7 +283,7 @@ def test_without_a_database_the_modes_do_nothing_and_insisting_is_an_error(
     ask(client, cache_options=ON)
     ask(client, cache_options=ON)
     assert len(mock_provider.requests()) == 2
-    with pytest.raises(Exception, match=r"`cache\.enabled` is `true` but the cache backend"):
+    with pytest.raises(TensorZeroInternalError, match=r"`cache\.enabled` is `true` but the cache backend"):
         build("[gateway]\ncache.enabled = true\n")
 
 

@@ -386,7 +386,7 @@ def test_a_long_error_page_is_cut_in_the_error(allowed: None, files: FileServer)
 
 def test_a_store_that_takes_nothing_is_an_error_at_the_start(build: Build, tmp_path: Path) -> None:
     (tmp_path / "plain-file").write_text("")
-    with pytest.raises(Exception, match=r"Failed to write `\.tensorzero-validate` to object store"):
+    with pytest.raises(TensorZeroInternalError, match=r"Failed to write `\.tensorzero-validate` to object store"):
         build(f'[object_storage]\ntype = "filesystem"\npath = "{tmp_path}/plain-file"\n')
 
 

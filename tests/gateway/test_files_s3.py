@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import server as moto_server
 
-from tensorzero import TensorZeroGateway
+from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 
 Build = Callable[..., TensorZeroGateway]
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n0000").decode()
@@ -52,7 +52,7 @@ def test_files_go_to_the_bucket_and_come_back(
     ask({"file_type": "object_storage_pointer", "storage_path": row["storage_path"]})
     part = mock_provider.requests()[-1]["body"]["messages"][0]["content"][1]
     assert part["image_url"]["url"] == f"data:image/png;base64,{PNG}"
-    with pytest.raises(Exception, match="Error getting object"):
+    with pytest.raises(TensorZeroError, match="Error getting object"):
         ask({"file_type": "object_storage_pointer", "storage_path": {"kind": kind, "path": "observability/files/no.png"}})
 
 
@@ -60,6 +60,6 @@ def test_a_bucket_that_is_not_there_is_an_error_at_the_start(build: Build, endpo
     storage = (
         f'\n[object_storage]\ntype = "s3_compatible"\nbucket_name = "none"\nregion = "us-east-1"\nendpoint = "{endpoint}"\n'
     )
-    with pytest.raises(Exception, match=r"Failed to write `\.tensorzero-validate` to object store") as caught:
+    with pytest.raises(TensorZeroInternalError, match=r"Failed to write `\.tensorzero-validate` to object store") as caught:
         build(storage + "allow_http = true\n")
     assert "never shown" not in str(caught.value)
