@@ -23,12 +23,13 @@ class Opening:
 
     def __init__(self, shell: Any) -> None:
         self._namespace = shell.user_ns
+        self._hidden = shell.user_ns_hidden
         self.session: Session | None = None
 
     def __call__(self) -> Session:
         """The session. Raises what keeps it from being opened."""
         if self.session is None:
-            self.session = start_session(namespace=self._namespace)
+            self.session = start_session(namespace=self._namespace, hidden=self._hidden)
             print(greeting(self.session))
         return self.session
 

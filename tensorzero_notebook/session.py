@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.nearest import did_you_mean
-from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
+from tensorzero_notebook.placeholders import Filled, Names, fill_in, names_of
+from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, system_of, user_message
 from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
@@ -65,12 +66,18 @@ class Session:
     """One embedded gateway and its database. `client` stays the same object when the configuration is loaded anew."""
 
     def __init__(
-        self, client: Any, settings: Settings | None = None, namespace: MutableMapping[str, Any] | None = None
+        self,
+        client: Any,
+        settings: Settings | None = None,
+        namespace: MutableMapping[str, Any] | None = None,
+        hidden: Mapping[str, Any] | None = None,
     ) -> None:
-        """`client`: a `TensorZeroGateway`. `namespace`: where the user's code finds the last response."""
+        """`client`: a `TensorZeroGateway`. `namespace`: where the user's code finds the last response, and prompts their
+        names. `hidden`: what is in it that is not the user's (IPython's `user_ns_hidden`)."""
         self.client = client
         self.settings = settings
         self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
+        self.hidden: Mapping[str, Any] = {} if hidden is None else hidden
         self.defaults = Defaults()
         if settings is not None:
             self.defaults = Defaults(settings.function, settings.variant, settings.model)
@@ -219,8 +226,12 @@ class Session:
         self.namespace[OUT_NAME] = response
         self.namespace[name] = response
 
+    def names(self) -> Names:
+        """What `{name}` in a prompt may stand for: the user's own names."""
+        return names_of(self.namespace, self.hidden)
+
     def request(self, options: PromptOptions, cell: str) -> dict[str, Any]:
-        """The arguments of `client.inference` for a prompt cell. Raises `UserError`."""
+        """The arguments of `client.inference` for a prompt cell; what was filled in is said. Raises `UserError`."""
         self.refresh()
         chosen = {name: value for name in ("function", "variant", "model") if (value := getattr(options, name))}
         target = self.defaults.used(chosen)
@@ -229,7 +240,8 @@ class Session:
                 "Which function or model?", hint="%%tensorzero --model dummy::good, or once for all: %tensorzero use model=…"
             )
         self.check_function(target.function, target.variant)
-        text = fill_in(cell, self.namespace).strip("\n")
+        filled = (fill_in(cell, self.names()) if options.fill else Filled(cell)).after(options.filled)
+        text = filled.text.strip("\n")
         if not text.strip():
             raise UserError("The prompt is empty.")
         config = self.config
@@ -252,6 +264,9 @@ class Session:
         request |= {name: value for name, value in named.items() if value is not None}
         if options.tags:
             request["tags"] = dict(options.tags)
+        told = filled.told()
+        if told is not None:
+            self.say(f"tensorzero: {told}")
         return request
 
     def answer_view(self, request: Mapping[str, Any]) -> AnswerView:
@@ -322,7 +337,11 @@ class Session:
         self.client.close()
 
 
-def start_session(directory: Path | None = None, namespace: MutableMapping[str, Any] | None = None) -> Session:
+def start_session(
+    directory: Path | None = None,
+    namespace: MutableMapping[str, Any] | None = None,
+    hidden: Mapping[str, Any] | None = None,
+) -> Session:
     """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
 
     The session becomes the current one; one that was there is closed.
@@ -337,7 +356,7 @@ def start_session(directory: Path | None = None, namespace: MutableMapping[str, 
     from tensorzero import TensorZeroGateway
 
     client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
-    session = Session(client, settings, namespace)
+    session = Session(client, settings, namespace, hidden)
     session.watch(pattern)
     _current = session
     return session

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.prompt_cell import LineParser
+from tensorzero_notebook.placeholders import Names
+from tensorzero_notebook.prompt_cell import LineParser, fill_words, split_line
 
 if TYPE_CHECKING:
     from tensorzero_notebook.session import Session
@@ -27,15 +28,18 @@ class VariantOptions:
     numbers: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def parse_variant_line(line: str, model: str | None) -> VariantOptions:
-    """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. Raises `UserError`."""
+def parse_variant_line(line: str, model: str | None, names: Names | None = None) -> VariantOptions:
+    """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. `{name}` is filled in from `names`.
+
+    Raises `UserError`.
+    """
     parser = LineParser("%%tensorzero_variant", "The system template")
     parser.add_argument("function")
     parser.add_argument("variant")
     parser.add_argument("--model", "-m", default=model)
     for name, kind in SETTINGS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
-    given = parser.read(line)
+    given = parser.read(fill_words(split_line(line), names or Names())[0])
     if given.model is None:
         raise UserError("Which model?", hint="%%tensorzero_variant FUNCTION VARIANT --model dummy::good")
     numbers = {name: getattr(given, name) for name in SETTINGS if getattr(given, name) is not None}
