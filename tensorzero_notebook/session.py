@@ -14,11 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.errors import UserError, add_hint
 from tensorzero_notebook.nearest import did_you_mean
 from tensorzero_notebook.placeholders import Filled, Names, fill_in, names_of
 from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, system_of, user_message
-from tensorzero_notebook.settings import DEFAULT_CONFIG, Settings, find_settings, make_folder
+from tensorzero_notebook.settings import (
+    ELSEWHERE,
+    SPOOL_ELSEWHERE,
+    Settings,
+    find_settings,
+    make_folder,
+    unwritable,
+    working_directory,
+    write_default,
+)
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
 from tensorzero_notebook.views.metrics import METRIC_EXAMPLE, Metric
@@ -342,35 +351,55 @@ def start_session(
     namespace: MutableMapping[str, Any] | None = None,
     hidden: Mapping[str, Any] | None = None,
 ) -> Session:
-    """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
+    """Find the configuration and open the database: the one in `.tensorzero/`, unless another is named.
+
+    Raises `UserError` and the rooms' own errors.
 
     The session becomes the current one; one that was there is closed.
     """
     global _current
-    settings = find_settings(Path.cwd() if directory is None else directory)
-    make_folder(settings.folder)
-    pattern = config_pattern(settings)
+    try:
+        settings = find_settings(working_directory() if directory is None else directory)
+        if settings.own_database:
+            make_folder(settings.folder)
+        pattern = config_pattern(settings)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from error
     if _current is not None:
         _current.close()
         _current = None
     from tensorzero import TensorZeroGateway
 
-    client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
+    try:
+        client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
+    except Exception as error:
+        own = settings.own_database
+        if isinstance(error, OSError):
+            raise unwritable(settings.folder, error, ELSEWHERE if own else SPOOL_ELSEWHERE) from error
+        if own and _is_database_failure(error):
+            add_hint(error, ELSEWHERE)
+        raise
     session = Session(client, settings, namespace, hidden)
     session.watch(pattern)
     _current = session
     return session
 
 
+def _is_database_failure(error: Exception) -> bool:
+    from tensorzero.gateway.errors import ConfigError, GatewayError
+
+    return isinstance(error.__cause__, GatewayError) and not isinstance(error.__cause__, ConfigError)
+
+
 def config_pattern(settings: Settings) -> str:
     """The configuration as `config_file`: the user's own or ours, and the variants made in cells."""
-    default = settings.default_config
-    if settings.config_file is None and (not default.exists() or default.read_text("utf-8") != DEFAULT_CONFIG):
-        default.write_text(DEFAULT_CONFIG, encoding="utf-8")
-    base = settings.config_file or default
+    from tensorzero.gateway.config.files import as_written
+
+    if settings.own_database and settings.config_file is None:
+        write_default(settings)
     if settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml")):
-        return f"{{{base.as_posix()},{settings.variants_folder.as_posix()}/*.toml}}"
-    return base.as_posix()
+        return f"{{{settings.base_pattern},{as_written(settings.variants_folder.as_posix())}/*.toml}}"
+    return settings.base_pattern
 
 
 def current_session() -> Session:

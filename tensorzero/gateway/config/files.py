@@ -25,6 +25,9 @@ NO_MATCH = "No files matched the glob pattern. Ensure that the path exists, and 
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 _HEADER = re.compile(r"\s*\[\[?([^\]]+)\]\]?")
 _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_ESCAPED = re.compile(r"\[([^!])\]")
+_LITERAL = re.compile(r"(?:[^*?\[{]|\[[^!]\])*")
+_SIGN = re.compile(r"\[[^!]\]|.", re.DOTALL)
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
@@ -60,14 +63,18 @@ class Sources(Locate):
 def find_files(pattern: str) -> list[str]:
     """Files that `pattern` names, sorted: a path, or a glob with `*` `?` `[…]` `{…}` (one folder) and `**` (any depth).
 
-    Raises ValueError for a pattern that does not parse.
+    `[[]` and its like stand for the sign itself (`as_written`). Raises ValueError for a pattern that does not parse.
     """
     if not re.search(r"[*?\[{]", pattern):
         return [pattern] if Path(pattern).is_file() else []
     expression = re.compile(_translate(pattern))
-    if re.fullmatch(r"\{[^{}]*\}", pattern):  # only alternatives: each is looked for where it is, not below a common root
-        return sorted({file for part in pattern[1:-1].split(",") for file in find_files(part)})
-    root = re.split(r"[*?\[{]", pattern, maxsplit=1)[0]
+    alternatives = _alternatives(pattern)
+    if alternatives is not None:  # nothing else: each is looked for where it is, not below a common root
+        return sorted({file for part in alternatives for file in find_files(part)})
+    literal = _LITERAL.match(pattern)
+    root = _ESCAPED.sub(r"\1", literal[0] if literal else "")
+    if literal and literal[0] == pattern:
+        return [root] if Path(root).is_file() else []
     start = Path(root) if root.endswith(("/", os.sep)) else Path(root).parent
     found: list[str] = []
     for folder, names, files in os.walk(start):
@@ -77,6 +84,33 @@ def find_files(pattern: str) -> list[str]:
         if "**" not in pattern and base.count("/") >= pattern.count("/"):
             names.clear()  # nothing deeper can match
     return sorted(found)
+
+
+def _alternatives(pattern: str) -> list[str] | None:
+    """The parts of a pattern that is `{…,…}` and nothing else."""
+    parts, depth = [""], 0
+    if not (pattern.startswith("{") and pattern.endswith("}")):
+        return None
+    for found in _SIGN.finditer(pattern[1:-1]):
+        sign = found[0]
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        if depth < 0:
+            return None
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return parts
+
+
+def as_written(path: str) -> str:
+    """The pattern that names this path alone, whatever signs its folders have in their names."""
+    return re.sub(r"[*?\[\]{},]", r"[\g<0>]", path)
+
+
+def pattern_of(paths: Sequence[str]) -> str:
+    """The pattern that names these paths and no other."""
+    return as_written(paths[0]) if len(paths) == 1 else f"{{{','.join(map(as_written, paths))}}}"
 
 
 def _translate(pattern: str) -> str:
