@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tensorzero.printing import printable
+
 
 class UserError(Exception):
     """A request that cannot be met as it was made. `hint` is the next step, where there is one."""
@@ -89,7 +91,7 @@ def show_error(
     """IPython's handler for expected failures (`shell.set_custom_exc`)."""
     if not is_expected(error):
         return shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-    lines = [f"{_name(kind)}: {message_of(error)}"]
+    lines = [printable(f"{_name(kind)}: {message_of(error)}")]
     shell._showtraceback(kind, error, lines)
     return lines
 

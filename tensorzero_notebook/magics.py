@@ -8,6 +8,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
 
+from tensorzero.printing import say
 from tensorzero_notebook import display, keys
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.nearest import did_you_mean
@@ -84,12 +85,12 @@ class TensorZeroMagics(Magics):
         if rest and command in ALONE:
             raise UserError(f"%tensorzero {command} stands alone: what is {rest}?")
         if command == "help":
-            print(inspect.cleandoc(TensorZeroMagics.tensorzero.__doc__ or ""))
+            say(inspect.cleandoc(TensorZeroMagics.tensorzero.__doc__ or ""))
             return None
         if command == "key":
             if not rest:
                 raise UserError("Whose key?", hint="%tensorzero key openai")
-            print(f"tensorzero: {keys.ask_key(rest)} is set for this kernel.")
+            say(f"tensorzero: {keys.ask_key(rest)} is set for this kernel.")
             return None
         session = self._session()
         session.refresh()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tensorzero.printing import say
 from tensorzero_notebook.errors import UserError, add_hint
 from tensorzero_notebook.nearest import did_you_mean
 from tensorzero_notebook.placeholders import Filled, Names, fill_in, names_of
@@ -92,7 +93,7 @@ class Session:
             self.defaults = Defaults(settings.function, settings.variant, settings.model)
         self.conversation = Conversation()
         self.last: Any = None
-        self.say: Callable[[str], None] = print
+        self.say: Callable[[str], None] = say
         self._lock = threading.RLock()
         self._watch: Any = None
 
