@@ -15,6 +15,7 @@ CELL_OPTIONS = (
     "--system",
     "--out",
     "--raw",
+    "--no-fill",
 )
 VARIANT_OPTIONS = ("--model", "--temperature", "--max-tokens", "--top-p", "--seed", "--weight")
 USE_KEYS = ("function=", "variant=", "model=", "episode=")

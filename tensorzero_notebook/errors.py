@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from tensorzero.masking.chain import worded
+from tensorzero.printing import printable
 
 
 class UserError(Exception):
@@ -123,7 +124,7 @@ def show_error(
 
 
 def _brief(error: BaseException) -> list[str]:
-    return [f"{_name(type(error))}: {message_of(error)}"]
+    return [printable(f"{_name(type(error))}: {message_of(error)}")]
 
 
 def _name(kind: type[BaseException]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
+from tensorzero.printing import say
 from tensorzero_notebook import display, errors, keys
 from tensorzero_notebook.completion import completions
 from tensorzero_notebook.magics import TensorZeroMagics
@@ -24,13 +25,14 @@ class Opening:
 
     def __init__(self, shell: Any) -> None:
         self._namespace = shell.user_ns
+        self._hidden = shell.user_ns_hidden
         self.session: Session | None = None
 
     def __call__(self) -> Session:
         """The session. Raises what keeps it from being opened."""
         if self.session is None:
-            self.session = start_session(namespace=self._namespace)
-            print(greeting(self.session))
+            self.session = start_session(namespace=self._namespace, hidden=self._hidden)
+            say(greeting(self.session))
         return self.session
 
 
@@ -51,7 +53,7 @@ class Hooks:
     def before_cell(self, info: Any) -> None:
         variable = keys.contains_known_key(info.raw_cell or "")
         if variable is not None:
-            print(
+            say(
                 f"tensorzero: this cell contains the value of {variable}, and a notebook keeps its cells. "
                 "Take it out; %tensorzero key PROVIDER asks for it unseen.",
                 file=sys.stderr,

@@ -6,11 +6,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
 
+from tensorzero.printing import say
 from tensorzero_notebook import display, keys
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.nearest import did_you_mean
+from tensorzero_notebook.placeholders import fill_in
 from tensorzero_notebook.prompt_cell import parse_prompt_line, parse_use
 from tensorzero_notebook.prompt_display import run_prompt
 from tensorzero_notebook.session import Session
@@ -29,6 +31,7 @@ class TensorZeroMagics(Magics):
         super().__init__(shell)
         self._session = session
 
+    @no_var_expand  # IPython's own filling evaluates what stands in braces
     @line_cell_magic
     def tensorzero(self, line: str, cell: str | None = None) -> Any:
         """
@@ -39,8 +42,10 @@ class TensorZeroMagics(Magics):
                                     variant=V model=M episode=ID; none clears
         %tensorzero key PROVIDER    asks for a key unseen, keeps it in memory
 
-        %%tensorzero                the cell's text is a prompt, with {name}
-                                    and {expression} filled in
+        %%tensorzero                the cell's text is a prompt: {name},
+                                    {name["key"]}, {name[0]}, {name.field}
+                                    and {number:.2f} are filled in from your
+                                    own names; {{name}} sends {name}
             --model M, -m           such as openai::gpt-4o-mini, dummy::good
             --function F, -f        a function of tensorzero.toml
             --variant V, -v         that variant of it
@@ -50,6 +55,7 @@ class TensorZeroMagics(Magics):
             --tag KEY=VALUE, -t     as many as you like
             --out NAME, -o          the response's name in Python, beside _tz
             --raw                   plain text below the cell, no panel
+            --no-fill               the cell is sent as it is written
 
         %%tensorzero_variant FUNCTION VARIANT --model M
                                     the cell's text is a variant's system
@@ -57,15 +63,18 @@ class TensorZeroMagics(Magics):
                                     --top-p --seed --weight
         """
         if cell is not None:
-            return run_prompt(self._session(), parse_prompt_line(line), cell, in_kernel=hasattr(self.shell, "kernel"))
+            session = self._session()
+            options = parse_prompt_line(line, session.names())
+            return run_prompt(session, options, cell, in_kernel=hasattr(self.shell, "kernel"))
         command, _, rest = line.strip().partition(" ")
         return self._command(command or "status", rest.strip())
 
+    @no_var_expand
     @cell_magic
     def tensorzero_variant(self, line: str, cell: str) -> None:
         """`%%tensorzero_variant FUNCTION VARIANT [--model M] [--temperature T] …`: the cell is the system template."""
         session = self._session()
-        options = parse_variant_line(line, session.defaults.model)
+        options = parse_variant_line(line, session.defaults.model, session.names())
         file = make_variant(session, options, cell)
         session.say(f"tensorzero: {options.function} has the variant {options.variant}, kept in {file}")
 
@@ -76,20 +85,20 @@ class TensorZeroMagics(Magics):
         if rest and command in ALONE:
             raise UserError(f"%tensorzero {command} stands alone: what is {rest}?")
         if command == "help":
-            print(inspect.cleandoc(TensorZeroMagics.tensorzero.__doc__ or ""))
+            say(inspect.cleandoc(TensorZeroMagics.tensorzero.__doc__ or ""))
             return None
         if command == "key":
             if not rest:
                 raise UserError("Whose key?", hint="%tensorzero key openai")
-            print(f"tensorzero: {keys.ask_key(rest)} is set for this kernel.")
+            say(f"tensorzero: {keys.ask_key(rest)} is set for this kernel.")
             return None
         session = self._session()
         session.refresh()
         if command == "use":
-            session.use(parse_use(rest, session.functions(), session.models()))
+            session.use(parse_use(rest, session.functions(), session.models(), session.names()))
             session.say(f"tensorzero: {session.using()}")
             return None
-        return listing(session, command, rest)
+        return listing(session, command, fill_in(rest, session.names()).text)
 
 
 def listing(session: Session, command: str, rest: str = "") -> display.Listing | None:

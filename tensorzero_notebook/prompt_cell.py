@@ -1,13 +1,10 @@
-"""A cell's text as a prompt: its options, what is filled in, and the request it becomes. Pure functions."""
+"""A cell as a prompt: the options of its line, and its text as a message. Pure functions."""
 
 from __future__ import annotations
 
 import argparse
-import ast
-import builtins
 import json
 import shlex
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from keyword import iskeyword
@@ -16,15 +13,16 @@ from uuid import UUID
 
 from tensorzero_notebook.errors import UserError
 from tensorzero_notebook.nearest import did_you_mean
+from tensorzero_notebook.placeholders import Filled, Names, fill_in
 
-LONGEST_EXPRESSION = 500
 OUT_NAME = "_tz"
 USED = ("function", "variant", "model", "episode")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptOptions:
-    """`%%tensorzero`'s line. `continues` goes on with the last conversation."""
+    """`%%tensorzero`'s line. `continues` goes on with the last conversation; `fill` fills `{name}` in; `filled` is what was
+    filled in on the line itself."""
 
     function: str | None = None
     variant: str | None = None
@@ -34,7 +32,9 @@ class PromptOptions:
     out: str = OUT_NAME
     continues: bool = False
     raw: bool = False
+    fill: bool = True
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    filled: Filled = field(default_factory=Filled)
 
 
 class LineParser(argparse.ArgumentParser):
@@ -45,8 +45,8 @@ class LineParser(argparse.ArgumentParser):
         super().__init__(magic, add_help=False, allow_abbrev=False)
         self._below = below
 
-    def read(self, line: str) -> argparse.Namespace:
-        given, left = self.parse_known_args(split_line(line))
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        given, left = self.parse_known_args(words)
         for word in left:
             options = [option for action in self._actions for option in action.option_strings]
             if word.startswith("-"):
@@ -74,12 +74,17 @@ def prompt_parser() -> LineParser:
     parser.add_argument("--tag", "-t", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--continue", "-c", dest="continues", action="store_true")
     parser.add_argument("--raw", action="store_true")
+    parser.add_argument("--no-fill", action="store_true")
     return parser
 
 
-def parse_prompt_line(line: str) -> PromptOptions:
-    """Raises `UserError`."""
-    given = prompt_parser().read(line)
+def parse_prompt_line(line: str, names: Names | None = None) -> PromptOptions:
+    """`{name}` in a word of the line is filled in from `names`, as it is in the cell. Raises `UserError`."""
+    words = split_line(line)
+    filled = Filled()
+    if "--no-fill" not in words:
+        words, filled = fill_words(words, names or Names())
+    given = prompt_parser().read(words)
     if given.function and given.model:
         raise UserError("Name a function or a model, not both.")
     if given.variant and given.model:
@@ -97,7 +102,9 @@ def parse_prompt_line(line: str) -> PromptOptions:
         out=given.out,
         continues=given.continues,
         raw=given.raw,
+        fill=not given.no_fill,
         tags=dict(_tag(text) for text in given.tag),
+        filled=filled,
     )
 
 
@@ -117,71 +124,22 @@ def split_line(line: str) -> list[str]:
         raise UserError(f"{line.strip()}: {error}") from None
 
 
+def fill_words(words: Sequence[str], names: Names) -> tuple[list[str], Filled]:
+    """A line's words, each filled in by itself: a value never becomes two words, or an option."""
+    done: list[str] = []
+    told = Filled()
+    for word in words:
+        filled = fill_in(word, names)
+        done.append(filled.text)
+        told = filled.after(told)
+    return done, told
+
+
 def _tag(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise UserError(f"--tag {text}: write it as key=value.")
     return key, value
-
-
-def fill_in(text: str, namespace: Mapping[str, Any]) -> str:
-    """`{expression}` replaced by its value, where it parses and all its names exist (one of them the user's own).
-
-    Every other brace stays, so JSON, LaTeX and `{{ templates }}` pass through. Raises `UserError` when an expression fails.
-    """
-    pieces: list[str] = []
-    at = 0
-    while (start := text.find("{", at)) >= 0:
-        if text.startswith("{{", start):
-            end = start + 2
-            pieces.append(text[at:end])
-            at = end
-            continue
-        found = _expression(text, start, namespace)
-        if found is None:
-            pieces.append(text[at : start + 1])
-            at = start + 1
-        else:
-            expression, end = found
-            pieces += (text[at:start], _value(expression, namespace))
-            at = end
-    return "".join([*pieces, text[at:]])
-
-
-def _expression(text: str, start: int, namespace: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The shortest expression that begins behind the brace at `start`, and where the text goes on."""
-    end = start
-    while (end := text.find("}", end + 1, start + LONGEST_EXPRESSION)) >= 0:
-        source = text[start + 1 : end].strip()
-        tree = _parsed(source)
-        if tree is not None:
-            return (source, end + 1) if _known(tree, namespace) else None
-    return None
-
-
-def _parsed(source: str) -> ast.Expression | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(source, mode="eval")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-
-
-def _known(tree: ast.Expression, namespace: Mapping[str, Any]) -> bool:
-    named = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    bound = {node.id for node in named if not isinstance(node.ctx, ast.Load)}
-    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    free = {node.id for node in named} - bound
-    own = {name for name in free if name in namespace}
-    return bool(own) and all(name in own or hasattr(builtins, name) for name in free)
-
-
-def _value(source: str, namespace: Mapping[str, Any]) -> str:
-    try:
-        return str(eval(source, dict(namespace)))  # noqa: S307 - the user's own code, in the user's own namespace
-    except Exception as error:
-        raise UserError(f"{{{source}}} could not be filled in: {type(error).__name__}: {error}") from error
 
 
 def user_message(text: str, schema: Any | None) -> dict[str, Any]:
@@ -208,10 +166,10 @@ def system_of(text: str | None, schema: Any | None) -> Any:
     return text
 
 
-def parse_use(line: str, functions: Sequence[str], models: Sequence[str]) -> dict[str, str | None]:
+def parse_use(line: str, functions: Sequence[str], models: Sequence[str], names: Names | None = None) -> dict[str, str | None]:
     """`%tensorzero use`: `function=… variant=… model=… episode=…`, or a bare function's or model's name; `none` clears."""
     chosen: dict[str, str | None] = {}
-    for word in split_line(line):
+    for word in fill_words(split_line(line), names or Names())[0]:
         key, equals, value = word.partition("=")
         if not equals:
             key, value = ("function", word) if word in functions else ("model", word)

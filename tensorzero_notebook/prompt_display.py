@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tensorzero.printing import say
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session
 from tensorzero_notebook.views.answer import AnswerView
@@ -66,11 +67,11 @@ class AnswerPrinter:
     def print_new(self) -> None:
         if self._answer.length > self._printed:
             text = self._answer.text
-            print(text[self._printed :], end="", flush=True)
+            say(text[self._printed :], end="", flush=True)
             self._printed = len(text)
 
     def finish(self) -> None:
         """Print the rest, and a line's end."""
         self.print_new()
         if self._printed and not self._answer.text.endswith("\n"):
-            print(flush=True)
+            say(flush=True)

@@ -14,16 +14,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tensorzero_notebook.errors import UserError, briefly
+from tensorzero.printing import say
+from tensorzero_notebook.errors import UserError, add_hint, briefly
 from tensorzero_notebook.nearest import did_you_mean
-from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, fill_in, system_of, user_message
+from tensorzero_notebook.placeholders import Filled, Names, fill_in, names_of
+from tensorzero_notebook.prompt_cell import OUT_NAME, PromptOptions, system_of, user_message
 from tensorzero_notebook.settings import (
-    DEFAULT_CONFIG,
+    ELSEWHERE,
+    SPOOL_ELSEWHERE,
     Settings,
     appeared_config,
     find_settings,
     make_folder,
     told_missing_metrics,
+    unwritable,
+    working_directory,
+    write_default,
 )
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import FunctionChoice
@@ -74,18 +80,24 @@ class Session:
     """One embedded gateway and its database. `client` stays the same object when the configuration is loaded anew."""
 
     def __init__(
-        self, client: Any, settings: Settings | None = None, namespace: MutableMapping[str, Any] | None = None
+        self,
+        client: Any,
+        settings: Settings | None = None,
+        namespace: MutableMapping[str, Any] | None = None,
+        hidden: Mapping[str, Any] | None = None,
     ) -> None:
-        """`client`: a `TensorZeroGateway`. `namespace`: where the user's code finds the last response."""
+        """`client`: a `TensorZeroGateway`. `namespace`: where the user's code finds the last response, and prompts their
+        names. `hidden`: what is in it that is not the user's (IPython's `user_ns_hidden`)."""
         self.client = client
         self.settings = settings
         self.namespace: MutableMapping[str, Any] = {} if namespace is None else namespace
+        self.hidden: Mapping[str, Any] = {} if hidden is None else hidden
         self.defaults = Defaults()
         if settings is not None:
             self.defaults = Defaults(settings.function, settings.variant, settings.model)
         self.conversation = Conversation()
         self.last: Any = None
-        self.say: Callable[[str], None] = print
+        self.say: Callable[[str], None] = say
         self._lock = threading.RLock()
         self._watch: Any = None
         self._on_own_config = settings is not None and settings.config_file is None
@@ -259,8 +271,12 @@ class Session:
         self.namespace[OUT_NAME] = response
         self.namespace[name] = response
 
+    def names(self) -> Names:
+        """What `{name}` in a prompt may stand for: the user's own names."""
+        return names_of(self.namespace, self.hidden)
+
     def request(self, options: PromptOptions, cell: str) -> dict[str, Any]:
-        """The arguments of `client.inference` for a prompt cell. Raises `UserError`."""
+        """The arguments of `client.inference` for a prompt cell; what was filled in is said. Raises `UserError`."""
         self.refresh()
         chosen = {name: value for name in ("function", "variant", "model") if (value := getattr(options, name))}
         target = self.defaults.used(chosen)
@@ -269,7 +285,8 @@ class Session:
                 "Which function or model?", hint="%%tensorzero --model dummy::good, or once for all: %tensorzero use model=…"
             )
         self.check_function(target.function, target.variant)
-        text = fill_in(cell, self.namespace).strip("\n")
+        filled = (fill_in(cell, self.names()) if options.fill else Filled(cell)).after(options.filled)
+        text = filled.text.strip("\n")
         if not text.strip():
             raise UserError("The prompt is empty.")
         config = self.config
@@ -292,6 +309,9 @@ class Session:
         request |= {name: value for name, value in named.items() if value is not None}
         if options.tags:
             request["tags"] = dict(options.tags)
+        told = filled.told()
+        if told is not None:
+            self.say(f"tensorzero: {told}")
         return request
 
     def answer_view(self, request: Mapping[str, Any]) -> AnswerView:
@@ -363,36 +383,60 @@ class Session:
 
 
 @briefly
-def start_session(directory: Path | None = None, namespace: MutableMapping[str, Any] | None = None) -> Session:
-    """Make `.tensorzero/`, find the configuration and open the database. Raises `UserError` and the rooms' own errors.
+def start_session(
+    directory: Path | None = None,
+    namespace: MutableMapping[str, Any] | None = None,
+    hidden: Mapping[str, Any] | None = None,
+) -> Session:
+    """Find the configuration and open the database: the one in `.tensorzero/`, unless another is named.
+
+    Raises `UserError` and the rooms' own errors.
 
     The session becomes the current one; one that was there is closed.
     """
     global _current
-    settings = find_settings(Path.cwd() if directory is None else directory)
-    make_folder(settings.folder)
-    pattern = config_pattern(settings)
+    try:
+        settings = find_settings(working_directory() if directory is None else directory)
+        if settings.own_database:
+            make_folder(settings.folder)
+        pattern = config_pattern(settings)
+    except OSError as error:
+        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from error
     if _current is not None:
         _current.close()
         _current = None
     from tensorzero import TensorZeroGateway
 
-    client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
-    session = Session(client, settings, namespace)
+    try:
+        client = TensorZeroGateway.build_embedded(config_file=pattern, clickhouse_url=settings.clickhouse_url)
+    except Exception as error:
+        own = settings.own_database
+        if isinstance(error, OSError):
+            raise unwritable(settings.folder, error, ELSEWHERE if own else SPOOL_ELSEWHERE) from error
+        if own and _is_database_failure(error):
+            add_hint(error, ELSEWHERE)
+        raise
+    session = Session(client, settings, namespace, hidden)
     session.watch(pattern)
     _current = session
     return session
 
 
+def _is_database_failure(error: Exception) -> bool:
+    from tensorzero.gateway.errors import ConfigError, GatewayError
+
+    return isinstance(error.__cause__, GatewayError) and not isinstance(error.__cause__, ConfigError)
+
+
 def config_pattern(settings: Settings) -> str:
     """The configuration as `config_file`: the user's own or ours, and the variants made in cells."""
-    default = settings.default_config
-    if settings.config_file is None and (not default.exists() or default.read_text("utf-8") != DEFAULT_CONFIG):
-        default.write_text(DEFAULT_CONFIG, encoding="utf-8")
-    base = settings.config_file or default
+    from tensorzero.gateway.config.globs import escaped
+
+    if settings.own_database and settings.config_file is None:
+        write_default(settings)
     if settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml")):
-        return f"{{{base.as_posix()},{settings.variants_folder.as_posix()}/*.toml}}"
-    return base.as_posix()
+        return f"{{{settings.base_pattern},{escaped(settings.variants_folder.as_posix())}/*.toml}}"
+    return settings.base_pattern
 
 
 @briefly

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.prompt_cell import LineParser
+from tensorzero_notebook.placeholders import Names
+from tensorzero_notebook.prompt_cell import LineParser, fill_words, split_line
+from tensorzero_notebook.replaced_files import Replaced
+from tensorzero_notebook.settings import make_folder, unwritable
 
 if TYPE_CHECKING:
     from tensorzero_notebook.session import Session
 
+KEPT_THERE = "Variants made in cells are kept in files there."
 SETTINGS = {"temperature": float, "max_tokens": int, "top_p": float, "seed": int, "weight": float}
 
 
@@ -27,15 +31,18 @@ class VariantOptions:
     numbers: dict[str, float] = field(default_factory=dict[str, float])
 
 
-def parse_variant_line(line: str, model: str | None) -> VariantOptions:
-    """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. Raises `UserError`."""
+def parse_variant_line(line: str, model: str | None, names: Names | None = None) -> VariantOptions:
+    """`FUNCTION VARIANT --model M`. `model`: what is used where the line names none. `{name}` is filled in from `names`.
+
+    Raises `UserError`.
+    """
     parser = LineParser("%%tensorzero_variant", "The system template")
     parser.add_argument("function")
     parser.add_argument("variant")
     parser.add_argument("--model", "-m", default=model)
     for name, kind in SETTINGS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
-    given = parser.read(line)
+    given = parser.read(fill_words(split_line(line), names or Names())[0])
     if given.model is None:
         raise UserError("Which model?", hint="%%tensorzero_variant FUNCTION VARIANT --model dummy::good")
     numbers = {name: getattr(given, name) for name in SETTINGS if getattr(given, name) is not None}
@@ -63,18 +70,17 @@ def make_variant(session: Session, options: VariantOptions, cell: str) -> Path:
             f"{options.function} has a variant {options.variant} in its configuration.", hint="Choose another name."
         )
     function_file = folder / f"{_file_name(options.function)}.function.toml"
-    before = {file: file.read_text("utf-8") if file.exists() else None for file in (toml, template, function_file)}
-    folder.mkdir(exist_ok=True)
+    texts = {template: cell, toml: _variant_toml(options, template.name)}
     if configured is None:
-        function_file.write_text(f'[functions.{_quoted(options.function)}]\ntype = "chat"\n', "utf-8")
-    template.write_text(cell, "utf-8")
-    toml.write_text(_variant_toml(options, template.name), "utf-8")
+        texts[function_file] = f'[functions.{_quoted(options.function)}]\ntype = "chat"\n'
+    make_folder(settings.folder, KEPT_THERE)
     try:
+        folder.mkdir(exist_ok=True)
+        replaced = Replaced(texts)
+    except OSError as error:
+        raise unwritable(settings.folder, error, KEPT_THERE) from error
+    with replaced:
         session.load_variants()
-    except Exception:
-        for file, text in before.items():
-            file.unlink(missing_ok=True) if text is None else file.write_text(text, "utf-8")
-        raise
     return toml
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorzero.command.failures import CommandError
+from tensorzero.printing import say
 
 if TYPE_CHECKING:
     from tensorzero.command.change import Change
@@ -35,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except CommandError as error:
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         if error.hint:
-            print(error.hint, file=sys.stderr)
+            say(error.hint, file=sys.stderr)
     except UnicodeError:
-        print("Arguments and standard input are UTF-8.", file=sys.stderr)
+        say("Arguments and standard input are UTF-8.", file=sys.stderr)
     return 2 if options.action == "diff" else 1
 
 
@@ -193,31 +194,31 @@ def _texts(options: argparse.Namespace, keys: Sequence[str]) -> dict[str, str | 
 
 
 def _show(text: str) -> int:
-    print(text, end="") if text else print("No difference.")
+    say(text, end="") if text else say("No difference.")
     return 1 if text else 0
 
 
 def _offer(change: Change, options: argparse.Namespace) -> int:
     """Show it, ask, write it."""
-    print(change.diff(), end="")
+    say(change.diff(), end="")
     for path in change.unused:
-        print(f"Nothing names {path} any more; --files removes it.")
+        say(f"Nothing names {path} any more; --files removes it.")
     if not options.yes and not _agreed():
         return 1
     change.write()
     for path in (*change.texts, *change.removed):
-        print(f"{'Removed' if path in change.removed else 'Wrote'} {path}")
+        say(f"{'Removed' if path in change.removed else 'Wrote'} {path}")
     return 0
 
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        print("Nothing was written: there is nobody to ask. --yes writes without asking.", file=sys.stderr)
+        say("Nothing was written: there is nobody to ask. --yes writes without asking.", file=sys.stderr)
         return False
     try:
         agreed = input("Write this? [y/N] ").strip().lower() in {"y", "yes"}
     except (EOFError, KeyboardInterrupt):
         agreed = False
     if not agreed:
-        print("Nothing was written.", file=sys.stderr)
+        say("Nothing was written.", file=sys.stderr)
     return agreed

@@ -337,3 +337,31 @@ def test_a_difference_shows_settings_and_texts(config_dir: ConfigDir) -> None:
     assert '+extra_headers.0.name = "x"' in shown
     assert "+Shared.\n\\ No newline at end of file\n" in shown
     assert diff_variants("draft", "b", "b", config=str(path)) == ""
+
+
+MORE = """
+[functions.more]
+type = "chat"
+variants.a = { type = "chat_completion", model = "m" }
+"""
+MODELS = """
+[models.m]
+routing = ["m"]
+providers.m = { type = "dummy", model_name = "good" }
+"""
+
+
+@pytest.mark.parametrize("name", ["[x]", "a, b", "{y}"])
+@pytest.mark.parametrize("config", ["tensorzero.toml", "*.toml"])
+def test_the_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, config: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "tensorzero.toml").write_text(TOML)
+    if config == "*.toml":
+        (folder / "more.toml").write_text(MORE)
+        (folder / "models.toml").write_text(MODELS)
+    monkeypatch.chdir(folder)
+    add_variant("draft", "b", model="dummy::json", config=config).write()
+    remove_variant("draft", "a", config=config).write()
+    assert "[functions.draft.variants.b]" in (folder / "tensorzero.toml").read_text()
+    assert "[functions.draft.variants.a]" not in (folder / "tensorzero.toml").read_text()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import inspect
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import uuid_utils
 
 from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.queries import inferences as inference_queries
@@ -17,6 +21,7 @@ from tensorzero.clickhouse.queries.expressions import json_text
 from tensorzero.clickhouse.query import Query
 from tensorzero_notebook import frames
 from tensorzero_notebook.errors import UserError
+from tensorzero_notebook.frame_filters import DefaultLimit
 from tests.notebook.stored_rows import (
     START_MS,
     boolean,
@@ -33,28 +38,29 @@ HOSTILE = "'; DROP TABLE ChatInference; -- {p0:String} \\ ` \" \u2028 \x1b[31m <
 EPISODE = uuid_at(5, 77)
 
 
+ROWS = [
+    chat(10, "first", "one", tags={"user": "ada", "tensorzero::human_feedback": "true"}),
+    model_inference(10, uuid_at(10)),
+    chat(20, "second", "two", tags={"user": "bob", HOSTILE: "odd"}, episode=EPISODE, variant_name="fancy"),
+    model_inference(20, uuid_at(20), model_name="other", output_tokens=None),
+    json_inference(30),
+    model_inference(30, uuid_at(30)),
+    chat(40, HOSTILE, HOSTILE, episode=EPISODE, ttft_ms=3),
+    boolean(100, uuid_at(10), True, tail=2),
+    boolean(100, uuid_at(10), False, tail=1),
+    boolean(101, uuid_at(20), False),
+    boolean(102, uuid_at(30), True, metric=HOSTILE),
+    number(103, EPISODE, 0.1),
+    comment(104, uuid_at(20), "well\nsaid"),
+    comment(105, uuid_at(20), "no"),
+    demonstration(106, uuid_at(20), '[{"type":"text","text":"better"}]'),
+]
+
+
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     opened = Database.open("chdb://memory")
-    opened.write(
-        [
-            chat(10, "first", "one", tags={"user": "ada", "tensorzero::human_feedback": "true"}),
-            model_inference(10, uuid_at(10)),
-            chat(20, "second", "two", tags={"user": "bob", HOSTILE: "odd"}, episode=EPISODE, variant_name="fancy"),
-            model_inference(20, uuid_at(20), model_name="other", output_tokens=None),
-            json_inference(30),
-            model_inference(30, uuid_at(30)),
-            chat(40, HOSTILE, HOSTILE, episode=EPISODE, ttft_ms=3),
-            boolean(100, uuid_at(10), True, tail=2),
-            boolean(100, uuid_at(10), False, tail=1),
-            boolean(101, uuid_at(20), False),
-            boolean(102, uuid_at(30), True, metric=HOSTILE),
-            number(103, EPISODE, 0.1),
-            comment(104, uuid_at(20), "well\nsaid"),
-            comment(105, uuid_at(20), "no"),
-            demonstration(106, uuid_at(20), '[{"type":"text","text":"better"}]'),
-        ]
-    )
+    opened.write(ROWS)
     yield opened
     opened.close()
 
@@ -62,6 +68,15 @@ def database() -> Iterator[Database]:
 @pytest.fixture
 def read(database: Database) -> Callable[..., pd.DataFrame]:
     return lambda *arguments, **keywords: frames.inferences(*arguments, database=database, **keywords)
+
+
+@pytest.fixture(scope="module")
+def tagged() -> Iterator[Callable[..., pd.DataFrame]]:
+    """The same rows, and one whose tags are spelt numbers."""
+    opened = Database.open("chdb://memory?database=tagged")
+    opened.write([*ROWS, chat(60, "tagged", "yes", tags={"run": "5", "share": "0.5", "done": "True"})])
+    yield lambda **keywords: frames.inferences(database=opened, **keywords)
+    opened.close()
 
 
 def ids(frame: pd.DataFrame) -> list[int]:
@@ -175,19 +190,26 @@ def test_every_keyword_filters(read: Any, keywords: dict[str, Any], expected: li
     assert ids(read(**keywords)) == expected
 
 
-def test_a_cut_is_said_aloud(read: Any) -> None:
+def test_a_limit_that_nobody_asked_for_says_what_it_cut(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read().attrs["cut"] is False
+    monkeypatch.setitem(frames.inferences.__kwdefaults__, "limit", DefaultLimit(2))
     with pytest.warns(frames.FrameCut, match=r"2 of 4 inferences: the newest ones\. limit=None reads all\."):
-        frame = read(limit=2)
+        frame = read()
     assert ids(frame) == [40, 30]
     assert (frame.attrs["cut"], frame.attrs["rows"], frame.attrs["total"]) == (True, 2, 4)
 
 
-@pytest.mark.parametrize("limit", [4, 1000, None])
-def test_without_a_cut_nothing_is_said(read: Any, limit: int | None) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        frame = read(limit=limit)
-    assert (len(frame), frame.attrs["cut"]) == (4, False)
+@pytest.mark.parametrize(("limit", "rows"), [(1, 1), (np.int64(2), 2), (4, 4), (1000, 4), (10**30, 4), (None, 4)])
+def test_the_callers_own_limit_is_no_news(read: Any, database: Database, limit: Any, rows: int) -> None:
+    frame = read(limit=limit)  # a warning would be an error
+    assert (len(frame), frame.attrs["cut"]) == (rows, rows < 4)
+    assert len(frames.model_inferences(limit=limit, database=database)) == min(rows, 3)
+    assert len(frames.feedback(limit=limit, database=database)) == (rows if rows < 4 else 4 if limit == 4 else 8)
+    assert len(frames.episodes(limit=limit, database=database)) == min(rows, 3)
+
+
+def test_the_default_limit_reads_as_a_number() -> None:
+    assert "limit: 'int | None' = 1000" in str(inspect.signature(frames.inferences))
 
 
 def test_light_frames_hold_ids_names_and_numbers(read: Any) -> None:
@@ -217,14 +239,129 @@ def test_arrow_is_the_same_table(read: Any) -> None:
         ({"metrics": ["nope"]}, "No such metric: nope"),
         ({"ids": "nope"}, "ids must be an id"),
         ({"since": "soon"}, "since='soon' is no time"),
-        ({"limit": -1}, "limit must be"),
+        ({"since": "2026-13-01"}, "since='2026-13-01' is no time"),
+        ({"since": 5}, "since must be a datetime"),
+        ({"until": np.timedelta64(1, "M")}, "until must be a datetime"),
+        ({"since": timedelta.max}, "is too far away"),
+        *(
+            ({"limit": limit}, "limit must be a whole number")
+            for limit in (-1, 0, 5.0, np.float64(5), True, np.bool_(True), "5")
+        ),
+        *(({"limit": limit}, "limit must be a whole number") for limit in (np.bool_(True), "5", float("nan"), pd.NA, [5])),
+        ({"columns": []}, "columns names none"),
+        ({"columns": "output_txt"}, "No such column: output_txt"),
+        ({"columns": {"inference_id": 1}}, "columns is a mapping"),
+        ({"columns": [1]}, "columns must be a name or several names"),
+        ({"function": 5}, "function must be a name or several names"),
+        ({"function": ["draft", None]}, r"function has a missing value in it: `\.dropna\(\)`"),
+        ({"variant": pd.Series(["plain", pd.NA])}, "variant has a missing value in it"),
+        ({"model": float("nan")}, "model is a missing value; None asks for any"),
+        ({"ids": pd.DataFrame({"a": [1]})}, "ids is a DataFrame: name one column of it"),
+        ({"episode": [EPISODE, None]}, "episode has a missing value in it"),
+        ({"tags": {"user": float("nan")}}, r"tags=\{'user': …\} is a missing value"),
+        ({"tags": {5: "ada"}}, "tags must be a name or several names"),
+        ({"metrics": {"thumbs_up": 2}}, "thumbs_up is a boolean metric"),
+        ({"metrics": {"thumbs_up": (0, 1)}}, "thumbs_up is a boolean metric"),
+        ({"metrics": {"rating": True}}, "rating is a float metric"),
+        ({"metrics": {"rating": (None, None)}}, r"or \(low, high\)"),
+        ({"metrics": {"rating": {1, 2}}}, r"or \(low, high\)"),
+        ({"metrics": {"rating": float("nan")}}, r"or \(low, high\)"),
+        ({"metrics": {"rating": [1, 2, 3]}}, r"or \(low, high\)"),
+        ({"metrics": {"comment": True}}, "A comment has no value to compare"),
+        ({"database": "chdb://memory"}, "database is a Database, not its URL"),
         ({"metrics": {"rating": "high"}}, r"True, False, a number, or \(low, high\)"),
         ({"as_": "polars"}, "as_ must be"),
     ],
 )
-def test_a_wrong_keyword_is_told_in_words(read: Any, keywords: dict[str, Any], message: str) -> None:
+def test_a_wrong_keyword_is_told_in_words(database: Database, keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read(**keywords)
+        frames.inferences(**{"database": database, **keywords})
+
+
+NONE_AT_ALL: list[Any] = [[], (), set(), pd.Series([], dtype="string"), pd.Index([]), np.array([])]
+
+
+@pytest.mark.parametrize("nothing", NONE_AT_ALL, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("keyword", ["function", "variant", "model", "episode", "ids"])
+def test_a_list_without_anything_in_it_fits_nothing(read: Any, keyword: str, nothing: Any) -> None:
+    assert ids(read(**{keyword: nothing})) == []
+
+
+def test_neither_does_it_in_the_other_frames(read: Any, database: Database) -> None:
+    assert read(tags={"user": []}).empty
+    assert frames.episodes(ids=[], database=database).empty
+    assert frames.model_inferences(inference=[], database=database).empty
+    assert frames.feedback(metric=[], database=database).empty
+    assert frames.feedback(target=[], database=database).empty
+
+
+@pytest.mark.parametrize(
+    ("keywords", "expected"),
+    [
+        ({"function": np.str_("extract")}, [30]),
+        ({"function": {"extract"}}, [30]),
+        ({"function": pd.Series(["extract", "extract"]), "variant": pd.Index(["strict"])}, [30]),
+        ({"function": pd.Series(["extract"], dtype="category")}, [30]),
+        ({"function": pa.array(["extract"])}, [30]),
+        ({"function": np.array("extract")}, [30]),
+        ({"function": (name for name in ["extract"])}, [30]),
+        ({"model": np.array(["other", "m"])}, [30, 20, 10]),
+        ({"ids": uuid.UUID(uuid_at(10))}, [10]),
+        ({"ids": uuid_utils.UUID(uuid_at(10))}, [10]),
+        ({"ids": np.array([uuid_at(10), uuid_at(30)])}, [30, 10]),
+        ({"ids": {uuid_at(10)}}, [10]),
+        ({"ids": pa.chunked_array([[uuid_at(10)]])}, [10]),
+        ({"episode": pd.Series([EPISODE])}, [40, 20]),
+        ({"tags": {"user": np.str_("ada")}}, [10]),
+        ({"tags": {"user": pd.Series(["ada", "bob"])}}, [20, 10]),
+        ({"tags": {"run": 5}}, [60]),
+        ({"tags": {"run": np.int64(5)}}, [60]),
+        ({"tags": {"run": [np.int64(5), 6]}}, [60]),
+        ({"tags": {"share": np.float32(0.5)}}, [60]),
+        ({"tags": {"share": 0.5}}, [60]),
+        ({"tags": {"done": np.bool_(True)}}, [60]),
+        ({"tags": {"done": True}}, [60]),
+        ({"metrics": {"thumbs_up": np.bool_(True)}}, [10]),
+        ({"metrics": {"thumbs_up": 1}}, [10]),
+        ({"metrics": {"thumbs_up": np.int64(0)}}, [20]),
+        ({"metrics": {"rating": np.float32(0.1)}}, [40, 20]),
+        ({"metrics": {"rating": Decimal("0.1")}}, [40, 20]),
+        ({"metrics": {"rating": [np.float64(0.05), np.nan]}}, [40, 20]),
+        ({"metrics": {"rating": np.array([0.05, 1])}}, [40, 20]),
+        ({"metrics": {"rating": pd.Series([0.05, None])}}, [40, 20]),
+        ({"metrics": {"rating": (pd.NA, 1)}}, [40, 20]),
+        ({"metrics": {"rating": (0, float("inf"))}}, [40, 20]),
+        ({"metrics": {"rating": (0, 10**400)}}, [40, 20]),
+        ({"since": pd.NaT, "until": None}, [60, 40, 30, 20, 10]),
+        ({"since": pd.Timestamp(START_MS + 20, unit="ms", tz="Asia/Tokyo")}, [60, 40, 30, 20]),
+    ],
+    ids=str,
+)
+def test_values_of_numpy_pandas_and_arrow_are_values(tagged: Any, keywords: dict[str, Any], expected: list[int]) -> None:
+    assert ids(tagged(**keywords)) == expected
+
+
+@pytest.mark.parametrize("columns", ["output_text", np.str_("output_text"), pd.Index(["output_text"]), {"output_text"}])
+def test_one_column_is_one_column(read: Any, database: Database, columns: Any) -> None:
+    assert list(read(columns=columns).columns) == ["output_text"]
+    assert list(frames.model_inferences(columns=columns, database=database).columns) == ["output_text"]
+    assert list(frames.feedback(columns="value", database=database).columns) == ["value"]
+    assert list(frames.episodes(columns="feedback.rating", database=database).columns) == ["feedback.rating"]
+
+
+def test_a_column_named_twice_comes_once(read: Any) -> None:
+    assert list(read(columns=["tag.user", "inference_id", "tag.user"]).columns) == ["tag.user", "inference_id"]
+
+
+def test_other_frames_take_the_same_values(database: Database) -> None:
+    own = frames.feedback(database=database)
+    assert len(frames.feedback(metric=pd.Series(["comment"]), database=database)) == 2
+    assert len(frames.feedback(target=own["target_id"].drop_duplicates(), database=database)) == 8
+    assert len(frames.feedback(ids=own["feedback_id"].iloc[0], database=database)) == 1
+    assert len(frames.model_inferences(inference=np.array([uuid_at(20)]), database=database)) == 1
+    assert len(frames.episodes(ids=pd.Index([EPISODE]), metrics={"rating": (np.float32(0), None)}, database=database)) == 1
+    with pytest.raises(UserError, match="No such metric: ratin"):
+        frames.episodes(metrics={"ratin": 1}, database=database)
 
 
 def test_a_filter_leaves_the_columns_as_they_are(read: Any, database: Database) -> None:

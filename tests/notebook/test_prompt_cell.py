@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.prompt_cell import PromptOptions, fill_in, parse_prompt_line, parse_use, user_message
-
-NAMESPACE: dict[str, Any] = {"name": "Ada", "words": ["a", "b"], "n": 3, "x": 1}
-
-
-@pytest.mark.parametrize(
-    ("text", "filled"),
-    [
-        ("Dear {name},", "Dear Ada,"),
-        ("{name.upper()} {n * 2} {len(words)}", "ADA 6 2"),
-        ("{', '.join(w for w in words)}", "a, b"),
-        ("{ {'k}': name}['k}'] }", "Ada"),
-        ('{"name": "x", "n": 1}', '{"name": "x", "n": 1}'),
-        ('{"to": "{name}", "list": [{"a": {}}]}', '{"to": "Ada", "list": [{"a": {}}]}'),
-        ("{nobody} {name + nobody} {} {1} {'text'}", "{nobody} {name + nobody} {} {1} {'text'}"),
-        ("{len} {id}", "{len} {id}"),
-        ("{{ name }} {{name}}", "{{ name }} {{name}}"),
-        ("{name!r} {n:.2f}", "{name!r} {n:.2f}"),
-        ("{ {name", "{ {name"),
-        ("function f() { return name; }", "function f() { return name; }"),
-    ],
-)
-def test_braces_are_filled_only_where_they_parse_and_their_names_exist(text: str, filled: str) -> None:
-    assert fill_in(text, NAMESPACE) == filled
-
-
-def test_an_expression_that_fails_says_which() -> None:
-    with pytest.raises(UserError, match=r"\{x / 0\} could not be filled in: ZeroDivisionError"):
-        fill_in("{x / 0}", NAMESPACE)
-
-
-def test_many_braces_are_read_in_reasonable_time() -> None:
-    text = "{" * 3000 + "[{(" * 1000 + "}" * 3000
-    assert fill_in(text, NAMESPACE) == text
+from tensorzero_notebook.placeholders import Names
+from tensorzero_notebook.prompt_cell import PromptOptions, parse_prompt_line, parse_use, user_message
 
 
 def test_the_line_is_read_like_a_shell_command() -> None:
-    line = "--function f --variant v --tag a=b --tag c=d=e --system 'be nice' --out answer --continue --raw"
+    line = "--function f --variant v --tag a=b --tag c=d=e --system 'be nice' --out answer --continue --raw --no-fill"
     assert parse_prompt_line(line) == PromptOptions(
         function="f",
         variant="v",
@@ -52,8 +18,23 @@ def test_the_line_is_read_like_a_shell_command() -> None:
         out="answer",
         continues=True,
         raw=True,
+        fill=False,
         tags={"a": "b", "c": "d=e"},
     )
+
+
+def test_a_name_in_the_line_fills_its_word_and_never_becomes_another_option() -> None:
+    names = Names({"model": "dummy::good", "who": "me --raw", "persona": 'You are "Bo"'})
+    options = parse_prompt_line("--model {model} --tag who={who} --system {persona}", names)
+    assert (options.model, options.tags, options.system, options.raw) == (
+        "dummy::good",
+        {"who": "me --raw"},
+        'You are "Bo"',
+        False,
+    )
+    assert options.filled.values == {"model": 11, "who": 8, "persona": 12}
+    assert parse_prompt_line("--model {model} --no-fill", names).model == "{model}"
+    assert parse_use("model={model}", [], [], names) == {"model": "dummy::good"}
 
 
 @pytest.mark.parametrize(

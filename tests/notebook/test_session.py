@@ -85,6 +85,11 @@ def loaded(run: Run) -> Run:
     return run
 
 
+def sent() -> str:
+    """The words of the last prompt."""
+    return inferences(columns="input_text")["input_text"].iloc[0]
+
+
 def test_loading_says_in_one_line_what_it_did(run: Run, folder: Path) -> None:
     said = run("%load_ext tensorzero_notebook")
     assert said == (
@@ -98,7 +103,7 @@ def test_loading_says_in_one_line_what_it_did(run: Run, folder: Path) -> None:
 def test_a_cell_is_a_prompt_whose_response_is_a_python_object(loaded: Run, shell: InteractiveShell) -> None:
     loaded("topic = 'the sea'")
     said = loaded('%%tensorzero --model dummy::good --tag who=me --out answer\nTell me of {topic}, as {"json": {nobody}}')
-    assert said == GOOD + "\n"
+    assert said == f"tensorzero: filled in {{topic}} (7 characters); left as written {{nobody}}\n{GOOD}\n"
     answer = shell.user_ns["answer"]
     assert answer is shell.user_ns["_tz"]
     assert answer.content[0].text == GOOD
@@ -107,6 +112,59 @@ def test_a_cell_is_a_prompt_whose_response_is_a_python_object(loaded: Run, shell
     assert row["inference_id"] == str(answer.inference_id)
     assert row["input_text"] == 'Tell me of the sea, as {"json": {nobody}}'
     assert (row["tag.who"], row["feedback.thumbs_up"]) == ("me", True)
+
+
+@pytest.mark.parametrize(
+    "cell", ["V_{Out}/V_{In}", "{_} {__} {_1} {_i} {_i1} {_oh} {_dh} {_tz}", "awk '{exit} {quit} {get_ipython}'"]
+)
+def test_names_of_ipython_stay_as_written(loaded: Run, cell: str) -> None:
+    loaded("'a secret of the notebook'")
+    loaded("%%tensorzero --model dummy::good\nfirst")
+    loaded(f"%%tensorzero --model dummy::good\n{cell}")
+    assert sent() == cell
+
+
+def test_the_first_line_of_a_cell_runs_nothing_either(loaded: Run, shell: InteractiveShell) -> None:
+    loaded("ran = []")
+    loaded("%%tensorzero --model dummy::good --system '{ran.append(1)} {Out} $ran'\nhello")
+    assert '"{ran.append(1)} {Out} $ran"' in inferences()["input"].iloc[0]
+    loaded("%%tensorzero_variant {ran.append(1)} v --model dummy::good\nhello")
+    loaded("%tensorzero use model={ran.append(1)}")
+    assert shell.user_ns["ran"] == []
+
+
+def test_a_misspelt_name_is_asked_about_before_anything_is_sent(loaded: Run, shell: InteractiveShell) -> None:
+    loaded("topic = 'the sea'")
+    said = loaded("%%tensorzero --model dummy::good\nTell me of {topc}")
+    assert said.splitlines() == [
+        "Error: There is no name topc for {topc}.",
+        "Did you mean {topic}? {{topc}} sends {topc}; --no-fill sends the whole cell as it is.",
+    ]
+    assert "_tz" not in shell.user_ns
+    loaded("%%tensorzero --model dummy::good\n{{topc}} {{topic}}")
+    assert sent() == "{topc} {topic}"
+    assert loaded("%%tensorzero --model dummy::good --no-fill\n{topc} {{topic}} {topic}") == GOOD + "\n"
+    assert sent() == "{topc} {{topic}} {topic}"
+
+
+def test_what_the_user_defines_is_theirs_whatever_its_name(loaded: Run) -> None:
+    loaded("if True: exit = 'the way out'")
+    loaded("%%tensorzero --model dummy::good\n{exit}")
+    assert sent() == "the way out"
+
+
+def test_a_key_is_never_filled_in(loaded: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    loaded("import os; key = os.environ['OPENAI_API_KEY']")
+    said = loaded("%%tensorzero --model dummy::good\nUse {key}")
+    assert "{key} is not filled in: it holds the value of OPENAI_API_KEY." in said
+    assert KEY not in said
+
+
+def test_an_answer_can_be_filled_into_the_next_prompt(loaded: Run) -> None:
+    loaded("%%tensorzero --model dummy::good --out answer\nhello")
+    loaded("%%tensorzero --model dummy::good\nShorter: {answer.content[0].text} ({answer.usage.output_tokens})")
+    assert sent() == f"Shorter: {GOOD} (16)"
 
 
 def test_a_conversation_goes_on_in_its_episode(loaded: Run) -> None:

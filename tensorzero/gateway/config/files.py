@@ -28,6 +28,9 @@ NO_MATCH = "No files matched the glob pattern. Ensure that the path exists, and 
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 _HEADER = re.compile(r"\s*\[\[?([^\]]+)\]\]?")
 _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_ESCAPED = re.compile(r"\[([^!])\]")
+_LITERAL = re.compile(r"(?:[^*?\[{]|\[[^!]\])*")
+_SIGN = re.compile(r"\[[^!]\]|.", re.DOTALL)
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 

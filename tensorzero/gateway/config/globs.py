@@ -81,16 +81,16 @@ def _alternatives(pattern: str) -> list[str]:
     """The parts of a pattern that is nothing but `{…,…}`; none for any other."""
     if not (pattern.startswith("{") and pattern.endswith("}")):
         return []
-    inside = list(_letters(pattern[1:-1]))
-    if "{" in inside or "}" in inside:
-        return []
-    parts = [""]
-    for letter in inside:
-        if letter == ",":
+    parts, depth = [""], 0
+    for letter in _letters(pattern[1:-1]):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if depth < 0:
+            return []
+        if letter == "," and depth == 0:
             parts.append("")
         else:
             parts[-1] += letter
-    return parts
+    return parts if depth == 0 else []
 
 
 def _letters(pattern: str) -> Iterator[str]:
