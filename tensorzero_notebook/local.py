@@ -48,7 +48,7 @@ class LocalServer:
 
 
 _servers: dict[str, LocalServer] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def local_model(

@@ -43,6 +43,7 @@ from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer, join_abandoned
+from tensorzero.faces.staying import staying
 
 if TYPE_CHECKING:
     import pyarrow
@@ -134,7 +135,8 @@ class Database:
         if parts is not None:
             return parts
         nested = self._guard.mine or threading.get_ident() in self._closers
-        return self._guard.run(self._open, nested)
+        with staying():
+            return self._guard.run(self._open, nested)
 
     def _open(self, nested: bool) -> _Parts:
         """`nested`: this call interrupted an opening or a closing of its own thread; its rows are kept, and delivered later."""
@@ -287,10 +289,11 @@ class Database:
         thread = threading.get_ident()
         try:
             self._closers.add(thread)
-            for parts in list(self._leaving):
-                parts.close(timeout)
-                with contextlib.suppress(ValueError):
-                    self._leaving.remove(parts)
+            with staying():
+                for parts in list(self._leaving):
+                    parts.close(timeout)
+                    with contextlib.suppress(ValueError):
+                        self._leaving.remove(parts)
         finally:
             self._closers.discard(thread)
 

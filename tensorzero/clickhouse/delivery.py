@@ -88,6 +88,8 @@ class Delivery:
         self.refused_rows = 0
         self.directory: Path | None = None
         self.stubborn: list[Stubborn] = []
+        self.apart = 0
+        """How many rows stand aside, of batches that are delivered otherwise."""
         self._link = link
         self._orphans = orphans
         self._pause = pause
@@ -108,11 +110,13 @@ class Delivery:
             groups.setdefault(table, []).append(line)
         for table in sorted(groups, key=delivery_rank):
             self._deliver_table(table, groups[table], ask=ask)
+        self.apart = len(self.stubborn)
 
     def _deliver_table(self, table: str, lines: list[bytes], *, ask: bool) -> None:
         """After any failure the database is asked what it has."""
         division, failures = Division(lines), 0
         pause, patience = FIRST_PAUSE_SECONDS, PATIENCE
+        taken: int | None = None
         while part := division.part:
             failure = self._attempt(table, part, ask=ask)
             if failure is None:
@@ -121,6 +125,7 @@ class Delivery:
                 pause = FIRST_PAUSE_SECONDS
                 continue
             ask = True
+            taken = self._taken[table] if taken is None else taken
             cause = failure.cause
             if cause is Cause.HOLDER_GONE:
                 if patience:
@@ -136,7 +141,7 @@ class Delivery:
                     if cause is Cause.ROWS:
                         self._pause(pause if self._strikes[table] >= STRIKES else FIRST_PAUSE_SECONDS)
                     continue
-                if self._put_by(table, part[0], failure):
+                if self._put_by(table, part[0], failure, taken):
                     division.take_out()
                     continue
                 division.put_off()
@@ -185,8 +190,11 @@ class Delivery:
             return Cause.OUTAGE
         return Cause.ROWS
 
-    def _put_by(self, table: str, line: bytes, failure: Failure) -> bool:
-        """The row failed alone: set it aside, or let it stand aside. False when it has to be tried again with the others."""
+    def _put_by(self, table: str, line: bytes, failure: Failure, taken: int) -> bool:
+        """The row failed alone: set it aside, or let it stand aside. False when it has to be tried again with the others.
+
+        `taken`: how many inserts into the table had succeeded when the batch first failed.
+        """
         if failure.cause is Cause.WRONG_ROW:
             return self._set_aside(table, line, failure.reason, "")
         self._strikes[table] += 1
@@ -202,10 +210,15 @@ class Delivery:
         logger.warning(
             "%s does not take a row of %s: it stands aside, and is tried again (%s)", self._link.where, table, failure.reason
         )
-        row = Stubborn(table, line, segment, failure.reason, self._taken[table])
+        row = Stubborn(table, line, segment, failure.reason, taken)
         row.postpone(failure.seconds)
         self.stubborn.append(row)
         return True
+
+    def seconds_till_due(self, most: float) -> float:
+        """Until the next row that stands aside is to be tried, `most` at most."""
+        now = time.monotonic()
+        return max(0.0, min([most, *(row.due - now for row in self.stubborn)]))
 
     def try_stubborn(self) -> None:
         """Try the rows that stand aside whose time has come, each alone."""
@@ -231,6 +244,7 @@ class Delivery:
 
     def _let_go(self, row: Stubborn) -> None:
         self.stubborn.remove(row)
+        self.apart = len(self.stubborn)
         if row.segment is not None:
             self._orphans.taken(row.segment)
 

@@ -86,6 +86,11 @@ class PendingTargets:
         self.forget(((stretch + 1) << STRETCH_BITS) - 1)
         self._stretches.pop(stretch, None)
 
+    def rows_within(self, start: int, end: int) -> int:
+        """How many rows have their position behind `start`, and not behind `end`."""
+        stretch = self._stretches.get(start >> STRETCH_BITS, ())
+        return sum(waiting[1] for waiting in list(stretch) if start < waiting[0] <= end)
+
     @property
     def rows(self) -> int:
         """How many rows wait."""

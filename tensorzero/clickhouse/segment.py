@@ -77,6 +77,8 @@ class Segment:
         """Its number among all files of a spool, and another one when it starts over: see pending.py."""
         self.version = 2
         self.damage: list[str] = []
+        self.lost: list[tuple[int, int]] = []
+        """From where to where the last readings passed over damage."""
         self._noted = start
 
     @classmethod
@@ -201,6 +203,7 @@ class Segment:
             found = f"bytes {offset} to {following} cannot be read"
         if found not in self.damage:  # else it is read a second time
             self.damage.append(found)
+        self.lost.append((offset, following))
         self.read_to = following
 
     def lines_with(self, needle: bytes, tables: Sequence[bytes]) -> Iterator[Row]:
@@ -335,7 +338,8 @@ def standing(path: Path) -> tuple[int, int]:
 def _starts_a_record(segment: Segment, reader: Reader, head: bytes) -> bool:
     """Whether a file of version 1 is delivered up to where a record begins, as its head says. It has no checksum."""
     delivered = int.from_bytes(head[8:16], "little")
-    return delivered == segment.size or (delivered >= 16 and reader.payload_at(delivered) is not None)
+    size = segment.size
+    return delivered == size or (16 <= delivered < size and reader.payload_at(delivered) is not None)
 
 
 def _tell_once(path: Path, what: str, level: int = logging.WARNING) -> None:

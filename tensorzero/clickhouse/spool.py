@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import secrets
 import time
@@ -30,6 +31,8 @@ GUARD_SECONDS = 0.05
 """How long the thread that delivers waits for callers to finish an append."""
 LITTER_SECONDS = 3600.0
 """A file without a name of its own, after this long, is of a process that was killed while it made it."""
+
+logger = logging.getLogger("tensorzero")
 
 Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
@@ -131,9 +134,20 @@ class Spool:
             end = self.guard.attempt(GUARD_SECONDS, _size_of, segment)
             segment.limit = segment.kept if end is None else end
             batch = segment.read(max_rows)
+            self._tell_lost(segment)
             if batch is not None:
                 return batch
         return None
+
+    def _tell_lost(self, segment: Segment) -> None:
+        """What was accepted and stands in no readable record any more: a disk lost it."""
+        lost, segment.lost = segment.lost, []
+        base = segment.stretch << STRETCH_BITS
+        rows = sum(self.pending.rows_within(base | start, base | end) for start, end in lost)
+        if rows:
+            logger.error(
+                "%d rows in `%s` cannot be read any more; what is left of the file is kept as .damaged", rows, segment.path
+            )
 
     def unread(self) -> bool:
         """Whether something was not read yet. Raises OSError."""

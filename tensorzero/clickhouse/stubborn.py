@@ -27,7 +27,7 @@ class Stubborn:
     segment: Segment | None
     reason: str
     taken_before: int
-    """How many inserts into the table had succeeded when this row first failed alone."""
+    """How many inserts into the table had succeeded when its batch first failed."""
     attempts: int = 1
     due: float = 0.0
     _failures: int = 0

@@ -178,7 +178,7 @@ class Writer:
     @property
     def waiting_rows(self) -> int:
         """Acknowledged, and neither in the database nor set aside."""
-        return self.pending.rows + len(self.delivery.stubborn)
+        return self.pending.rows + self.delivery.apart
 
     def stop(self, timeout: float) -> bool:
         """Deliver what can be delivered within `timeout` seconds, then end the thread; False when it is stuck in a call.
@@ -283,7 +283,7 @@ class Writer:
         self._idle = True
         try:
             if not self._store.unread():  # a row may have come while nobody was to be woken
-                self._wake.wait(SCAN_SECONDS)
+                self._wake.wait(self.delivery.seconds_till_due(SCAN_SECONDS))
         finally:
             self._idle = False
 

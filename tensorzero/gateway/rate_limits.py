@@ -83,7 +83,7 @@ class RateLimits:
         self._rules: Sequence[Mapping[str, Any]] = settings.get("rules", ())
         self._default_cost: int = settings.get("default_nano_cost", NANO)
         self._clock_ns = clock_ns
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may call while the interrupted call holds it
         self._buckets: dict[tuple[Any, ...], _Bucket] = {}
 
     def take(self, request: ModelRequest, tags: Mapping[str, str]) -> Ticket | None:

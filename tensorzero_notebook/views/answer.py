@@ -93,7 +93,7 @@ class AnswerView:
         self._open_block: tuple[str, str] | None = None
         self._intake = TextIntake()
         self.lock = threading.RLock()
-        self._judging = threading.Lock()
+        self._judging = threading.RLock()
         self._subscribers: list[Callable[[AnswerEvent], None]] = []
 
     @property

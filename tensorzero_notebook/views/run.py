@@ -28,7 +28,7 @@ class AnswerRun:
         self._answer = answer
         self._remember = remember
         self._builder = ResponseBuilder()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[None] | None = None
         self._stream: Any = None
