@@ -65,6 +65,8 @@ FIND_EPISODE = f"""
 logger = logging.getLogger("tensorzero")
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_exited = False
+"""Whether this process has closed its databases because it ends."""
 
 
 class _Parts:
@@ -190,6 +192,8 @@ class Database:
         parts = self._parts or self._opened()
         while not parts.writer.write(record, rows):
             parts = self._opened()  # another thread closed it meanwhile
+        if _exited:
+            self.close(EXIT_SECONDS)  # an exit handler that runs after ours: nobody else would
 
     def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
@@ -344,8 +348,10 @@ def _clean(value: Any) -> Any:
 @atexit.register
 def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
+    global _exited
     for database in list(_open_databases):
         database.close(EXIT_SECONDS)
+    _exited = True
     join_abandoned(EXIT_SECONDS)
 
 

@@ -23,6 +23,6 @@ def test_kills_of_several_processes_lose_and_double_nothing(
     assert specification.loader
     kills = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(kills)
-    figures = kills.run(tmp_path, kills=4, seed=1, writers=2, on_server=on_server)
+    figures = kills.run(tmp_path, kills=3, seed=1, writers=2, on_server=on_server)
     assert figures["faults"] == []
     assert figures["ChatInference"]["acknowledged"] > 10
