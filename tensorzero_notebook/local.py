@@ -50,7 +50,7 @@ class LocalServer:
 
 
 _servers: dict[str, LocalServer] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 @briefly

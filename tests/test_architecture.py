@@ -151,3 +151,22 @@ def test_the_blocking_client_loads_no_gateway_until_one_is_built() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_locks_may_be_entered_again_by_a_signal_handler_on_the_same_thread() -> None:
+    """A plain lock, or an Event that both a call and a handler set, would wait for the call that the handler interrupted."""
+    found = [
+        f"{module_name(path)}:{node.lineno}"
+        for path in SOURCES
+        if module_name(path) != "tensorzero.clickhouse.guard"  # its locks are signals: nobody holds one over a call
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("threading.Lock", "Lock", "_thread.allocate_lock")
+    ]
+    assert found == []
+    waiting = [
+        module_name(path)
+        for path in (ROOT / "tensorzero" / "clickhouse").glob("*.py")
+        if path.name not in ("engine.py", "holder_endpoint.py")  # within one call, or between threads of ours only
+        if re.search(r"threading\.(Event|Condition)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert waiting == []

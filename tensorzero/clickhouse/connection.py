@@ -73,7 +73,7 @@ class EngineConnection:
     def __init__(self, engine: Engine, database: str) -> None:
         self._engine = engine
         self._database = database
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._clients: list[Any] = []
         self._closed = False
 
@@ -102,9 +102,9 @@ class EngineConnection:
     @contextmanager
     def _client(self) -> Generator[Any]:
         """A clickhouse-connect client for one call: each serialises its own calls, so threads take different ones."""
-        with self._lock:
-            client = self._clients.pop() if self._clients else None
-        if client is None:
+        try:
+            client = self._clients.pop()
+        except IndexError:
             with driver_errors():
                 client = load_driver().get_client(
                     interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
@@ -144,7 +144,7 @@ class ServerConnection:
         self._address = address
         self._insert_settings = dict(insert_settings)
         self._compress = compress
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._opened: dict[tuple[str | None, int], Any] = {}
         self._pool: Any = None
 
@@ -211,10 +211,13 @@ class ServerConnection:
             load_driver()
             from clickhouse_connect.driver.httputil import check_env_proxy, get_pool_manager
 
+            from tensorzero.clickhouse.sockets import let_handlers_in
+
             address = self._address
             proxy = None if address.on_loopback else check_env_proxy(address.scheme, address.host, address.port)
             options: dict[str, Any] = {f"{address.scheme}_proxy": proxy} if proxy else {}
             self._pool = get_pool_manager(maxsize=16, **options)
+            let_handlers_in(self._pool)
         return self._pool
 
     def ping(self) -> None:

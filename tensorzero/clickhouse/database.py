@@ -28,6 +28,7 @@ import orjson
 
 from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.fork import leave_to_the_parent
+from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.neighbours import Neighbours
@@ -41,6 +42,7 @@ from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer, join_abandoned
+from tensorzero.faces.staying import staying
 from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ FIND_EPISODE = f"""
 logger = quiet("tensorzero")
 
 _open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_exited = False
+"""Whether this process has closed its databases because it ends."""
 
 
 class _Parts:
@@ -76,12 +80,21 @@ class _Parts:
         self.neighbours = Neighbours(self.store.directory, self.store.stem) if isinstance(self.store, Spool) else None
         self.dropped: weakref.finalize[..., Any] | None = None
 
+    def connect(self) -> None:
+        """Open the connection, take over what dead processes left, and deliver."""
+        self.link.connection()
+        self.writer.claim()
+        self.writer.start()
+
     def close(self, timeout: float) -> None:
-        """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool."""
-        if self.dropped is not None:
-            self.dropped.detach()
+        """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool.
+
+        May be called again after it was interrupted.
+        """
         if self.writer.stop(timeout):
             self.link.close()
+        if self.dropped is not None:
+            self.dropped.detach()
         if isinstance(self.store, MemorySpool) and self.writer.directory is not None:
             with contextlib.suppress(OSError):
                 self.writer.directory.rmdir()
@@ -92,8 +105,13 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._address = parse_url(url)
-        self._lock = threading.Lock()
+        self._guard = Guard()
         self._parts: _Parts | None = None
+        self._making: _Parts | None = None
+        """While they are opened: a signal handler that calls meanwhile leaves its rows there."""
+        self._leaving: list[_Parts] = []
+        """To be closed; what an interrupted `close` did not get to stays here for the next one."""
+        self._closers: set[int] = set()
         _open_databases.add(self)
 
     @classmethod
@@ -119,22 +137,29 @@ class Database:
         parts = self._parts
         if parts is not None:
             return parts
-        with self._lock:
-            if self._parts is None:
-                self._parts = self._connect()
-            return self._parts
+        nested = self._guard.mine or threading.get_ident() in self._closers
+        with staying():
+            return self._guard.run(self._open, nested)
 
-    def _connect(self) -> _Parts:
-        parts = _Parts(Link(self._address), directory=spool_directory(self._address))
-        try:
-            parts.link.connection()
-        except BaseException:
-            parts.link.close()
-            raise
-        parts.writer.claim()
-        parts.writer.start()
-        parts.dropped = weakref.finalize(self, parts.writer.abandon)
-        parts.dropped.atexit = False
+    def _open(self, nested: bool) -> _Parts:
+        """`nested`: this call interrupted an opening or a closing of its own thread; its rows are kept, and delivered later."""
+        if self._parts is not None:
+            return self._parts
+        parts = self._making
+        if parts is None:
+            parts = self._making = _Parts(Link(self._address), directory=spool_directory(self._address))
+            parts.dropped = weakref.finalize(self, parts.writer.abandon)
+            parts.dropped.atexit = False
+        if not nested:
+            try:
+                parts.connect()
+            except BaseException:
+                self._leaving.append(parts)
+                self._making = None
+                self._close_leaving(0.0)
+                raise
+            self._parts = parts
+            self._making = None
         return parts
 
     def before_fork(self) -> None:
@@ -145,7 +170,8 @@ class Database:
 
     def after_fork(self) -> list[Any]:
         """In a forked child: a spool and connections of its own; returns what must never be freed here."""
-        self._lock = threading.Lock()
+        self._guard = Guard()
+        self._making, self._leaving = None, []
         old = self._parts
         if old is None:
             return []
@@ -167,6 +193,8 @@ class Database:
         parts = self._parts or self._opened()
         while not parts.writer.write(record, rows):
             parts = self._opened()  # another thread closed it meanwhile
+        if _exited:
+            self.close(EXIT_SECONDS)  # an exit handler that runs after ours: nobody else would
 
     def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
@@ -186,7 +214,7 @@ class Database:
 
     def _before_read(self, parts: _Parts, flush: bool) -> None:
         if flush and not parts.link.forked:
-            parts.writer.flush()
+            parts.writer.flush(all_rows=False)
             if parts.neighbours is not None:
                 parts.neighbours.wait()
 
@@ -243,18 +271,36 @@ class Database:
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until all accepted rows are in the database; raises DatabaseUnavailable when they cannot get there now."""
-        if self._parts is not None:
-            self._parts.writer.flush(timeout)
+        parts = self._parts or self._making
+        if parts is not None:
+            parts.writer.flush(timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Flush and let go of the connection, the chdb directory and the spool. The next call opens everything again.
 
         A database in memory ends here. Rows that the database does not take now stay in the spool, which is logged.
         """
-        with self._lock:
-            parts, self._parts = self._parts, None
-        if parts is not None:
-            parts.close(timeout)
+        if not self._guard.mine:  # else a signal handler closes what its own thread is just opening
+            self._guard.run(self._take_leave)
+        self._close_leaving(timeout)
+
+    def _take_leave(self) -> None:
+        for parts in (self._parts, self._making):
+            if parts is not None and parts not in self._leaving:
+                self._leaving.append(parts)
+        self._parts = self._making = None
+
+    def _close_leaving(self, timeout: float) -> None:
+        thread = threading.get_ident()
+        try:
+            self._closers.add(thread)
+            with staying():
+                for parts in list(self._leaving):
+                    parts.close(timeout)
+                    with contextlib.suppress(ValueError):
+                        self._leaving.remove(parts)
+        finally:
+            self._closers.discard(thread)
 
     def status(self) -> dict[str, Any]:
         """`database`, `spool` (directory or None), `pending_rows`, `refused_rows`, `last_error`, `open`."""
@@ -303,8 +349,10 @@ def _clean(value: Any) -> Any:
 @atexit.register
 def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
+    global _exited
     for database in list(_open_databases):
         database.close(EXIT_SECONDS)
+    _exited = True
     join_abandoned(EXIT_SECONDS)
 
 

@@ -6,6 +6,7 @@ in words that name both. Two threads never share a handle at one moment: a call 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Generator, Mapping
@@ -16,7 +17,7 @@ from typing import Any
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, QueryRefused, StorageError
 from tensorzero.clickhouse.tables import quoted
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _released = threading.Condition(_lock)
 _directory: str | None = None
 _handles = 0
@@ -34,7 +35,7 @@ class Engine:
 
     def __init__(self, directory: Path | None) -> None:
         self.path = str(directory) if directory else ":memory:"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._idle: list[tuple[str | None, Any]] = []
         self._closed = False
         self._keeper = open_handle(self.path)
@@ -45,10 +46,7 @@ class Engine:
         with self._lock:
             if self._closed:
                 raise DatabaseUnavailable(f"The database at {self.path} is closed")
-            found = next((pair for pair in self._idle if pair[0] == database), None)
-            if found:
-                self._idle.remove(found)
-        handle = found[1] if found else self._open(database)
+        handle = self._take_idle(database) or self._open(database)
         try:
             yield handle
         finally:
@@ -58,6 +56,15 @@ class Engine:
                     self._idle.append((database, handle))
             if not keep:
                 close_handle(handle)
+
+    def _take_idle(self, database: str | None) -> Any:
+        """In one step, which a signal handler that takes one too cannot divide."""
+        for pair in list(self._idle):
+            if pair[0] == database:
+                with contextlib.suppress(ValueError):
+                    self._idle.remove(pair)
+                    return pair[1]
+        return None
 
     def _open(self, database: str | None) -> Any:
         handle = open_handle(self.path)
@@ -127,7 +134,7 @@ def expect_release() -> None:
 def reset_after_fork() -> None:
     """In a forked child: no handle of the parent's counts, and none may be opened."""
     global _lock, _released, _handles
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _released = threading.Condition(_lock)
     _handles = 0
 

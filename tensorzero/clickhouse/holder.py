@@ -190,7 +190,7 @@ class Holder:
 
 
 _registry: dict[str, Holder] = {}
-_registry_lock = threading.Lock()
+_registry_lock = threading.RLock()
 _forked = False
 
 
@@ -216,7 +216,7 @@ def give_back(holder: Holder) -> None:
 def forget_after_fork() -> list[Any]:
     """In a forked child: hold nothing, now or later; returns what must never be freed here."""
     global _registry_lock, _forked
-    _registry_lock = threading.Lock()
+    _registry_lock = threading.RLock()
     _forked = True
     return [kept for holder in _registry.values() for kept in holder.forget_after_fork()]
 

@@ -27,6 +27,7 @@ class Link:
         self.address = address
         self.forked = False
         self._lock = threading.RLock()
+        self._inside: set[int] = set()
         self._holder: Holder | None = None
         self._connection: Connection | None = None
         self._elsewhere: Elsewhere | None = None
@@ -46,7 +47,18 @@ class Link:
             return f"{self.address.label} (held by process {self._elsewhere.pid})"
         return self.address.label
 
+    @property
+    def nested(self) -> bool:
+        """Whether this thread is asking the database already: then a signal handler or a finalizer calls."""
+        return threading.get_ident() in self._inside or self._owned()
+
+    def _owned(self) -> bool:
+        owned: Callable[[], bool] = self._lock._is_owned  # type: ignore[attr-defined]  # pyright: ignore
+        return owned()
+
     def connection(self) -> Connection:
+        if self._owned() and (self._connection is None or self._prepared is None):
+            raise DatabaseUnavailable("The database is just being opened, by the call that this one interrupted")
         with self._lock:
             self._check_elsewhere()
             for last in (False, False, True):
@@ -124,6 +136,16 @@ class Link:
                 "This process was forked from one that has a chdb database open, and chdb cannot be read across a fork",
                 hint="Read in the parent, or start workers with the `spawn` method; what a forked child writes is kept.",
             )
+        if self.nested:
+            return self._read(ask)
+        thread = threading.get_ident()
+        try:
+            self._inside.add(thread)
+            return self._read(ask)
+        finally:
+            self._inside.discard(thread)
+
+    def _read(self, ask: Callable[[Connection], T]) -> T:
         for last in (False, False, True):
             connection = self.connection()
             try:

@@ -1,4 +1,4 @@
-"""Spool files of dead processes, taken over by this one until their rows are delivered.
+"""Spool files of dead processes, taken over by this one until their rows are delivered; and this one's rows that stand aside.
 
 What they hold counts as stored. It is looked for in the files as they lie there: a database opens at once, however many rows an
 outage has left behind.
@@ -7,7 +7,6 @@ outage has left behind.
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,11 +23,11 @@ logger = logging.getLogger("tensorzero")
 
 
 class Orphans:
-    """Thread-safe. Answers the same questions as `PendingTargets`."""
+    """Answers the same questions as `PendingTargets`. Every change is one step: no lock is needed."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._segments: list[Segment] = []
+        self._apart: list[Segment] = []
         self._unreadable: set[Path] = set()
 
     def __bool__(self) -> bool:
@@ -36,35 +35,42 @@ class Orphans:
 
     def claim(self, directory: Path) -> None:
         """Take over what has lost its process since the last call."""
-        found = claim_orphans(directory)
-        with self._lock:
-            self._segments += found
+        self._segments.extend(claim_orphans(directory))
 
     def segments(self) -> list[Segment]:
+        """What is to be delivered."""
         return list(self._segments)
+
+    def stand_aside(self, segment: Segment) -> None:
+        """Rows that the database does not take now: found here, until `taken`."""
+        self._apart.append(segment)
+
+    def taken(self, segment: Segment) -> None:
+        """The rows that stood aside are in the database, or set aside for good: their file goes."""
+        self._apart.remove(segment)
+        segment.remove()
 
     def delivered(self, segment: Segment) -> None:
         """All its rows are in the database: the file goes."""
-        if segment.damaged:
-            logger.warning("The spool file `%s` is damaged; it is kept as .damaged beside it", segment.path)
-        with self._lock:
-            self._segments.remove(segment)
-            segment.mark(segment.size)
-            segment.remove()
+        self._segments.remove(segment)
+        segment.mark(segment.read_to)
+        segment.remove()
 
     def give_back(self, segment: Segment, error: OSError) -> None:
         """It cannot be read now, which the log says once; whoever looks for orphans next may try again."""
         if segment.path not in self._unreadable:
             logger.warning("The spool file `%s` cannot be read now: %s", segment.path, error)
-        with self._lock:
-            self._unreadable.add(segment.path)
-            self._segments.remove(segment)
-            segment.release()
+        self._unreadable.add(segment.path)
+        self._segments.remove(segment)
+        segment.release()
 
     def release(self) -> None:
         """Let go of all files, in a process that ends or in a forked child."""
-        for segment in self._segments:
+        for segment in self._all():
             segment.release()
+
+    def _all(self) -> list[Segment]:
+        return [*self._segments, *self._apart]
 
     def inference(self, inference_id: uuid.UUID) -> Target | None:
         return target_of(self._known(inference_id))
@@ -92,12 +98,11 @@ class Orphans:
         self, tables: Mapping[str, Any] | tuple[str, ...], column: str, value: str
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """From each file the latest row of one of the tables that has the value in the column."""
-        if not self._segments:
-            return
-        needle = orjson.dumps(value)
-        with self._lock:
-            lines = [line for segment in self._segments for line in _latest(segment, needle, tables, column, value)]
-        yield from lines
+        segments = self._all()
+        if segments:
+            needle = orjson.dumps(value)
+            for segment in segments:
+                yield from _latest(segment, needle, tables, column, value)
 
 
 def _latest(

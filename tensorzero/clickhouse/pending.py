@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,43 +29,72 @@ Known = tuple[str, str, str, str, Mapping[str, Any]]
 """Function type, function, variant and episode of an inference, and its columns of `ASKED_COLUMNS`: an outage may be long."""
 
 
-class PendingTargets:
-    """Targets by inference and by episode, cache entries by key, forgotten in the order of writing.
+STRETCH_BITS = 48
+"""A position is the number of a stretch of the spool (a file from one start to the next), and an offset in it."""
 
-    The caller holds a lock while changing it.
+Waiting = tuple[int, int, Sequence[tuple[str, Known]], Sequence[tuple[str, Mapping[str, Any]]]]
+"""A record: the position of its end, its number of rows, its inferences by id, its cache entries by key."""
+
+
+class PendingTargets:
+    """Targets by inference and by episode, cache entries by key, forgotten as each stretch of the spool is delivered.
+
+    Every change is one step: what one thread adds, another one can look up and forget without a lock.
     """
 
     def __init__(self) -> None:
         self._inferences: dict[str, Known] = {}
         self._episodes: dict[str, str] = {}
-        self._order: deque[tuple[int, str]] = deque()
         self._entries: dict[str, Mapping[str, Any]] = {}
-        self._entry_order: deque[tuple[int, str, Mapping[str, Any]]] = deque()
+        self._stretches: dict[int, deque[Waiting]] = {}
 
-    def add(self, position: int, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Remember the inferences and cache entries among `rows` until `forget(position)`."""
+    def add(self, position: int, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> int:
+        """Remember the inferences and cache entries among `rows` until `forget(position)`; how many records wait there."""
+        inferences: list[tuple[str, Known]] = []
+        cached: Sequence[tuple[str, Mapping[str, Any]]] = ()
         for table, row in rows:
             if table in TARGET_TABLES:
-                inference_id = str(row["id"])
-                known = self._inferences[inference_id] = known_row(table, row)
-                self._episodes[known[3]] = inference_id
-                self._order.append((position, inference_id))
+                inferences.append((str(row["id"]), known_row(table, row)))
             elif table == CACHE_TABLE:
-                key = str(row["long_cache_key"])
-                self._entries[key] = row
-                self._entry_order.append((position, key, row))
+                cached = [*cached, (str(row["long_cache_key"]), row)]
+        stretch = self._stretches.get(position >> STRETCH_BITS)
+        if stretch is None:
+            stretch = self._stretches.setdefault(position >> STRETCH_BITS, deque())
+        stretch.append((position, len(rows), inferences, cached))
+        for inference_id, known in inferences:
+            self._inferences[inference_id] = known
+            self._episodes[known[3]] = inference_id
+        for key, row in cached:
+            self._entries[key] = row
+        return len(stretch)
 
     def forget(self, position: int) -> None:
-        """Everything up to `position` is in the database."""
-        while self._order and self._order[0][0] <= position:
-            inference_id = self._order.popleft()[1]
-            known = self._inferences.pop(inference_id, None)
-            if known and self._episodes.get(known[3]) == inference_id:
-                del self._episodes[known[3]]
-        while self._entry_order and self._entry_order[0][0] <= position:
-            _, key, row = self._entry_order.popleft()
-            if self._entries.get(key) is row:  # a later one under the same key stays
-                del self._entries[key]
+        """Everything in the stretch of `position` and up to it is in the database. One thread may do this."""
+        stretch = self._stretches.get(position >> STRETCH_BITS)
+        while stretch and stretch[0][0] <= position:
+            _, _, inferences, cached = stretch.popleft()
+            for inference_id, known in inferences:
+                self._inferences.pop(inference_id, None)
+                if self._episodes.get(known[3]) == inference_id:
+                    self._episodes.pop(known[3], None)
+            for key, row in cached:
+                if self._entries.get(key) is row:  # a later one under the same key stays
+                    self._entries.pop(key, None)
+
+    def forget_stretch(self, stretch: int) -> None:
+        """All of it is in the database, and nothing is added to it any more."""
+        self.forget(((stretch + 1) << STRETCH_BITS) - 1)
+        self._stretches.pop(stretch, None)
+
+    def rows_within(self, start: int, end: int) -> int:
+        """How many rows have their position behind `start`, and not behind `end`."""
+        stretch = self._stretches.get(start >> STRETCH_BITS, ())
+        return sum(waiting[1] for waiting in list(stretch) if start < waiting[0] <= end)
+
+    @property
+    def rows(self) -> int:
+        """How many rows wait."""
+        return sum(waiting[1] for stretch in list(self._stretches.values()) for waiting in list(stretch))
 
     def cache_entry(self, long_key: str) -> Mapping[str, Any] | None:
         """The latest row of `ModelInferenceCache` under this key."""

@@ -15,7 +15,10 @@ REFUSAL_CODES = frozenset((
     441, 467, 469, 476, 590, 637, 639, 675, 676, 691,
 ))
 # fmt: on
-"""ClickHouse error codes that another try cannot mend. Everything else (memory, disk, network, rights) is waited out."""
+"""ClickHouse error codes that another try cannot mend: a row that stands alone with one of them is set aside at once."""
+
+BUSY_CODES = frozenset((202, 209, 210, 236, 242, 243, 252, 279, 394, 425, 439, 999))
+"""What a database says that has too much to do, or that is stopped or moved: it may be about a row, and mostly is not."""
 
 
 def set_aside(directory: Path | None, table: str, line: bytes, reason: str) -> str:

@@ -36,6 +36,11 @@ UNDER_WAY = Query("""
 """)
 """Inserts into some tables that the database has begun. Whoever sent them may be gone; they go on all the same."""
 
+
+class InsertUnderWay(DatabaseUnavailable):
+    """An insert that somebody began earlier does not end: it says nothing about these rows."""
+
+
 _SELECTS = {view.name: " ".join(view.select.split()) for view in VIEWS}
 
 
@@ -73,7 +78,7 @@ def _wait_for_inserts_under_way(connection: Connection, table: str) -> None:
         if not begun:
             return
         if time.monotonic() > give_up:
-            raise DatabaseUnavailable(f"An earlier insert into {table} does not end")
+            raise InsertUnderWay(f"An earlier insert into {table} does not end")
         time.sleep(0.02)
 
 
@@ -122,10 +127,10 @@ def _by_id(lines: Sequence[bytes], identity: str) -> tuple[dict[str, bytes], lis
     named: dict[str, bytes] = {}
     unnamed: list[bytes] = []
     for line in lines:
-        row: Mapping[str, Any] = orjson.loads(line)
         try:
-            named.setdefault(str(uuid.UUID(str(row.get(identity)))), line)
-        except ValueError:
+            row: Mapping[str, Any] = orjson.loads(line)
+            named.setdefault(str(uuid.UUID(str(row[identity]))), line)
+        except (ValueError, TypeError, LookupError):  # no JSON, no object, no such column
             unnamed.append(line)
     return named, unnamed
 

@@ -1,59 +1,38 @@
-"""One spool file: how its bytes are laid out, appended to, read again, and given up.
+"""One spool file: made, appended to, read again, and given up. What its bytes mean stands in layout.py.
 
-A segment file is a 16-byte head (magic with version, how far its records are delivered) and records after it:
-
-    head    8 bytes `TZSPOOL1`, u64 offset of the first record that is not known to be delivered
-    record  4 bytes `REC1`, u32 length, u32 CRC-32 of the payload, payload
-    payload a line for each row: table name, tab, JSON object
-
-A record that was cut short by the end of its process was never acknowledged and is not read. Anything else that does not read
-is damage: reading goes on at the next whole record, and the file is kept under another name in the end.
+How far a file goes is asked of the file, never counted: a call that is interrupted between any two steps leaves at most a
+record that nobody was promised. Whatever stands in a file and belongs to no whole record is damage: reading goes on at the next
+whole record, and in the end the file is kept under another name, which the log says.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import mmap
 import os
 import struct
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.file_lock import try_lock
+from tensorzero.clickhouse.layout import HEAD, RECORD, Reader, Row, encode_head, encode_record, parse_head, payload_rows
 
-HEAD = struct.Struct("<8sQ")
-RECORD = struct.Struct("<4sII")
-MAGIC = b"TZSPOOL1"
-RECORD_MAGIC = b"REC1"
+__all__ = ["HEAD", "RECORD", "SUFFIX", "Batch", "Row", "Segment", "encode_record", "payload_rows", "standing"]
+
 SUFFIX = ".spool"
-PIECE = 256 * 1024
+YOUNG_SECONDS = 10.0
+"""Where a new file has its name at once, one without a head may be somebody's who has just begun it."""
 
 _FLAGS = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _POSITIONED = hasattr(os, "pwrite")
 """Elsewhere (Windows) there is no pread and pwrite, and an open file can be neither renamed nor deleted."""
 
-Row = tuple[str, bytes]
-"""Table name, and the row as one line of JSONEachRow without its line end."""
-
-
-def encode_record(lines: Sequence[bytes]) -> bytes:
-    """A record out of payload lines, each `table TAB json LF`."""
-    payload = b"".join(lines)
-    return RECORD.pack(RECORD_MAGIC, len(payload), zlib.crc32(payload)) + payload
-
-
-def payload_rows(payload: bytes) -> list[Row]:
-    """The rows of one record, in order."""
-    rows: list[Row] = []
-    for line in payload.split(b"\n"):
-        if line:
-            table, _, row = line.partition(b"\t")
-            rows.append((table.decode(), row))
-    return rows
+logger = logging.getLogger("tensorzero")
+_told: set[tuple[Path, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,139 +44,175 @@ class Batch:
     end: int
 
 
-class Segment:
-    """One file. Appending and settling are its owner's business; the caller keeps them from overlapping."""
+class OpenFile:
+    """A descriptor that is closed when nobody refers to it any more: not under somebody who is just using it."""
 
-    def __init__(self, path: Path, descriptor: int, *, size: int, delivered: int) -> None:
+    number = -1
+    _close = staticmethod(os.close)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        if self.number >= 0:
+            self._close(self.number)
+
+
+class Segment:
+    """One file. Its owner appends under a guard; one thread reads it, notes what is delivered, and gives it up."""
+
+    def __init__(self, path: Path, file: OpenFile, *, start: int, tail: OpenFile | None = None) -> None:
         self.path = path
-        self.descriptor = descriptor
-        self.size = size
-        self.delivered = delivered
-        self.read_to = delivered
-        self.torn = False
-        self.damaged = False
+        self.file: OpenFile | None = file
+        self.tail = tail
+        self.accepting = tail is not None
+        """Whether records may be appended. Off while the file is shortened, and for good where its end is torn."""
+        self.kept = start
+        """Where the last record ends whose `append` has returned."""
+        self.delivered = start
+        self.read_to = start
+        self.limit: int | None = None
+        """How far the file may be read while a record is appended to it."""
+        self.stretch = 0
+        """Its number among all files of a spool, and another one when it starts over: see pending.py."""
+        self.version = 2
+        self.damage: list[str] = []
+        self.lost: list[tuple[int, int]] = []
+        """From where to where the last readings passed over damage."""
+        self._noted = start
 
     @classmethod
     def create(cls, directory: Path, stem: str) -> Segment:
         """A new, locked, empty file. It gets its name only once it is locked, so that nobody takes it for an orphan."""
         path = directory / f"{stem}{SUFFIX}"
         unnamed = path.with_suffix(".new") if _POSITIONED else path
-        descriptor = os.open(unnamed, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        file = OpenFile(os.open(unnamed, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            if not _lock_soon(descriptor):
+            if not _lock_soon(file.number):
                 raise SpoolError(f"The spool file `{unnamed}` could not be locked")  # noqa: TRY301 - cleaned up below
-            if os.write(descriptor, HEAD.pack(MAGIC, HEAD.size)) != HEAD.size:
+            if os.write(file.number, encode_head(HEAD.size)) != HEAD.size:
                 raise SpoolError(f"The spool file `{unnamed}` could not be written")  # noqa: TRY301
+            tail = OpenFile(os.open(unnamed, _FLAGS | os.O_APPEND))
             if unnamed != path:
                 unnamed.rename(path)
+            return cls(path, file, start=HEAD.size, tail=tail)
         except BaseException:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                unnamed.unlink()
+            for left in {unnamed, path}:  # an interrupt may come when it has its name
+                with contextlib.suppress(OSError):
+                    left.unlink()
             raise
-        return cls(path, descriptor, size=HEAD.size, delivered=HEAD.size)
 
     @classmethod
     def claim(cls, path: Path) -> Segment | None:
-        """Take over a file whose process is gone; None while somebody owns it, or when it is no spool of this version."""
+        """Take over a file whose process is gone; None while somebody owns it, or when it is of a later version."""
         try:
-            descriptor = os.open(path, _FLAGS)
-        except OSError:
+            return cls._claimed(path, OpenFile(os.open(path, _FLAGS)))
+        except FileNotFoundError:
             return None
-        try:
-            segment = cls._claimed(path, descriptor)
-        except OSError:
-            segment = None
-        if segment is None:
-            os.close(descriptor)
-        return segment
+        except OSError as error:
+            _tell_once(path, f"cannot be read now: {error}")
+            return None
 
     @classmethod
-    def _claimed(cls, path: Path, descriptor: int) -> Segment | None:
-        if not try_lock(descriptor) or not _same_file(descriptor, path):
+    def _claimed(cls, path: Path, file: OpenFile) -> Segment | None:
+        if not try_lock(file.number) or not _same_file(file.number, path):
             return None
-        head = os.read(descriptor, HEAD.size)
-        if len(head) < HEAD.size or head[:8] not in (MAGIC, bytes(8)):
+        segment = cls(path, file, start=0)
+        size = segment.size
+        if not _POSITIONED and size < HEAD.size and time.time() - path.stat().st_mtime < YOUNG_SECONDS:
             return None
-        segment = cls(path, descriptor, size=os.fstat(descriptor).st_size, delivered=HEAD.size)
-        segment.damaged = head[:8] != MAGIC  # a head of zeros: the disk lost it, records may follow
-        segment._trust(HEAD.unpack(head)[1])
+        data = segment._read_at(0, HEAD.size)
+        head, reader = parse_head(data, size), Reader(segment._read_at, size)
+        damage = head.damage
+        if head.version > 2:
+            if reader.next_record(0) == size:
+                _tell_once(path, "was written by a later version of this package, which delivers it")
+                return None
+            damage = "its version is not as it was written"
+        elif head.version == 1 and damage is None and not _starts_a_record(segment, reader, data):
+            damage = "its head is not as it was written"
+        segment.version = head.version
+        segment.kept = segment.delivered = segment.read_to = segment._noted = head.delivered
+        if damage is not None:
+            segment.damage.append(damage)
         return segment
 
-    def _trust(self, delivered: int) -> None:
-        """Start at `delivered` if a record starts there; else from the first one, asking again costs only time."""
-        if HEAD.size <= delivered <= self.size:
-            found = self._read_at(delivered, len(RECORD_MAGIC))
-            if RECORD_MAGIC.startswith(found):
-                self.delivered = self.read_to = delivered
+    @property
+    def size(self) -> int:
+        """Of the file, in bytes. Raises OSError; 0 when it was given up."""
+        file = self.file
+        return os.fstat(file.number).st_size if file is not None else 0
 
-    def append(self, record: bytes, *, fsync: bool) -> None:
-        """Raises OSError, or SpoolError after a short write; then the file is as before."""
-        try:
-            written = os.write(self.descriptor, record)
-            if written != len(record):
-                raise SpoolError(f"The disk took only {written} of {len(record)} bytes")  # noqa: TRY301 - undone below
-            if fsync:
-                os.fsync(self.descriptor)
-        except BaseException:
-            self._cut(self.size)
-            raise
-        self.size += len(record)
+    @property
+    def damaged(self) -> bool:
+        return bool(self.damage)
 
-    def _cut(self, size: int) -> None:
-        """Forget what stands after `size`. If even that fails, the file takes no more records: its tail is torn."""
-        try:
-            os.ftruncate(self.descriptor, size)
-            os.lseek(self.descriptor, size, os.SEEK_SET)
-        except OSError:
-            self.torn = True
+    def append(self, record: bytes, *, fsync: bool) -> int:
+        """Where the record ends. Raises OSError, or SpoolError after a short write; then nothing of it will be read."""
+        tail = self.tail
+        if tail is None:
+            raise SpoolError("The file was given up")
+        written = os.write(tail.number, record)
+        if written != len(record):
+            self._take_back(record[:written])
+            raise SpoolError(f"The disk took only {written} of {len(record)} bytes")
+        end = os.lseek(tail.number, 0, os.SEEK_CUR)
+        if fsync:
+            try:
+                os.fsync(tail.number)
+            except OSError:
+                self._take_back(record)
+                raise
+        return end
+
+    def _take_back(self, left: bytes) -> None:
+        """Cut off the end of the file, if it is `left` and nothing was appended meanwhile. Else the file takes no more."""
+        self.accepting = False  # from here on, a call that comes in between takes another file
+        file = self.file
+        if file is None:
+            return
+        with contextlib.suppress(OSError):
+            start = self.size - len(left)
+            if start >= self.read_to and self._read_at(start, len(left)) == left:
+                os.ftruncate(file.number, start)
+                self.accepting = True
 
     def read(self, max_rows: int) -> Batch | None:
-        """The next rows that were not read yet, whole records only; None at the end. Raises OSError.
+        """The next rows that were not read yet, whole records only; None at the end (of the file, or `limit`).
 
-        A batch without rows has passed over damage.
+        A batch without rows has passed over damage. Raises OSError.
         """
         rows: list[Row] = []
-        start, end = self.read_to, self.size
-        window = _Window(self)
-        while len(rows) < max_rows and end - self.read_to >= RECORD.size:
-            payload = self._payload_at(window, self.read_to, end)
+        start, end = self.read_to, self.size if self.limit is None else self.limit
+        reader = Reader(self._read_at, end)
+        while len(rows) < max_rows and self.read_to < end:
+            payload = reader.payload_at(self.read_to)
             if payload is None:
-                self.read_to = self._pass_over(window, self.read_to, end)
+                self._pass_over(reader, self.read_to, end)
             else:
                 rows.extend(payload_rows(payload))
                 self.read_to += RECORD.size + len(payload)
         return Batch(rows, self, self.read_to) if self.read_to > start else None
 
-    def _payload_at(self, window: _Window, offset: int, end: int) -> bytes | None:
-        """The payload of a whole record at `offset`."""
-        head = window.get(offset, RECORD.size)
-        if len(head) < RECORD.size:
-            return None
-        magic, length, checksum = RECORD.unpack(head)
-        if magic != RECORD_MAGIC or length > end - offset - RECORD.size:
-            return None
-        payload = window.get(offset + RECORD.size, length)
-        return payload if len(payload) == length and zlib.crc32(payload) == checksum else None
-
-    def _pass_over(self, window: _Window, offset: int, end: int) -> int:
-        """Where the next whole record starts, or the end; what lies between is damage, unless the end just cut it short."""
-        rest = self._read_at(offset, end - offset)
-        at = rest.find(RECORD_MAGIC, 1)
-        while at >= 0:
-            if self._payload_at(window, offset + at, end) is not None:
-                self.damaged = True
-                return offset + at
-            at = rest.find(RECORD_MAGIC, at + 1)
-        magic, length, _ = RECORD.unpack(rest[: RECORD.size].ljust(RECORD.size, b"\0"))
-        cut_short = magic == RECORD_MAGIC and length > len(rest) - RECORD.size
-        self.damaged = self.damaged or (any(rest) and not cut_short)
-        return end
+    def _pass_over(self, reader: Reader, offset: int, end: int) -> None:
+        self.accepting = False
+        following = reader.next_record(offset)
+        if following == end and reader.cut_short(offset):
+            found = f"its last record, from byte {offset} on, is cut short"
+        else:
+            found = f"bytes {offset} to {following} cannot be read"
+        if found not in self.damage:  # else it is read a second time
+            self.damage.append(found)
+        self.lost.append((offset, following))
+        self.read_to = following
 
     def lines_with(self, needle: bytes, tables: Sequence[bytes]) -> Iterator[Row]:
         """Rows of these tables that hold `needle`, the latest first, of a file that takes no more; no checksum is looked at."""
+        file = self.file
+        if file is None:
+            return
         try:
-            view = mmap.mmap(self.descriptor, self.size, access=mmap.ACCESS_READ)
+            view = mmap.mmap(file.number, 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):
             return
         with view:
@@ -214,86 +229,124 @@ class Segment:
         self.read_to = self.delivered
 
     def mark(self, delivered: int) -> bool:
-        """Remember in the file that everything before `delivered` reached the database. A lost mark costs a question later."""
-        self.delivered = delivered
-        return self._write_at(8, struct.pack("<Q", delivered))
+        """Remember in the file that everything before `delivered` reached the database. A lost mark costs a question later.
 
-    def empty(self) -> bool:
-        """Start over in the same file, everything in it being delivered; False when the disk does not let us."""
+        A damaged file gets no marks: whoever finds it next is to see the damage too.
+        """
+        self.delivered = delivered
+        if self.damage or self._noted == delivered:
+            return True
+        marked = self._write_head(delivered)
+        self._noted = delivered if marked else -1
+        return marked
+
+    def _write_head(self, delivered: int) -> bool:
+        if self.version == 1:
+            return self._write_at(8, struct.pack("<Q", delivered))
+        return self._write_at(0, encode_head(delivered))
+
+    def start_over(self, stretch: int) -> bool:
+        """Empty the file, everything in it being delivered; False when something was appended, or the disk does not let us."""
+        self.accepting = False  # a call that comes in between takes another file
+        file = self.file
+        if file is None or self.size != self.delivered:
+            self.accepting = file is not None
+            return False
+        self.stretch = stretch
         if not self.mark(HEAD.size):
             return False
-        self._cut(HEAD.size)
-        self.size = self.read_to = HEAD.size
-        return not self.torn
+        try:
+            os.ftruncate(file.number, HEAD.size)
+        except OSError:
+            return False
+        self.read_to = self.kept = HEAD.size
+        self.accepting = True
+        return True
 
     def _write_at(self, offset: int, data: bytes) -> bool:
+        file = self.file
+        if file is None:
+            return False
         try:
             if _POSITIONED:
-                os.pwrite(self.descriptor, data, offset)
+                os.pwrite(file.number, data, offset)
             else:
-                os.lseek(self.descriptor, offset, os.SEEK_SET)
-                os.write(self.descriptor, data)
-                os.lseek(self.descriptor, self.size, os.SEEK_SET)
+                os.lseek(file.number, offset, os.SEEK_SET)
+                os.write(file.number, data)
         except OSError:
             return False
         return True
 
     def _read_at(self, offset: int, length: int) -> bytes:
         """From the open file where possible: it may have lost its name, and the process may be out of descriptors."""
+        file = self.file
+        if file is None:
+            return b""
         if _POSITIONED:
-            return os.pread(self.descriptor, length, offset)
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+            return os.pread(file.number, length, offset)
+        with self.path.open("rb") as named:
+            named.seek(offset)
+            return named.read(length)
 
     @property
     def settled(self) -> bool:
         return self.delivered >= self.size
 
     def remove(self) -> None:
-        """Delete the file: all of it is delivered. What could not be read is kept under another name."""
+        """Delete the file: all of it is delivered. What could not be read is kept under another name, and told of."""
         if not _POSITIONED:
             self.release()
         with contextlib.suppress(OSError):
-            if self.damaged:
-                self.path.rename(self.path.with_suffix(".damaged"))
+            if self.damage:
+                self._keep_damaged()
             else:
                 self.path.unlink()
         self.release()
 
+    def _keep_damaged(self) -> None:
+        kept = self.path.with_suffix(".damaged")
+        number = 1
+        while kept.exists():
+            number += 1
+            kept = self.path.with_suffix(f".{number}.damaged")
+        damage = self.damage[0] if len(self.damage) == 1 else f"{self.damage[0]}, and {len(self.damage) - 1} more"
+        _tell_once(
+            self.path, f"is damaged: {damage}. What can be read of it is delivered; it is kept as `{kept}`", logging.ERROR
+        )
+        self.path.rename(kept)
+
     def release(self) -> None:
         """Let go of the file; whatever is left in it waits for whoever claims it."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        self.accepting = False
+        self.tail = None
+        self.file = None
 
 
 def standing(path: Path) -> tuple[int, int]:
-    """How far another process's file is delivered, and its size; alike when it is gone, or no spool of this version."""
+    """How far another process's file is delivered, and its size; alike when it is gone, or no spool file of ours."""
     try:
         with path.open("rb", buffering=0) as file:
-            head, size = file.read(HEAD.size), os.fstat(file.fileno()).st_size
+            data, size = file.read(HEAD.size), os.fstat(file.fileno()).st_size
     except OSError:
         return 0, 0
-    if len(head) < HEAD.size or head[:8] != MAGIC:
-        return size, size
-    return HEAD.unpack(head)[1], size
+    head = parse_head(data, size)
+    if head.version == 1 and size >= 16:
+        return int.from_bytes(data[8:16], "little"), size
+    return (head.delivered, size) if head.version == 2 else (size, size)
 
 
-class _Window:
-    """A stretch of the file in memory, moved along by reads."""
+def _starts_a_record(segment: Segment, reader: Reader, head: bytes) -> bool:
+    """Whether a file of version 1 is delivered up to where a record begins, as its head says. It has no checksum."""
+    delivered = int.from_bytes(head[8:16], "little")
+    size = segment.size
+    return delivered == size or (16 <= delivered < size and reader.payload_at(delivered) is not None)
 
-    def __init__(self, segment: Segment) -> None:
-        self._read_at = segment._read_at  # pyright: ignore[reportPrivateUsage] - part of the segment
-        self._start = 0
-        self._data = b""
 
-    def get(self, offset: int, length: int) -> bytes:
-        start = offset - self._start
-        if start < 0 or start + length > len(self._data):
-            self._start, self._data, start = offset, self._read_at(offset, max(length, PIECE)), 0
-        return self._data[start : start + length]
+def _tell_once(path: Path, what: str, level: int = logging.WARNING) -> None:
+    """Say it of this file, and not again at every look."""
+    if (path, what) not in _told:
+        _told.add((path, what))
+        logger.log(level, "The spool file `%s` %s", path, what)
 
 
 def _lock_soon(descriptor: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -11,6 +12,7 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.drive import drive
 from tensorzero.faces.face import Http
 from tensorzero.faces.http_choice import blocking_http
+from tensorzero.faces.staying import must_stay
 
 T = TypeVar("T")
 
@@ -28,9 +30,13 @@ class BlockingFace:
         time.sleep(seconds)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or must_stay() or sys.is_finalizing():
             return function(*args)
-        return _Elsewhere(function, *args).result()
+        try:
+            elsewhere = _Elsewhere(function, *args)
+        except RuntimeError:  # no thread to be had, or the interpreter is ending
+            return function(*args)
+        return elsewhere.result()
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         if len(coroutines) < 2:

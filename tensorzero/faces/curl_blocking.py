@@ -196,8 +196,9 @@ class BlockingStream:
         self._line: Line | None = line
         self._transfer = transfer
         self._idle = idle
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._reading = False
+        self._reader = 0
         self._dropped = False
         self.status = 0
         self.headers: HeaderLines = HeaderLines([])
@@ -207,6 +208,7 @@ class BlockingStream:
         with self._lock:
             line = self._line
             self._reading = line is not None
+            self._reader = threading.get_ident()
         if line is not None:  # else what arrives on its handle belongs to another transfer
             try:
                 while not transfer.parts:
@@ -225,6 +227,8 @@ class BlockingStream:
 
     async def close(self) -> None:
         while not self._closed():
+            if self._reader == threading.get_ident():  # a signal handler closes what its own thread reads, which drops it
+                return
             time.sleep(_LIBCURL_S)
 
     def _closed(self) -> bool:

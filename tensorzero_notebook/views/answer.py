@@ -98,7 +98,7 @@ class AnswerView:
         self._builder = ResponseBuilder()
         self._whole: Any = None
         self.lock = threading.RLock()
-        self._judging = threading.Lock()
+        self._judging = threading.RLock()
         self._subscribers: list[Callable[[AnswerEvent], None]] = []
         if send_feedback is not None:
             JUDGED.add(self)

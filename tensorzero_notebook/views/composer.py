@@ -106,7 +106,7 @@ class ComposerView:
         self._session = session
         self._first = dict(first or {})
         self._open_stream = open_stream
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._run: AnswerRun | None = None
         self._subscribers: list[Callable[[], None]] = []
         self.answers: list[AnswerView] = []

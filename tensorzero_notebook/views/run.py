@@ -26,7 +26,7 @@ class AnswerRun:
         self._request = request
         self._answer = answer
         self._remember = remember
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[None] | None = None
         self._stream: Any = None

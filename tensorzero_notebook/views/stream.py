@@ -48,7 +48,7 @@ class StreamFeed:
         self._send = send
         self._on_end = on_end
         self._context = context or contextvars.copy_context()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sent = 0
         self._marks_sent = 0
         self._acknowledged = threading.Event()

@@ -22,7 +22,7 @@ class Outbox:
     """Runs the work of each key in order. Work that waits already is not queued again."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[tuple[Hashable, contextvars.Context, Callable[[], None]]] = queue.SimpleQueue()
         self._waiting: set[Hashable] = set()
         self._thread: threading.Thread | None = None
@@ -57,7 +57,7 @@ class InOrder:
 
     def __init__(self, context: contextvars.Context) -> None:
         self._context = context
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting: deque[Callable[[], None]] = deque()
         self._working = False
 

@@ -82,7 +82,7 @@ class InferenceStream:
         self._reported: ModelInference | None = None
         self._recorded = False
         self._dropped = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._batches = self._run()
 
     def __aiter__(self) -> AsyncIterator[Batch]:

@@ -41,7 +41,7 @@ _RATE_LIMIT = (
 
 _calls: Kept[str, int] = Kept()  # of flaky models
 _scripts: dict[str, deque[Scripted]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,10 @@ def _scripted(model: str) -> Scripted | None:
     if not queue:
         return None
     with _lock:
-        return queue.popleft() if len(queue) > 1 else queue[0]
+        reply = queue[0]
+        if len(queue) > 1:
+            queue.popleft()
+        return reply
 
 
 class DummyProvider:
