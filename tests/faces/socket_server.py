@@ -1,9 +1,10 @@
 """A server on loopback that says what clients of it did: connections, requests, who hung up, how much it could send.
 
-The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/circle`, `/hang` (no answer),
-`/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes
-without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a
-word). `CONNECT` makes a tunnel, so the server is also a proxy.
+The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/to/URL` (a redirect there),
+`/circle`, `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that
+breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a
+moment later and without a word). `CONNECT` makes a tunnel, so the server is also a proxy; names under `.test` are this
+machine then.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ class SocketServer:
         """Whether the connection can be used again."""
         if asked["method"] == "CONNECT":
             return self._tunnel(connection, asked["path"])
-        path = asked["path"].partition("//")[2].partition("/")[2] if "//" in asked["path"] else asked["path"][1:]
+        path = asked["path"]
+        path = path.partition("//")[2].partition("/")[2] if path.startswith("http") else path[1:]
         name, _, number = path.partition("/")
         match name:
             case "hello":
@@ -124,6 +126,8 @@ class SocketServer:
                 connection.sendall(answer(int(number), b"said so"))
             case "redirect":
                 connection.sendall(answer(307, b"", "location: /hello"))
+            case "to":
+                connection.sendall(answer(307, b"", f"location: {number}"))
             case "circle":
                 connection.sendall(answer(307, b"", "location: /circle"))
             case "cut":
@@ -160,6 +164,7 @@ class SocketServer:
 
     def _tunnel(self, connection: socket.socket, target: str) -> bool:
         host, _, port = target.rpartition(":")
+        host = "127.0.0.1" if host.endswith(".test") else host  # names that only a proxy knows
         with socket.create_connection((host, int(port))) as other:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with selectors.DefaultSelector() as ends:

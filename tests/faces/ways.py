@@ -70,6 +70,8 @@ class Way:
 
 async def release(http: Http) -> None:
     """httpx's pool warns where its loop ends before it."""
-    for client in list(getattr(http, "_made", {}).values()):
-        await client.aclose()
+    if isinstance(http, AsyncHttpx):
+        for clients in list(http._made.values()):
+            for client in clients.all():
+                await client.aclose()
     http.close()

@@ -7,9 +7,9 @@ import binascii
 import re
 from typing import Any, Literal, cast
 
+from tensorzero.faces.urls import normal_url
 from tensorzero.gateway.functions.blocks import File
 from tensorzero.gateway.functions.file_types import sniffed
-from tensorzero.gateway.functions.urls import normal_url
 
 
 class BlockError(ValueError):
