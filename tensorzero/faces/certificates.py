@@ -21,7 +21,7 @@ def trusted() -> Trusted:
     """Raises `HttpError` where a variable names what cannot be read."""
     file, directories = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
     if file is not None:
-        _check(lambda: Path(file).open("rb").close(), "SSL_CERT_FILE")
+        _check(lambda at=file: Path(at).open("rb").close(), "SSL_CERT_FILE")
     if directories is not None:
         for directory in directories.split(os.pathsep):
             _check(lambda at=directory: os.scandir(at).close(), "SSL_CERT_DIR")

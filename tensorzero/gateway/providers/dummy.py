@@ -229,6 +229,7 @@ class DummyStream:
     """One delta every 10 ms, then usage and finish reason."""
 
     raw_request = answers.RAW_REQUEST
+    complaint: str | None = None
 
     def __init__(self, model: str, call: ProviderCall, deltas: list[Block], pause_s: float) -> None:
         self._model = model
