@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tensorzero.clickhouse.errors import InvalidDatabaseUrl
+from tensorzero.clickhouse.home import expanded
 
 # The gateway sets these itself; a user's own value is dropped with a warning (observed 2026.6.0).
 OWN_SETTINGS = (
@@ -107,7 +108,7 @@ def _parse_engine(url: str) -> EngineAddress:
             f"Invalid chdb URL: '{url}'",
             hint="Use chdb:///absolute/directory, chdb://./relative/directory or chdb://memory.",
         )
-    return EngineAddress(Path(place).expanduser().resolve(), database)
+    return EngineAddress(expanded(place).resolve(), database)
 
 
 def _parse_server(url: str) -> ServerAddress:

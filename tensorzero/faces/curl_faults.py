@@ -26,7 +26,7 @@ _OF_CERTIFICATES = frozenset((pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CA
 
 def failure(handle: Handle, code: int, text: str) -> HttpError:
     """The end of a transfer that libcurl gives up with `code`, in its words."""
-    url = handle.place.shown
+    url = handle.shown
     status = whole_head(handle.lines)
     if handle.size > handle.limit:
         return too_large("answer", handle.limit, ANSWER, url=url, status=status)

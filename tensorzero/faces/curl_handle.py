@@ -22,7 +22,8 @@ _NOBODY = Destination("", "", "", "", "", 0, True)
 class Handle:
     """A libcurl handle and what is set on it: setting an option costs more than remembering it.
 
-    `size` counts the bytes of the body that came, `limit` is how many may; `place` is where the request goes.
+    `size` counts the bytes of the body that came, `limit` is how many may; `place` is where the request goes, `shown`
+    what errors say of it.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Handle:
         "lines",
         "parts",
         "place",
+        "shown",
         "size",
     )
 
@@ -48,7 +50,8 @@ class Handle:
         self.limit = limits.answer
         self.size = 0
         self.place = _NOBODY
-        self._url = ""
+        self.shown = ""
+        self._url: str | None = None
         self._proxy: str | None = None
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
@@ -71,6 +74,7 @@ class Handle:
         if request.headers is not self._headers and request.headers != self._headers:
             setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
             self._headers = request.headers
+        self.shown = request.asked or self.place.shown
         self._body, self._at = request.body, 0
         options = (request.method, len(request.body))
         if options != self._options:
@@ -121,7 +125,7 @@ class Handle:
         self.parts.clear()
         self.lines.clear()
         if failed:
-            self._url = ""
+            self._url = None
 
     @property
     def sent(self) -> bool:

@@ -32,18 +32,22 @@ def destination(url: str) -> Destination:
     normal = (normal_url(url) or "").partition("#")[0]
     scheme, colon, _ = normal.partition(":")
     if not colon:
-        raise HttpError("builder error", ("builder error", "not an absolute URL"))
+        raise _no_url()
     try:
         parts = urlsplit(normal)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise HttpError("builder error", ("builder error", "not an absolute URL")) from None
+        raise _no_url() from None
     user, _, place = parts.netloc.rpartition("@")
     shown = f"{scheme}://{place}{normal[len(scheme) + 3 + len(parts.netloc) :]}"
     if scheme not in ("http", "https") or not host:
         short = f"builder error for url ({shown if parts.netloc else normal})"
-        raise HttpError(short, (short, "URL scheme is not allowed"))
+        raise HttpError(short, (short, "URL scheme is not allowed"), hint="Only http and https are asked.")
     return Destination(normal, shown, user, scheme, host, port or (443 if scheme == "https" else 80), is_here(host))
+
+
+def _no_url() -> HttpError:
+    return HttpError("builder error", ("builder error", "not an absolute URL"), hint="A URL looks like `https://host/path`.")
 
 
 def is_here(host: str) -> bool:

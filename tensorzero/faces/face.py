@@ -24,6 +24,7 @@ class HttpRequest:
     body: bytes = b""
     timeout_s: float = 900.0  # for the whole exchange
     redirects: int = 0  # followed before this one
+    asked: str = ""  # the URL that led here by redirects
 
 
 @dataclass(slots=True)

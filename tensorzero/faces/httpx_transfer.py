@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 from weakref import WeakKeyDictionary
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.destination import Destination, destination
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
 from tensorzero.faces.fault_hints import fault_hint
-from tensorzero.faces.httpx_clients import Clients, async_client, timed_client, until
 from tensorzero.faces.httpx_decoding import ACCEPTED, Decoding
+from tensorzero.faces.httpx_transports import Transports, async_transport, timed_transport, until
 from tensorzero.faces.limits import Limits, limits_of_environment
 from tensorzero.faces.proxies import proxy_for, without_secrets
 from tensorzero.faces.redirects import REDIRECTS, following
@@ -36,17 +38,20 @@ def _failure(
     return HttpError(short, (short, words), in_body=in_body, timed_out=timed_out, status=status, hint=hint)
 
 
-def _built(client: httpx.Client | httpx.AsyncClient, request: HttpRequest, place: Destination) -> httpx.Request:
+def _built(request: HttpRequest, place: Destination, ends_at: float, deadline: Deadline | None) -> httpx.Request:
     """Raises `HttpError` for a header that HTTP cannot carry, without showing its value."""
     import httpx
 
+    left = max(_SHORTEST_S, _ends(ends_at, deadline) - time.monotonic())
+    timeout = httpx.Timeout(left).as_dict()
+    given = {"accept": "*/*", "accept-encoding": ACCEPTED, **request.headers}
+    if place.user and "authorization" not in given:
+        name, _, password = place.user.partition(":")
+        user = f"{unquote(name)}:{unquote(password)}".encode()
+        given["authorization"] = f"Basic {base64.b64encode(user).decode()}"
     try:
-        headers = [(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in request.headers.items()]
-        if "accept-encoding" not in request.headers:
-            headers.append((b"accept-encoding", ACCEPTED.encode()))
-        return client.build_request(
-            request.method, place.url, content=request.body, headers=headers, timeout=max(_SHORTEST_S, request.timeout_s)
-        )
+        headers = [(name.encode("ascii"), value.encode("utf-8", "replace")) for name, value in given.items()]
+        return httpx.Request(request.method, place.url, content=request.body, headers=headers, extensions={"timeout": timeout})
     except UnicodeError:
         raise HttpError("builder error", ("builder error", "failed to parse a header's name or value")) from None
     except httpx.InvalidURL as error:
@@ -91,19 +96,21 @@ class _Httpx:
 
 
 class BlockingHttpx(_Httpx):
-    """Clients of ours, made when they are first needed and again after a fork, or the user's own."""
+    """Transports of ours, made when they are first needed and again after a fork, or the user's own client."""
 
     def __init__(self, client: httpx.Client | None = None) -> None:
         self._own = client
-        self._made = Clients(timed_client)
+        self._made = Transports(timed_transport)
         self._pid = os.getpid()
 
-    def _client(self, place: Destination) -> httpx.Client:
+    def _sent(self, request: httpx.Request, place: Destination) -> httpx.Response:
         if self._own is not None and not (place.here and _goes_through_a_proxy(self._own)):
-            return self._own
+            return self._own.send(request, stream=True, follow_redirects=False)
         if self._pid != os.getpid():
-            self._made, self._pid = Clients(timed_client), os.getpid()
-        return self._made.of(place)
+            self._made, self._pid = Transports(timed_transport), os.getpid()
+        response = self._made.of(place).handle_request(request)
+        response.request = request
+        return response
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         stream = await self.open_stream(request, deadline)
@@ -120,17 +127,15 @@ class BlockingHttpx(_Httpx):
 
         place = destination(request.url)
         ends_at = time.monotonic() + request.timeout_s
-        client = self._client(place)
-        built = _built(client, request, place)
-        timeouts: dict[str, Any] = built.extensions["timeout"]
-        left = max(_SHORTEST_S, _ends(ends_at, deadline) - time.monotonic())
-        timeouts.update(dict.fromkeys(timeouts, left))
+        built = _built(request, place, ends_at, deadline)
         try:
             with until(_ends(ends_at, deadline)):
-                response = client.send(built, stream=True, follow_redirects=False)
+                response = self._sent(built, place)
+        except HttpError:
+            raise
         except httpx.TimeoutException as error:
             raise _expired(error, place, deadline) from error
-        except Exception as error:
+        except Exception as error:  # no descriptor left, a closed client, whatever a user's own client raises
             raise _failure(error, place) from error
         onward = _onward(self._own, request, response, ends_at)
         if onward is not None:
@@ -140,9 +145,9 @@ class BlockingHttpx(_Httpx):
 
     def close(self) -> None:
         if self._pid == os.getpid():
-            for client in self._made.all():
-                client.close()
-        self._made = Clients(timed_client)
+            for transport in self._made.all():
+                transport.close()
+        self._made = Transports(timed_transport)
 
 
 def _onward(
@@ -220,22 +225,23 @@ class BlockingHttpxStream(_HttpxStream):
 
 
 class AsyncHttpx(_Httpx):
-    """Clients of ours for each loop, or the user's own."""
+    """Transports of ours for each loop, or the user's own client."""
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         self._own = client
-        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Clients[httpx.AsyncClient]] = WeakKeyDictionary()
+        self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Transports[httpx.AsyncHTTPTransport]] = WeakKeyDictionary()
         self._pid = os.getpid()
 
-    def _client(self, place: Destination) -> httpx.AsyncClient:
-        loop = running_loop()
+    async def _sent(self, request: httpx.Request, place: Destination, loop: asyncio.AbstractEventLoop) -> httpx.Response:
         if self._own is not None and not (place.here and _goes_through_a_proxy(self._own)):
-            return self._own
+            return await self._own.send(request, stream=True, follow_redirects=False)
         if self._pid != os.getpid():
             self._made, self._pid = WeakKeyDictionary(), os.getpid()
         if loop not in self._made:
-            self._made[loop] = Clients(async_client)
-        return self._made[loop].of(place)
+            self._made[loop] = Transports(async_transport)
+        response = await self._made[loop].of(place).handle_async_request(request)
+        response.request = request
+        return response
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         stream = await self.open_stream(request, deadline)
@@ -252,15 +258,14 @@ class AsyncHttpx(_Httpx):
 
         place = destination(request.url)
         ends_at = time.monotonic() + request.timeout_s
-        client = self._client(place)
-        built = _built(client, request, place)
+        built, loop = _built(request, place, ends_at, None), running_loop()
         try:
-            response = await _before(client.send(built, stream=True, follow_redirects=False), ends_at, deadline)
-        except DeadlineExceeded:
+            response = await _before(self._sent(built, place, loop), ends_at, deadline)
+        except (HttpError, DeadlineExceeded):
             raise
         except (httpx.TimeoutException, asyncio.TimeoutError) as error:
             raise _expired(error, place, deadline) from error
-        except Exception as error:
+        except Exception as error:  # no descriptor left, a closed client, whatever a user's own client raises
             raise _failure(error, place) from error
         try:
             onward = _onward(self._own, request, response, ends_at)

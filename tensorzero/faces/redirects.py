@@ -50,7 +50,7 @@ def following(request: HttpRequest, status: int, headers: Mapping[str, str], end
     elif before.user:
         url = url.replace("://", f"://{before.user}@", 1)
     left = max(0.0, ends_at - time.monotonic())
-    return HttpRequest(method, url, kept, body, left, request.redirects + 1)
+    return HttpRequest(method, url, kept, body, left, request.redirects + 1, request.asked or before.shown)
 
 
 def target(base: str, location: str | None) -> str | None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-
-_NO_LOOP = "no running event loop"
+from typing import Any
 
 
 class NoEventLoopError(RuntimeError):
     """No asyncio event loop runs here. `hint` is the next step."""
 
     def __init__(self) -> None:
-        super().__init__(f"{_NO_LOOP}: this client needs one of asyncio")
-        self.hint = "Call it inside `asyncio.run(...)`, or use `TensorZeroGateway`, which needs no event loop."
-        if "trio" in sys.modules:
-            self.hint = "Under trio, call `TensorZeroGateway` in `trio.to_thread.run_sync(...)`."
+        if _under_trio():
+            super().__init__("no running event loop of asyncio: this is trio, and the asyncio client needs one")
+            self.hint = "Call the blocking `TensorZeroGateway` in `await trio.to_thread.run_sync(...)`."
+        else:
+            super().__init__("no running event loop: the asyncio client needs one")
+            self.hint = "Await it inside `asyncio.run(...)`, or call the blocking `TensorZeroGateway`."
+        add_note: Any = getattr(self, "add_note", None)
+        if add_note is not None:
+            add_note(self.hint)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -24,3 +28,8 @@ def running_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
     except RuntimeError:
         raise NoEventLoopError from None
+
+
+def _under_trio() -> bool:
+    trio: Any = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_run())

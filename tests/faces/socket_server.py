@@ -1,10 +1,10 @@
 """A server on loopback that says what clients of it did: connections, requests, who hung up, how much it could send.
 
-The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/to/URL` (a redirect there),
-`/circle`, `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that
-breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a
-moment later and without a word). `CONNECT` makes a tunnel, so the server is also a proxy; names under `.test` are this
-machine then.
+The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`; redirects: `/redirect/PATH`, `/to/URL`,
+`/moved/STATUS/PATH`, `/located` (to `location`), `/circle`; `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two
+chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream
+after which the connection is closed, a moment later and without a word). `CONNECT` makes a tunnel, so the server is also a
+proxy; names under `.test` are this machine then.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def chunk(data: bytes) -> bytes:
 
 def answer(status: int, body: bytes, *headers: str) -> bytes:
     head = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}", *headers]
-    return "\r\n".join([*head, "", ""]).encode() + body
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
 class SocketServer:
@@ -44,6 +44,7 @@ class SocketServer:
         self.connections = 0
         self.requests: list[dict[str, Any]] = []
         self.hung_up = 0
+        self.location = ""
         self.sent = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -125,9 +126,14 @@ class SocketServer:
             case "status":
                 connection.sendall(answer(int(number), b"said so"))
             case "redirect":
-                connection.sendall(answer(307, b"", "location: /hello"))
+                connection.sendall(answer(307, b"", f"location: /{number or 'hello'}"))
             case "to":
                 connection.sendall(answer(307, b"", f"location: {number}"))
+            case "moved":
+                status, _, there = number.partition("/")
+                connection.sendall(answer(int(status), b"", f"location: /{there}"))
+            case "located":
+                connection.sendall(answer(302, b"moved", f"location: {self.location}"))
             case "circle":
                 connection.sendall(answer(307, b"", "location: /circle"))
             case "cut":

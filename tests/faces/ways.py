@@ -71,7 +71,7 @@ class Way:
 async def release(http: Http) -> None:
     """httpx's pool warns where its loop ends before it."""
     if isinstance(http, AsyncHttpx):
-        for clients in list(http._made.values()):
-            for client in clients.all():
-                await client.aclose()
+        for transports in list(http._made.values()):
+            for transport in transports.all():
+                await transport.aclose()
     http.close()

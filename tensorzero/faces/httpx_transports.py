@@ -1,6 +1,7 @@
-"""httpx clients of our own: one for each proxy, whose every wait on a socket ends in time.
+"""httpx transports of our own: one for each proxy, whose every wait on a socket ends in time.
 
-httpx itself knows a time-out for each read, which a server that sends one byte a second never meets.
+httpx itself knows a time-out for each read, which a server that sends one byte a second never meets. Its clients would also
+keep cookies, and read a `Location` in their own way.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import httpcore
     import httpx
 
-C = TypeVar("C")
+T = TypeVar("T")
 Key = tuple[str, str | None, str | None, str | None]
 
 _KEPT = 8
@@ -32,14 +33,14 @@ _SHORTEST_S = 0.001
 _SOCKS = "The package `socksio` brings SOCKS to httpx: `pip install socksio`."
 
 
-class Clients(Generic[C]):
-    """`make(verify, proxy)`: a client for one proxy or none."""
+class Transports(Generic[T]):
+    """`make(verify, proxy)`: a transport for one proxy or none."""
 
-    def __init__(self, make: Callable[[ssl.SSLContext, str | None], C]) -> None:
+    def __init__(self, make: Callable[[ssl.SSLContext, str | None], T]) -> None:
         self._make = make
-        self._made: dict[Key, C] = {}
+        self._made: dict[Key, T] = {}
 
-    def of(self, place: Destination) -> C:
+    def of(self, place: Destination) -> T:
         """As the environment is now. Raises `HttpError` where its proxy or its certificates are of no use."""
         proxy = proxy_for(place)
         key = (place.scheme, proxy, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
@@ -53,7 +54,7 @@ class Clients(Generic[C]):
         made = self._made[key] = self._proxied(verify, proxy, place)
         return made
 
-    def _proxied(self, verify: ssl.SSLContext, proxy: str | None, place: Destination) -> C:
+    def _proxied(self, verify: ssl.SSLContext, proxy: str | None, place: Destination) -> T:
         import httpx
 
         try:
@@ -64,7 +65,7 @@ class Clients(Generic[C]):
             words = " ".join(filter(None, (proxy_hint(place.scheme), hint)))
             raise HttpError(short, (short, f"the proxy cannot be used: {without_secrets(str(error))}"), hint=words) from None
 
-    def all(self) -> list[C]:
+    def all(self) -> list[T]:
         return list(self._made.values())
 
 
@@ -85,21 +86,21 @@ def _trusting() -> ssl.SSLContext:
         raise HttpError(reason, hint=certificate_hint()) from None
 
 
-def timed_client(verify: ssl.SSLContext, proxy: str | None) -> httpx.Client:
-    """A blocking client that obeys `until`."""
+def timed_transport(verify: ssl.SSLContext, proxy: str | None) -> httpx.HTTPTransport:
+    """A blocking one that obeys `until`."""
     import httpx
 
     transport = httpx.HTTPTransport(verify=verify, proxy=proxy, trust_env=False)
     pool: Any = getattr(transport, "_pool", None)
     if hasattr(pool, "_network_backend"):  # no public way leads there
         pool._network_backend = _backend()
-    return httpx.Client(transport=transport, trust_env=False)
+    return transport
 
 
-def async_client(verify: ssl.SSLContext, proxy: str | None) -> httpx.AsyncClient:
+def async_transport(verify: ssl.SSLContext, proxy: str | None) -> httpx.AsyncHTTPTransport:
     import httpx
 
-    return httpx.AsyncClient(verify=verify, proxy=proxy, trust_env=False)
+    return httpx.AsyncHTTPTransport(verify=verify, proxy=proxy, trust_env=False)
 
 
 class _Until(threading.local):
@@ -111,7 +112,7 @@ _until = _Until()
 
 @contextlib.contextmanager
 def until(moment: float) -> Generator[None]:
-    """Let every wait of this thread on a timed client's sockets end at a moment of `time.monotonic()`."""
+    """Let every wait of this thread on a timed transport's sockets end at a moment of `time.monotonic()`."""
     before, _until.at = _until.at, moment
     try:
         yield
