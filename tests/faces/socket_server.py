@@ -4,7 +4,7 @@ The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N
 `/moved/STATUS/PATH`, `/located` (to `location`), `/circle`; `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two
 chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream
 after which the connection is closed, a moment later and without a word). `CONNECT` makes a tunnel, so the server is also a
-proxy; names under `.test` are this machine then.
+proxy; names under `.test` are this machine then. `endless.py` has more answers without end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import ssl
 import threading
 import time
 from typing import Any
+
+import endless
 
 FLOOD = b"x" * 65536
 CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -157,6 +159,8 @@ class SocketServer:
                 while True:
                     connection.sendall(chunk(FLOOD))
                     self.sent += len(FLOOD)
+            case name if name in endless.ANSWERS:
+                endless.send(connection, name)
             case "hang" | "head" | "stall":
                 connection.sendall({"hang": b"", "head": CHUNKED, "stall": CHUNKED + chunk(b"one") + chunk(b"two")}[name])
                 return bool(connection.recv(1)) or self._note_end()
