@@ -114,13 +114,16 @@ class BlockingHttpx(_Httpx):
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         stream = await self.open_stream(request, deadline)
-        parts: list[bytes] = []
+        body = bytearray()  # which goes back to the system when it is freed, unlike many pieces
         try:
             while part := await stream.read(deadline):
-                parts.append(part)
+                body += part
+        except BaseException:
+            body.clear()  # a traceback may live on
+            raise
         finally:
             await stream.close()
-        return HttpReply(stream.status, stream.headers, b"".join(parts))
+        return HttpReply(stream.status, stream.headers, bytes(body))
 
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingHttpxStream:
         import httpx
@@ -245,13 +248,16 @@ class AsyncHttpx(_Httpx):
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
         stream = await self.open_stream(request, deadline)
-        parts: list[bytes] = []
+        body = bytearray()  # which goes back to the system when it is freed, unlike many pieces
         try:
             while part := await stream.read(deadline):
-                parts.append(part)
+                body += part
+        except BaseException:
+            body.clear()  # a traceback may live on
+            raise
         finally:
             await stream.close()
-        return HttpReply(stream.status, stream.headers, b"".join(parts))
+        return HttpReply(stream.status, stream.headers, bytes(body))
 
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> AsyncHttpxStream:
         import httpx

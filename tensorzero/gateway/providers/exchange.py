@@ -89,13 +89,13 @@ def understood(read: Callable[[Answer], T], answer: Answer, provider_type: str) 
 async def _slowly(request: HttpRequest, call: Waiting) -> tuple[int, Mapping[str, str], bytes]:
     """The whole answer, each of whose pieces has its own time limit."""
     stream = await _head(request, call)
-    parts: list[bytes] = []
+    body = bytearray()
     try:
         while part := await _next(stream, call):
-            parts.append(part)
+            body += part
     finally:
         await stream.close()
-    return stream.status, stream.headers, b"".join(parts)
+    return stream.status, stream.headers, bytes(body)
 
 
 async def _head(request: HttpRequest, call: Waiting) -> HttpStream:
@@ -147,15 +147,15 @@ async def open_events(request: HttpRequest, call: Waiting, provider_type: str) -
 
 async def _refusal(stream: HttpStream, call: Waiting) -> str | None:
     """The text of an answer that is no stream; None for one that breaks off."""
-    parts: list[bytes] = []
+    body = bytearray()
     try:
         while part := await _next(stream, call):
-            parts.append(part)
+            body += part
     except HttpError:
         return None
     finally:
         await stream.close()
-    return b"".join(parts).decode("utf-8", "replace")
+    return body.decode("utf-8", "replace")
 
 
 def _slices(count: int) -> Iterator[tuple[int, int]]:
