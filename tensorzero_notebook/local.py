@@ -73,7 +73,7 @@ def local_model(
     returns the running one; other arguments under the same name replace it. Takes about a second the first time. Raises
     `LocalModelError` with the command that installs what is missing.
     """
-    file = packaged_file() if path is None else checked_file(Path(path).expanduser().resolve())
+    file = packaged_file() if path is None else checked_file(Path(os.path.expanduser(path)).resolve())  # noqa: PTH111 - leaves `~` where there is no home
     model_name = f"local::{name or (PACKAGED_NAME if path is None else file.stem)}"
     settings = (context_tokens, threads)
     with _lock:

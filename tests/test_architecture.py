@@ -74,7 +74,7 @@ def offences(room: str, *forbidden: str) -> list[str]:
         ("tensorzero", ("tensorzero_notebook",)),
         (
             "tensorzero.inputs",
-            ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse", "tensorzero.faces", "tensorzero.types"),
+            ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse", "tensorzero.types"),
         ),
         ("tensorzero.faces", ("tensorzero.clients", "tensorzero.gateway", "tensorzero.clickhouse")),
         ("tensorzero.clickhouse", ("tensorzero.clients", "tensorzero.gateway")),

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from tensorzero.clickhouse.home import expanded, home, homeless
 from tensorzero.clickhouse.url import Address, ServerAddress
 
 
@@ -14,22 +15,24 @@ def spool_directory(address: Address) -> Path | None:
     """The directory for this database's spool files; None for a database in memory. No password is part of it."""
     override = os.environ.get("TENSORZERO_SPOOL_DIR")
     if isinstance(address, ServerAddress):
-        return (Path(override).expanduser() if override else state_directory() / "tensorzero" / "spool") / address.key
+        return (expanded(override) if override else state_directory() / "tensorzero" / "spool") / address.key
     if address.directory is None:
         return None
     name = database_name(address.database)
     if override:
-        return Path(override).expanduser() / f"chdb-{address.key}-{name}"
+        return expanded(override) / f"chdb-{address.key}-{name}"
     return address.directory.with_name(address.directory.name + ".spool") / name
 
 
 def state_directory() -> Path:
-    """The user's directory for state that outlives a process."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    """The user's directory for state that outlives a process; for a user without a home one among the temporary files."""
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
+    named = os.environ.get(variable) if variable else None
+    if named:
+        return Path(named)
+    place = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
+    own = home()
+    return homeless() if own is None else own / place
 
 
 def database_name(database: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tensorzero.clickhouse.errors import InvalidDatabaseUrl
+from tensorzero.clickhouse.home import expanded
 from tensorzero.masking.known import learn_login, learn_url
 from tensorzero.masking.reprs import discreet
 
@@ -112,7 +113,7 @@ def _parse_engine(url: str) -> EngineAddress:
             f"Invalid chdb URL: '{url}'",
             hint="Use chdb:///absolute/directory, chdb://./relative/directory or chdb://memory.",
         )
-    return EngineAddress(Path(place).expanduser().resolve(), database)
+    return EngineAddress(expanded(place).resolve(), database)
 
 
 def _parse_server(url: str) -> ServerAddress:

@@ -34,6 +34,7 @@ from tensorzero.clients.optimization import (
 )
 from tensorzero.clients.received import RenderedSample
 from tensorzero.clients.transport import Call, Transport
+from tensorzero.faces.running_loop import running_loop
 
 if TYPE_CHECKING:
     import uuid_utils
@@ -94,7 +95,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         transport = http_transport(gateway_url, timeout, verbose_errors, api_key)
         if not arguments.switch("async_setup", async_setup):
             return cls._of(transport, http=True)
-        built: asyncio.Future[AsyncTensorZeroGateway] = asyncio.get_running_loop().create_future()
+        built: asyncio.Future[AsyncTensorZeroGateway] = running_loop().create_future()
         built.set_result(cls._of(transport, http=True))
         return built
 
@@ -116,7 +117,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         each call. `TensorZeroInternalError` with every mistake of the configuration. To be awaited, but for
         `async_setup=False`, which blocks.
         """
-        loop = asyncio.get_running_loop() if arguments.switch("async_setup", async_setup) else None
+        loop = running_loop() if arguments.switch("async_setup", async_setup) else None
         given = embedded_arguments(config_file, clickhouse_url, postgres_url, valkey_url, timeout)
         if loop is None:
             return cls._of(embedded_transport(*given), http=False)
@@ -486,7 +487,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
 
 def _running(method: Callable[[Call], Coroutine[Any, Any, Any]], call: Call) -> asyncio.Task[Any]:
     """A task of the running loop; from Python 3.12 on it begins at once, which saves a turn of the loop."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     if sys.version_info >= (3, 12):
         return asyncio.Task(method(call), loop=loop, eager_start=True)
     return loop.create_task(method(call))

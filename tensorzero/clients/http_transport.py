@@ -51,7 +51,7 @@ class HttpTransport:
         except HttpError as error:
             self._learn(call)
             if error.in_body and not self._verbose_errors:
-                raise undecodable("error decoding response body") from error
+                raise with_hint(undecodable("error decoding response body"), self._next_step(error)) from error
             raise self._unreachable(error) from error
         if reply.status >= _FIRST_ERROR:
             self._learn(call)
@@ -72,7 +72,8 @@ class HttpTransport:
         except HttpError as error:
             self._learn(call)
             causes = ": ".join(error.chain)
-            raise TensorZeroInternalError(f"Internal TensorZero Error: Error in streaming response: {causes}") from error
+            failed = TensorZeroInternalError(f"Internal TensorZero Error: Error in streaming response: {causes}")
+            raise with_hint(failed, self._next_step(error)) from error
         batches = EventBatches(stream, deadline)
         try:
             if stream.status >= _FIRST_ERROR:
@@ -114,7 +115,17 @@ class HttpTransport:
 
     def _unreachable(self, error: HttpError) -> TensorZeroInternalError:
         told = ": ".join(error.chain) if self._verbose_errors else str(error)
-        return TensorZeroInternalError(f"Internal TensorZero Error: Error from server: {told}")
+        failed = TensorZeroInternalError(f"Internal TensorZero Error: Error from server: {told}")
+        return with_hint(failed, self._next_step(error))
+
+    def _next_step(self, error: HttpError) -> str | None:
+        """The innermost cause, and what may be done about it."""
+        cause = error.chain[-1]
+        if error.hint is not None:
+            return f"{cause}. {error.hint}"
+        if error.in_body or error.timed_out:
+            return cause
+        return f"{cause}. Is a gateway running at {self._url}? `TensorZeroGateway.build_embedded` needs none."
 
 
 def _encoded(body: Any) -> bytes:
@@ -130,7 +141,7 @@ class EventBatches:
     def __init__(self, stream: HttpStream, deadline: Deadline | None) -> None:
         self._stream = stream
         self._deadline = deadline
-        self._decoder = SseDecoder()
+        self._decoder = SseDecoder(stream.limits.event)
         self._first: list[Any] = []
         self._ended = False
         self._complete = False
@@ -170,17 +181,18 @@ class EventBatches:
         while not items and not self._ended:
             try:
                 data = await self._stream.read(self._deadline)
+                events = self._decoder.feed(data)
             except DeadlineExceeded:
                 items.append(timed_out())
                 await self.aclose()
                 break
-            except HttpError:
-                items.append(_event_error(_BROKEN))
+            except HttpError as error:
+                items.append(with_hint(_event_error(_BROKEN), error.hint and f"{error.chain[-1]}. {error.hint}"))
                 await self.aclose()
                 break
             if not data:
                 self._ended = True
-            elif self._decode(self._decoder.feed(data), items):
+            elif self._decode(events, items):
                 self._ended = self._complete = True
                 break
         return items

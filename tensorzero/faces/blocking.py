@@ -59,7 +59,11 @@ class _Elsewhere(Generic[T]):
         self._outcome: list[T] = []
         self._failure: list[BaseException] = []
         self._ended = threading.Event()
-        threading.Thread(target=self._run, args=(function, args), name="tensorzero-blocking", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(function, args), name="tensorzero-blocking", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # no thread can be started: rather deaf to Ctrl-C than not at all
+            self._run(function, args)
 
     def _run(self, function: Callable[..., T], args: tuple[Any, ...]) -> None:
         try:

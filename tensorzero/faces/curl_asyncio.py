@@ -8,15 +8,24 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Transfer
+from tensorzero.faces.curl_disposal import dispose
+from tensorzero.faces.curl_faults import FAULTS, TIMED_OUT, broken
+from tensorzero.faces.curl_handle import Handle
+from tensorzero.faces.curl_transfer import Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
+from tensorzero.faces.header_lines import HeaderLines
+from tensorzero.faces.limits import Limits, limits_of_environment
 from tensorzero.faces.loop_sockets import sockets_on
+from tensorzero.faces.redirects import REDIRECTS, following
+from tensorzero.faces.running_loop import running_loop
 
 _SWEEP_S = 5.0
+_KEPT_HANDLES = 256
 _KEPT_CONNECTIONS = 256  # else libcurl closes what is more than four times the calls of the moment
 _PAUSE_LOOK = 64  # pieces, at most 16 KB each: fewer are not worth adding up
 _PAUSE_ABOVE = 1 << 19  # bytes that may wait for a slow reader; what one turn of the loop brings comes on top
@@ -25,15 +34,17 @@ _PAUSE_ABOVE = 1 << 19  # bytes that may wait for a slow reader; what one turn o
 class LoopPool:
     """All transfers of one event loop: one multi handle, so connections are shared."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
         self.loop = loop
-        self.idle: deque[Handle] = deque()
+        self.limits = limits
+        self.idle: deque[Handle] = deque(maxlen=_KEPT_HANDLES)
         self._multi = pycurl.CurlMulti()
         self._sockets = sockets_on(loop, self._act)
         self._timer: asyncio.Handle | None = None
         self._starting = False
-        self._sweep: asyncio.Handle | None = None
+        self._sweep: asyncio.TimerHandle | None = None
         self._retired = False
+        self._resolving = False  # a transfer was given up while its host's name was looked up
         self._pid = os.getpid()
         self._running: dict[pycurl.Curl, AsyncTransfer] = {}
         self._connecting: deque[AsyncTransfer] = deque()
@@ -43,19 +54,22 @@ class LoopPool:
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
     def begin(self, request: HttpRequest) -> AsyncTransfer:
-        handle = self.idle.pop() if self.idle else Handle()
+        handle = self.idle.pop() if self.idle else Handle(self.limits)
         transfer = AsyncTransfer(self, handle, request)
-        self._running[handle.curl] = transfer
         self._starting = True
         try:
             self._multi.add_handle(handle.curl)
         finally:
             self._starting = False
+        self._running[handle.curl] = transfer
         self._act(pycurl.SOCKET_TIMEOUT, 0)
         if not handle.begun:
             self._connecting.append(transfer)
         if self._sweep is None:
             self._sweep = self.loop.call_later(min(_SWEEP_S, request.timeout_s), self._end_overdue)
+        elif request.timeout_s < _SWEEP_S and self.loop.time() + request.timeout_s < self._sweep.when():
+            self._sweep.cancel()
+            self._sweep = self.loop.call_later(request.timeout_s, self._end_overdue)
         return transfer
 
     def _end_overdue(self) -> None:
@@ -77,7 +91,9 @@ class LoopPool:
         """Take a transfer out; before its end this drops its connection."""
         self.streams.discard(transfer)
         if self._running.pop(transfer.handle.curl, None) is not None:
+            self._resolving = self._resolving or transfer.resolving
             self._multi.remove_handle(transfer.handle.curl)
+        transfer.release()
         self.idle.append(transfer.handle)
 
     def retire(self) -> None:
@@ -85,15 +101,20 @@ class LoopPool:
         self._retired = True
         for transfer in list(self._running.values()):
             self.finish(transfer)
-        self._multi.close()
+        dispose(self._multi) if self._resolving else self._multi.close()
 
     def _left(self) -> bool:
         """Whether the loop is not ours to touch any more; a forked child shares what its parent's loop watches."""
         return self._retired or self._pid != os.getpid() or self.loop.is_closed()
 
-    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> Literal[-1, 0]:
+        """-1 makes libcurl give up what it is at."""
         if not self._left():
-            self._sockets.watch(fd, 0 if what == pycurl.POLL_REMOVE else what)
+            try:
+                self._sockets.watch(fd, 0 if what == pycurl.POLL_REMOVE else what)
+            except (OSError, ValueError):
+                return -1
+        return 0
 
     def _on_timer(self, timeout_ms: int) -> None:
         if self._left():
@@ -109,7 +130,12 @@ class LoopPool:
             self._timer = self.loop.call_later(timeout_ms / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
 
     def _act(self, fd: int, mask: int) -> None:
-        _, running = self._multi.socket_action(fd, mask)
+        try:
+            _, running = self._multi.socket_action(fd, mask)
+        except pycurl.error as error:  # of all transfers: no memory, or a socket that cannot be watched
+            for curl in list(self._running):
+                self._end(curl, (int(error.args[0]), str(error.args[-1])))
+            return
         if running < len(self._running):
             self._collect()  # first: what has ended cannot be paused
         if self.streams:
@@ -160,6 +186,10 @@ class AsyncTransfer(Transfer):
         self._paused = False
         self._seen_lines = 0
 
+    @property
+    def limits(self) -> Limits:
+        return self._pool.limits
+
     def stream(self) -> None:
         """Wake the reader as data arrives."""
         self._pool.streams.add(self)
@@ -198,14 +228,15 @@ class AsyncTransfer(Transfer):
             if timer is not None:
                 timer.cancel()
 
-    def release(self) -> None:
+    def finish(self) -> None:
+        """Give the handle back; before the end this drops the connection."""
         self._pool.finish(self)
 
     def abandon(self) -> None:
-        """Release it, and let a task that still waits for it see the end."""
+        """Finish it, and let a task that still waits for it see the end."""
+        self._pool.finish(self)
         self.parts = []  # the handle's own list belongs to its next transfer
         self.done = True
-        self._pool.finish(self)
         self.wake()
 
 
@@ -220,23 +251,25 @@ class AsyncHttp:
     def __init__(self, fallback: Callable[[], Http] | None = None) -> None:
         self._fallback = fallback
         self._other: Http | None = None
+        self._limits: Limits | None = None
         self._pools: dict[int, LoopPool] = {}
         self._pid = os.getpid()
 
     def _elsewhere(self) -> Http | None:
         """Another implementation, for a loop that cannot watch sockets (Windows' default one)."""
-        if sys.platform != "win32" or self._fallback is None or hasattr(asyncio.get_running_loop(), "_add_reader"):
+        if sys.platform != "win32" or self._fallback is None or hasattr(running_loop(), "_add_reader"):
             return None
         self._other = self._other or self._fallback()
         return self._other
 
     def _pool(self) -> LoopPool:
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         pool = self._pools.get(id(loop))
         if pool is not None and pool.loop is loop and self._pid == os.getpid():
             return pool
         self._forget_dead_pools()
-        pool = self._pools[id(loop)] = LoopPool(loop)
+        self._limits = self._limits or limits_of_environment()
+        pool = self._pools[id(loop)] = LoopPool(loop, self._limits)
         return pool
 
     def _forget_dead_pools(self) -> None:
@@ -251,18 +284,44 @@ class AsyncHttp:
         other = self._elsewhere()
         if other is not None:
             return await other.send(request, deadline)
-        transfer = self._pool().begin(request)
         try:
-            while not transfer.done:
-                await transfer.wait(deadline)
-            return transfer.reply()
-        finally:
-            transfer.release()
+            transfer = self._pool().begin(request)
+            try:
+                while not transfer.done:
+                    await transfer.wait(deadline)
+                reply = transfer.reply()
+            finally:
+                transfer.finish()
+        except FAULTS as error:
+            raise broken(error, request.url) from error
+        if reply.status in REDIRECTS:
+            onward = following(request, reply.status, reply.headers, transfer.ends_at)
+            if onward is not None:
+                return await self.send(onward, deadline)
+        return reply
 
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpStream:
         other = self._elsewhere()
         if other is not None:
             return await other.open_stream(request, deadline)
+        try:
+            stream = await self._opened(request, deadline)
+        except FAULTS as error:
+            raise broken(error, request.url) from error
+        onward = None
+        try:
+            if stream.status in REDIRECTS:
+                onward = following(request, stream.status, stream.headers, stream.ends_at)
+        except BaseException:
+            stream.drop()
+            raise
+        if onward is None:
+            return stream
+        stream.drop()
+        return await self.open_stream(onward, deadline)
+
+    async def _opened(self, request: HttpRequest, deadline: Deadline | None) -> AsyncStream:
+        """Once the head of the answer is there."""
         transfer = self._pool().begin(request)
         transfer.stream()
         try:
@@ -271,10 +330,10 @@ class AsyncHttp:
             if not transfer.has_headers:  # what came before a break is still to be read
                 transfer.check()
             transfer.begin_stream()
+            return AsyncStream(transfer)
         except BaseException:
-            transfer.release()
+            transfer.finish()
             raise
-        return AsyncStream(transfer)
 
     def close(self) -> None:
         self._forget_dead_pools()
@@ -285,6 +344,8 @@ class AsyncStream:
 
     def __init__(self, transfer: AsyncTransfer) -> None:
         self._transfer: AsyncTransfer | None = transfer
+        self.ends_at = transfer.ends_at
+        self.limits = transfer.limits
         self.status = transfer.status
         self.headers = HeaderLines(transfer.lines.copy())
 
@@ -292,14 +353,21 @@ class AsyncStream:
         transfer = self._transfer
         if transfer is None:
             return b""
-        while not transfer.parts:
-            if transfer.done:
-                self.drop()
-                transfer.check()
-                return b""
-            transfer.resume()
-            await transfer.wait(deadline)
-        return transfer.take()
+        try:
+            if deadline is not None and not transfer.done and time.monotonic() >= deadline.at:
+                raise DeadlineExceeded(deadline)  # a stream that never pauses is never waited for either
+            while not transfer.parts:
+                if transfer.done:
+                    fault = transfer.fault()
+                    self.drop()
+                    if fault is not None:
+                        raise fault
+                    return b""
+                transfer.resume()
+                await transfer.wait(deadline)
+            return transfer.take()
+        except FAULTS as error:
+            raise broken(error, transfer.handle.place.shown, transfer.lines) from error
 
     async def close(self) -> None:
         self.drop()

@@ -15,14 +15,21 @@ from typing import Any
 
 import pycurl
 
-from tensorzero.faces.curl_transfer import TIMED_OUT, Handle, HeaderLines, Transfer
+from tensorzero.faces.curl_disposal import dispose
+from tensorzero.faces.curl_faults import FAULTS, TIMED_OUT, broken
+from tensorzero.faces.curl_handle import Handle
+from tensorzero.faces.curl_transfer import Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpReply, HttpRequest
+from tensorzero.faces.header_lines import HeaderLines
+from tensorzero.faces.limits import Limits, limits_of_environment
+from tensorzero.faces.redirects import REDIRECTS, following
 
 _SHORT_MS = 20
 _SLICE_MS = 50
 _TICK_MS = 5
 _LIBCURL_S = 0.001
+_KEPT_LINES = 64  # each has up to four connections of its own
 
 
 class Waiter:
@@ -67,17 +74,21 @@ def _select(readers: list[int], writers: list[int], timeout_ms: int) -> None:
 class Line:
     """One transfer at a time with its own kept-alive connections. Used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._multi = pycurl.CurlMulti()
-        self._handle = Handle()
+        self._handle = Handle(limits)
         self._waiter = Waiter()
         self._transfer: Transfer | None = None
         self._asked = False
+        self.ends_at = 0.0
+        self.usable = True
 
     def begin(self, request: HttpRequest) -> Transfer:
-        transfer = self._transfer = Transfer(self._handle, request)
+        transfer = Transfer(self._handle, request)
         self._asked = False
         self._multi.add_handle(self._handle.curl)
+        self._transfer = transfer
+        self.ends_at = transfer.ends_at
         return transfer
 
     def exchange(self, request: HttpRequest, deadline: Deadline | None) -> HttpReply:
@@ -104,6 +115,15 @@ class Line:
             self._end(transfer)
         elif len(transfer.parts) == pieces and len(transfer.lines) == lines:
             self._wait(transfer, deadline)
+
+    def check_time(self, transfer: Transfer, deadline: Deadline | None) -> None:
+        """End the transfer if its time is up. Raises `DeadlineExceeded` at the deadline."""
+        now = time.monotonic()
+        if now >= transfer.ends_at:
+            transfer.parts.clear()
+            transfer.end(TIMED_OUT)
+        elif deadline is not None and now >= deadline.at:
+            raise DeadlineExceeded(deadline)
 
     def _wait(self, transfer: Transfer, deadline: Deadline | None) -> None:
         timeout_ms = int((transfer.ends_at - time.monotonic()) * 1000) + 1
@@ -139,51 +159,71 @@ class Line:
 
     def finish(self) -> None:
         """Make the line ready for the next transfer. Before the end of a transfer this drops its connection."""
-        if self._transfer is not None:
-            self._transfer = None
+        transfer, self._transfer = self._transfer, None
+        if transfer is not None:
+            resolving = not transfer.done and transfer.resolving
             self._multi.remove_handle(self._handle.curl)
+            transfer.release()
+            if resolving:
+                self.usable = False
+                dispose(self._multi)
 
 
 class BlockingHttp:
     """A pool of lines. Safe in any number of threads; after a fork the child starts with an empty pool."""
 
     def __init__(self) -> None:
-        self._idle: deque[Line] = deque()
+        self._idle: deque[Line] = deque(maxlen=_KEPT_LINES)
+        self._limits: Limits | None = None
         self._pid = os.getpid()
 
     def _take(self) -> Line:
         if self._pid != os.getpid():
             _FORGOTTEN.append(self._idle)
-            self._idle, self._pid = deque(), os.getpid()
+            self._idle, self._pid = deque(maxlen=_KEPT_LINES), os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
-            return Line()
+            return Line(self._settings())
+
+    def _settings(self) -> Limits:
+        self._limits = self._limits or limits_of_environment()
+        return self._limits
 
     async def send(self, request: HttpRequest, deadline: Deadline | None = None) -> HttpReply:
-        line = self._take()
         try:
-            reply = line.exchange(request, deadline)
-        finally:
-            line.finish()
+            line = self._take()
+            try:
+                reply = line.exchange(request, deadline)
+            finally:
+                line.finish()
+        except FAULTS as error:
+            raise broken(error, request.url) from error
         self._idle.append(line)
+        if reply.status in REDIRECTS:
+            onward = following(request, reply.status, reply.headers, line.ends_at)
+            if onward is not None:
+                return await self.send(onward, deadline)
         return reply
 
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingStream:
-        line = self._take()
-        transfer = line.begin(request)
-        stream = BlockingStream(line, transfer, self._idle)
         try:
-            while not (transfer.has_headers or transfer.done):
-                line.step(transfer, deadline)
-            if not transfer.has_headers:  # what came before a break is still to be read
-                transfer.check()
-            transfer.begin_stream()
+            line = self._take()
+            stream = BlockingStream(line, line.begin(request), self._idle, self._settings())
+        except FAULTS as error:
+            raise broken(error, request.url) from error
+        onward = None
+        try:
+            stream.open(deadline)
+            if stream.status in REDIRECTS:
+                onward = following(request, stream.status, stream.headers, line.ends_at)
         except BaseException:
             stream.drop()
             raise
-        stream.status, stream.headers = transfer.status, HeaderLines(transfer.lines.copy())
-        return stream
+        if onward is None:
+            return stream
+        stream.drop()
+        return await self.open_stream(onward, deadline)
 
     def close(self) -> None:
         self._idle.clear()
@@ -192,7 +232,7 @@ class BlockingHttp:
 class BlockingStream:
     """A body that is read as far as the caller asks, and no further."""
 
-    def __init__(self, line: Line, transfer: Transfer, idle: deque[Line]) -> None:
+    def __init__(self, line: Line, transfer: Transfer, idle: deque[Line], limits: Limits) -> None:
         self._line: Line | None = line
         self._transfer = transfer
         self._idle = idle
@@ -200,30 +240,55 @@ class BlockingStream:
         self._reading = False
         self._reader = 0
         self._dropped = False
+        self._url = transfer.handle.place.shown
+        self.limits = limits
         self.status = 0
         self.headers: HeaderLines = HeaderLines([])
 
+    def open(self, deadline: Deadline | None) -> None:
+        """Wait for the head of the answer."""
+        transfer, line = self._transfer, self._line
+        assert line is not None
+        try:
+            while not (transfer.has_headers or transfer.done):
+                line.step(transfer, deadline)
+            if not transfer.has_headers:  # what came before a break is still to be read
+                transfer.check()
+            transfer.begin_stream()
+            self.status, self.headers = transfer.status, HeaderLines(transfer.lines.copy())
+        except FAULTS as error:
+            raise broken(error, self._url, transfer.lines) from error
+
     async def read(self, deadline: Deadline | None = None) -> bytes:
-        transfer = self._transfer
         with self._lock:
             line = self._line
             self._reading = line is not None
             self._reader = threading.get_ident()
-        if line is not None:  # else what arrives on its handle belongs to another transfer
-            try:
-                while not transfer.parts:
-                    if transfer.done or self._dropped:
-                        break
-                    line.step(transfer, deadline)
-                else:
-                    if not self._dropped:
-                        return transfer.take()
-            finally:
-                self._reading = False
-            self.drop()
-        if not self._dropped:
-            transfer.check()
+        if line is None:  # what arrives on its handle belongs to another transfer
+            return b""
+        try:
+            if self._await_bytes(line, deadline):
+                return self._transfer.take()
+            fault = self._transfer.fault()
+        except FAULTS as error:
+            fault = broken(error, self._url, self._transfer.lines)
+        finally:
+            self._reading = False
+        self.drop()
+        if fault is not None and not self._dropped:
+            raise fault
         return b""
+
+    def _await_bytes(self, line: Line, deadline: Deadline | None) -> bool:
+        """Whether there are any; False at the end, or where another thread has dropped the stream."""
+        transfer = self._transfer
+        if not transfer.done:  # a stream that never pauses is never waited for either
+            line.check_time(transfer, deadline)
+        while not transfer.parts:
+            if transfer.done or self._dropped:
+                return False
+            line.step(transfer, deadline)
+        return not self._dropped
 
     async def close(self) -> None:
         while not self._closed():
@@ -250,7 +315,7 @@ class BlockingStream:
     def _give_back(self, line: Line | None) -> None:
         if line is not None:
             line.finish()
-            if not self._dropped:  # else a connection of it was ended, perhaps one that it would use again
+            if line.usable and not self._dropped:  # else a connection of it was ended, perhaps one that it would use again
                 self._idle.append(line)
 
     def __del__(self) -> None:

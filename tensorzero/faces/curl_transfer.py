@@ -9,162 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pycurl
 
+from tensorzero.faces.curl_faults import failure
+from tensorzero.faces.curl_handle import Handle
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
-
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-TIMED_OUT = (pycurl.E_OPERATION_TIMEDOUT, "operation timed out")
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
-
-
-class HeaderLines(Mapping[str, str]):
-    """Header lines as they came, parsed when somebody looks. Names are lower case."""
-
-    __slots__ = ("_lines", "_parsed")
-
-    def __init__(self, lines: list[bytes]) -> None:
-        self._lines = lines
-        self._parsed: dict[str, str] | None = None
-
-    def _headers(self) -> dict[str, str]:
-        if self._parsed is None:
-            parsed: dict[str, str] = {}
-            for line in self._lines:
-                name, colon, value = line.partition(b":")
-                if colon:
-                    parsed[name.decode("latin-1").strip().lower()] = value.decode("latin-1").strip()
-                elif line.startswith(b"HTTP/"):
-                    parsed.clear()  # a redirect or 1xx came before this block
-            self._parsed = parsed
-        return self._parsed
-
-    def __getitem__(self, name: str) -> str:
-        return self._headers()[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """One header without looking at the others."""
-        if self._parsed is not None:
-            return self._parsed.get(name, default)
-        start = name.encode("latin-1", "replace") + b":"
-        size = len(start)
-        for line in reversed(self._lines):
-            if line[:size].lower() == start:
-                return line[size:].decode("latin-1").strip()
-            if line.startswith(b"HTTP/"):
-                break
-        return default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._headers())
-
-    def __len__(self) -> int:
-        return len(self._headers())
-
-
-class Handle:
-    """A libcurl handle and what is set on it: setting an option costs more than remembering it."""
-
-    __slots__ = ("_at", "_body", "_headers", "_once", "_options", "_url", "curl", "lines", "parts")
-
-    def __init__(self) -> None:
-        self.curl = new_curl()
-        self.parts: list[bytes] = []
-        self.lines: list[bytes] = []
-        self._url = ""
-        self._headers: Mapping[str, str] = {}
-        self._options: tuple[str, int] = ("", -1)
-        self._once = False
-        self._body = b""
-        self._at = 0
-        self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
-        self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
-        self.curl.setopt(pycurl.READFUNCTION, self._read)
-        self.curl.setopt(pycurl.SEEKFUNCTION, self._seek)
-
-    def set_up(self, request: HttpRequest) -> None:
-        setopt = self.curl.setopt
-        if request.url != self._url:
-            setopt(pycurl.URL, request.url.encode("utf-8", "replace"))
-            if request.url[:5].lower() == "https":
-                setopt(pycurl.CAINFO, certificates())
-            self._url = request.url
-        if request.headers is not self._headers and request.headers != self._headers:
-            setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
-            self._headers = request.headers
-        self._body, self._at = request.body, 0
-        options = (request.method, len(request.body))
-        if options != self._options:
-            self._set_method(*options)
-            self._options = options
-        if self._once:
-            setopt(pycurl.FORBID_REUSE, 0)
-            self._once = False
-        self.parts.clear()
-        self.lines.clear()
-
-    def use_once(self) -> None:
-        """Close this transfer's connection at its end."""
-        self.curl.setopt(pycurl.FORBID_REUSE, 1)
-        self._once = True
-
-    def _set_method(self, method: str, size: int) -> None:
-        if method == "POST" or size:
-            self.curl.setopt(pycurl.POST, 1)
-            self.curl.setopt(pycurl.POSTFIELDSIZE, size)
-        else:
-            self.curl.setopt(pycurl.HTTPGET, 1)
-        if method == "POST":
-            self.curl.unsetopt(pycurl.CUSTOMREQUEST)
-        else:
-            self.curl.setopt(pycurl.CUSTOMREQUEST, method)
-
-    @property
-    def sent(self) -> bool:
-        """Whether libcurl has taken the whole body."""
-        return self._at >= len(self._body)
-
-    @property
-    def begun(self) -> bool:
-        """Whether libcurl has taken anything of the body, which it does once it has a connection (a redirect starts again)."""
-        return self._at > 0 or not self._body or bool(self.lines)
-
-    def _read(self, size: int) -> bytes:
-        piece = self._body[self._at : self._at + size]
-        self._at += len(piece)
-        return piece
-
-    def _seek(self, offset: int, _origin: int) -> int:
-        """A redirect may send the body again; a connection that died without a word may not: the call may have run."""
-        if not self.lines:
-            return pycurl.SEEKFUNC_FAIL
-        self._at = offset
-        return pycurl.SEEKFUNC_OK
-
-
-def _header_line(name: str, value: str) -> bytes:
-    """As libcurl wants it. Raises `HttpError`, which does not show the value: it may be a key."""
-    if not name.isascii() or _CONTROL.search(name) or _CONTROL.search(value):
-        raise HttpError("builder error", ("builder error", "failed to parse a header's name or value"))
-    return (f"{name}: {value}" if value.strip() else f"{name};").encode("utf-8", "replace")
+from tensorzero.faces.header_lines import HeaderLines, whole_head
 
 
 class Transfer:
     """One exchange on a handle, and whether it has ended."""
 
-    __slots__ = ("done", "ends_at", "error", "handle", "lines", "parts", "url")
+    __slots__ = ("done", "ends_at", "error", "handle", "lines", "parts")
 
     def __init__(self, handle: Handle, request: HttpRequest) -> None:
         handle.set_up(request)
         self.ends_at = time.monotonic() + request.timeout_s
         self.handle = handle
-        self.url = request.url
         self.parts = handle.parts
         self.lines = handle.lines
         self.done = False
@@ -172,18 +36,13 @@ class Transfer:
 
     @property
     def has_headers(self) -> bool:
-        """Whether the headers are complete, those of redirects and 1xx aside."""
-        if not self.lines or self.lines[-1] not in (b"\r\n", b"\n"):
-            return False
-        status = self._status_line()
-        return status >= 200 and status not in _REDIRECTS
+        """Whether the headers are complete, those of 1xx aside."""
+        return bool(self.lines) and self.lines[-1] in (b"\r\n", b"\n") and whole_head(self.lines) is not None
 
-    def _status_line(self) -> int:
-        """libcurl answers no questions inside a callback."""
-        for line in reversed(self.lines):
-            if line.startswith(b"HTTP/"):
-                return int(line.split(None, 2)[1])
-        return 0
+    @property
+    def resolving(self) -> bool:
+        """Whether the host's name may still be looked up: nothing is connected yet."""
+        return not self.lines and self.handle.curl.getinfo(pycurl.ACTIVESOCKET) < 0
 
     @property
     def status(self) -> int:
@@ -216,43 +75,21 @@ class Transfer:
         parts = self.parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
-        return data
+        return bytes(data)
+
+    def fault(self) -> HttpError | None:
+        """Why the exchange has failed; None where it has not. To be asked before the handle is released."""
+        return None if self.error is None else failure(self.handle, *self.error)
 
     def check(self) -> None:
         """Raise `HttpError` if the exchange has failed."""
         if self.error is not None:
-            code, text = self.error
-            if code == pycurl.E_SEND_FAIL_REWIND:
-                text = "connection closed before message completed"
-            short = f"error sending request for url ({self.url})"
-            if code == pycurl.E_TOO_MANY_REDIRECTS:
-                short = f"error following redirect for url ({self.url})"
-                raise HttpError(short, (short, "too many redirects"))
-            in_body = any(line in (b"\r\n", b"\n") for line in self.lines)
-            raise HttpError(short, (short, text), in_body=in_body, timed_out=code == pycurl.E_OPERATION_TIMEDOUT)
+            raise failure(self.handle, *self.error)
 
     def reply(self) -> HttpReply:
         self.check()
         return HttpReply(self.status, HeaderLines(self.lines.copy()), self.take())
 
-
-def new_curl() -> pycurl.Curl:
-    """A libcurl handle with what is the same for every request."""
-    curl = pycurl.Curl()
-    curl.setopt(pycurl.NOSIGNAL, 1)
-    curl.setopt(pycurl.TCP_NODELAY, 1)
-    curl.setopt(pycurl.TCP_KEEPALIVE, 1)
-    curl.setopt(pycurl.FOLLOWLOCATION, 1)
-    curl.setopt(pycurl.MAXREDIRS, 10)
-    curl.setopt(pycurl.ACCEPT_ENCODING, "")
-    return curl
-
-
-def certificates() -> str:
-    """The bundle to trust: `SSL_CERT_FILE`, else certifi's (pycurl's wheels bring none)."""
-    named = os.environ.get("SSL_CERT_FILE")
-    if named:
-        return named
-    import certifi
-
-    return certifi.where()
+    def release(self) -> None:
+        """The handle is free for the next transfer, and keeps nothing of this one."""
+        self.handle.release(failed=self.error is not None or not self.done)

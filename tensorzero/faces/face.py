@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.masking.reprs import discreet
+
+if TYPE_CHECKING:
+    from tensorzero.faces.limits import Limits
 
 T = TypeVar("T")
 
@@ -22,6 +25,8 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes = b""
     timeout_s: float = 900.0  # for the whole exchange
+    redirects: int = 0  # followed before this one
+    asked: str = ""  # the URL that led here by redirects
 
 
 @discreet("headers", "body")
@@ -35,22 +40,37 @@ class HttpReply:
 
 
 class HttpError(Exception):
-    """No answer: refused, reset, TLS, name not found. `str()` is the short cause, `chain` every cause, outermost first.
+    """No answer: refused, reset, TLS, no such name, too large. `str()` is the short cause, `chain` every one, outermost first.
 
-    `in_body`: the head of an answer had arrived, and its body broke off. `timed_out`: nothing is wrong but the time it took.
+    `in_body`: the head of an answer had arrived, with `status`, and its body broke off. `timed_out`: nothing is wrong but the
+    time it took. `hint`: the next step, where the cause is known to be a setting on this side.
     """
 
-    def __init__(self, message: str, chain: tuple[str, ...] = (), *, in_body: bool = False, timed_out: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        chain: tuple[str, ...] = (),
+        *,
+        in_body: bool = False,
+        timed_out: bool = False,
+        status: int | None = None,
+        hint: str | None = None,
+    ) -> None:
         from tensorzero.masking.chain import worded
 
         super().__init__(worded(message))
         self.chain = tuple(map(worded, chain)) or self.args
         self.in_body = in_body
         self.timed_out = timed_out
+        self.status = status
+        self.hint = hint
 
 
 class HttpStream(Protocol):
-    """An answer whose body is still arriving."""
+    """An answer whose body is still arriving. `limits` are those that the environment sets for answers."""
+
+    @property
+    def limits(self) -> Limits: ...
 
     @property
     def status(self) -> int: ...

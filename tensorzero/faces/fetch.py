@@ -10,12 +10,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import threading
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
+from tensorzero.faces.certificates import trusted
+from tensorzero.faces.destination import Destination, destination
+from tensorzero.faces.face import HttpError
+from tensorzero.faces.proxies import proxy_for, without_secrets
+from tensorzero.faces.redirects import REDIRECTS, target
 from tensorzero.faces.status_text import status_text
 
 MAX_BYTES = 100 << 20
@@ -23,9 +27,9 @@ MAX_SECONDS = 30.0
 MAX_REDIRECTS = 5
 ALLOW = "TENSORZERO_FETCH_ALLOW"
 
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")  # outside of it Python calls addresses global that lead nowhere or inside
+_LOOK_S, _NAP_S = 0.05, 0.002
 _SHOWN_BYTES = 64 << 10
 """How much of an error's body is repeated in our own error."""
 _METADATA = frozenset((ipaddress.ip_address("168.63.129.16"),))  # Azure's is a public address
@@ -83,13 +87,20 @@ def is_public(address: Address) -> bool:
 
 def fetch(url: str, user_agent: str, seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> Fetched:
     """The file at `url`. Blocking. Raises `FetchError`, whose text is the original's where it has one."""
+    try:
+        return _fetched(url, user_agent, time.monotonic() + seconds, max_bytes)
+    except MemoryError:
+        raise FetchError("Error fetching image: out of memory") from None
+
+
+def _fetched(url: str, user_agent: str, ends: float, max_bytes: int) -> Fetched:
     exceptions = Exceptions(os.environ.get(ALLOW, ""))
-    ends = time.monotonic() + seconds
     for _ in range(MAX_REDIRECTS + 1):
         attempt = _Download(url, exceptions, max_bytes)
         status = attempt.run(user_agent, max(0.001, ends - time.monotonic()))
-        if status in _REDIRECTS and attempt.location is not None:
-            url = urljoin(url, attempt.location)
+        onward = target(url, attempt.location) if status in REDIRECTS else None
+        if onward is not None:
+            url = onward
             continue
         if not 200 <= status < 300:
             text = attempt.content[:_SHOWN_BYTES].decode("utf-8", "replace")
@@ -119,24 +130,21 @@ class _Download:
     def run(self, user_agent: str, seconds: float) -> int:
         """Returns the status."""
         try:
-            parts = urlsplit(self._url)
-            host = parts.hostname
-        except ValueError as error:
-            raise FetchError(f"Error fetching image: {error}") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise FetchError(f"Error fetching image: URL scheme `{parts.scheme}` is not allowed")
-        named = self._exceptions.names(host)
-        proxy = _proxy(parts.scheme, host)
+            place = destination(self._url)
+        except HttpError as error:
+            raise FetchError(f"Error fetching image: {': '.join(error.chain)}") from None
+        named = self._exceptions.names(place.host)
+        proxy = proxy_for(place)
         if proxy and not named:
-            self._check_resolved(host)  # the proxy resolves the name again; this is as near as one can get from here
-        return self._perform(user_agent, seconds, proxy, guarded=not named and not proxy)
+            self._check_resolved(place.host, seconds)  # the proxy resolves it again; this is as near as one gets from here
+        return self._perform(place, user_agent, seconds, proxy or "", guarded=not named and not proxy)
 
-    def _perform(self, user_agent: str, seconds: float, proxy: str, *, guarded: bool) -> int:
+    def _perform(self, place: Destination, user_agent: str, seconds: float, proxy: str, *, guarded: bool) -> int:
         import pycurl
 
         curl = pycurl.Curl()
         try:
-            curl.setopt(pycurl.URL, self._url.encode("utf-8", "replace"))
+            curl.setopt(pycurl.URL, place.url)
             curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
             curl.setopt(pycurl.NOSIGNAL, 1)
             curl.setopt(pycurl.PROXY, proxy)
@@ -145,20 +153,45 @@ class _Download:
             curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
             curl.setopt(pycurl.WRITEFUNCTION, self._on_data)
             curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
-            if self._url[:5].lower() == "https":
-                from tensorzero.faces.curl_transfer import certificates
-
-                curl.setopt(pycurl.CAINFO, certificates())
+            if place.scheme == "https":
+                certificates = trusted()
+                for option, value in ((pycurl.CAINFO, certificates.file), (pycurl.CAPATH, certificates.directory)):
+                    if value is not None:
+                        curl.setopt(option, value)
             if guarded:
                 curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-            curl.perform()
+            self._exchange(curl, seconds)
             return int(curl.getinfo(pycurl.RESPONSE_CODE))
-        except pycurl.error as error:
-            raise self._failure(str(error.args[-1])) from None
+        except HttpError as error:
+            raise FetchError(f"Error fetching image: {error}", hint=error.hint) from None
+        except (pycurl.error, OSError, ValueError, MemoryError) as error:
+            raise self._failure(without_secrets(str(error.args[-1] if error.args else error))) from None
         finally:
             curl.close()
             for opened in self._sockets:
                 opened.close()
+
+    def _exchange(self, curl: Any, seconds: float) -> None:
+        """Raises `pycurl.error`. A name that is looked up for too long is left behind: see `curl_disposal.py`."""
+        import pycurl
+
+        from tensorzero.faces.curl_disposal import dispose
+
+        ends = time.monotonic() + seconds
+        multi = pycurl.CurlMulti()
+        multi.add_handle(curl)
+        late = False
+        try:
+            while multi.perform()[1] and not late:
+                if multi.select(_LOOK_S) <= 0:
+                    time.sleep(_NAP_S)
+                late = time.monotonic() >= ends
+            failed = multi.info_read()[2]
+        finally:
+            multi.remove_handle(curl)
+            dispose(multi) if late and not self._sockets else multi.close()
+        if late or failed:
+            raise pycurl.error(*(failed[0][1:3] if failed else (pycurl.E_OPERATION_TIMEDOUT, "operation timed out")))
 
     def _open_socket(self, _purpose: int, address: Any) -> Any:
         """libcurl is about to connect to `address`."""
@@ -175,12 +208,8 @@ class _Download:
         address = ipaddress.ip_address(text.partition("%")[0])
         return is_public(address) or self._exceptions.holds(address)
 
-    def _check_resolved(self, host: str) -> None:
-        try:
-            found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-        except OSError as error:
-            raise FetchError(f"Error fetching image: {host}: {error}") from None
-        for text in sorted(found):
+    def _check_resolved(self, host: str, seconds: float) -> None:
+        for text in sorted(_addresses(host, seconds)):
             if not self._is_allowed(text):
                 self._refused = text
                 raise self._failure("")
@@ -214,9 +243,24 @@ class _Download:
         return FetchError(f"Error fetching image: {reason}")
 
 
-def _proxy(scheme: str, host: str) -> str:
-    """The proxy that the environment asks for; empty for none."""
-    if urllib.request.proxy_bypass(host):
-        return ""
-    proxies = urllib.request.getproxies()
-    return proxies.get(scheme) or proxies.get("all") or ""
+def _addresses(host: str, seconds: float) -> set[str]:
+    """What the name means. The system's resolver knows no time limit, so that it is left behind where it takes too long."""
+    found: list[set[str] | OSError] = []
+
+    def resolve() -> None:
+        try:
+            entries = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found.append({str(entry[4][0]) for entry in entries})
+        except OSError as error:
+            found.append(error)
+
+    thread = threading.Thread(target=resolve, name="tensorzero-resolver", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # no thread can be started
+        raise FetchError(f"Error fetching image: {host}: {error}") from None
+    thread.join(seconds)
+    outcome = found[0] if found else OSError("the name could not be resolved in time")
+    if isinstance(outcome, OSError):
+        raise FetchError(f"Error fetching image: {host}: {outcome}")
+    return outcome

@@ -64,10 +64,10 @@ class EpollSockets:
     def _ready(self) -> None:
         for fd, events in self._epoll.poll(0):
             if fd in self._known:  # what one has done may have ended another
+                if fd == self._own:
+                    _drain(fd)  # first: a thread that ends while libcurl acts wakes it again
                 read = pycurl.CSELECT_IN if events & ~select.EPOLLOUT else 0
                 self._act(fd, read | (pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0))
-                if fd == self._own:
-                    _drain(fd)
 
     def rest(self) -> None:
         if self._on_loop:

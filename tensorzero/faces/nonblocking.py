@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http
 from tensorzero.faces.http_choice import asyncio_http
+from tensorzero.faces.running_loop import running_loop
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class AsyncFace:
         await asyncio.sleep(seconds)
 
     async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
 
         def run() -> None:
@@ -40,7 +41,10 @@ class AsyncFace:
                 _tell(loop, outcome, outcome.set_result, result)
 
         # No executor: a loop that ends waits for its executor's threads, and so would Ctrl-C.
-        threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
+        except RuntimeError:  # no thread can be started: the loop waits, rather than nobody gets an answer
+            return function(*args)
         return await outcome
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:

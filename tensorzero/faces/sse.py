@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from tensorzero.faces.limits import EVENT, Limits, too_large
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PILE = 256
 
 
 class SseDecoder:
@@ -13,31 +16,39 @@ class SseDecoder:
     as the specification says. Bytes are never decoded here, so a character cut in two is whole again in the event.
     """
 
-    __slots__ = ("_after_cr", "_at_start", "_pieces")
+    __slots__ = ("_after_cr", "_at_start", "_limit", "_pieces", "_size")
 
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []  # of the event that is not whole yet, line ends already LF
+    def __init__(self, limit: int = Limits().event) -> None:
+        self._limit = limit
+        self._pieces: list[bytes | bytearray] = []  # of the event that is not whole yet, line ends already LF
+        self._size = 0  # of them together
         self._after_cr = False
         self._at_start = True
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of each event that ends in `chunk`, in order, without its final line end."""
+        """The data of each event that ends in `chunk`, in order, without its final line end.
+
+        Raises `HttpError` for an event of more than `limit` bytes.
+        """
         if self._after_cr or b"\r" in chunk:
             chunk = self._with_line_feeds(chunk)
         pieces = self._pieces
-        if b"\n" not in chunk:
-            if chunk:
-                pieces.append(chunk)
-            return []
         if pieces:
+            if not self._ends_event(chunk):
+                self._keep(chunk)
+                return []
             pieces.append(chunk)
             chunk = b"".join(pieces)
+        elif b"\n\n" not in chunk:
+            self._keep(chunk)
+            return []
         if self._at_start:
             self._at_start = False
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
         blocks = chunk.split(b"\n\n")
         rest = blocks.pop()
-        self._pieces = [rest] if rest else []
+        self._pieces, self._size = [], 0
+        self._keep(rest)
         found: list[bytes] = []
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
@@ -45,6 +56,28 @@ class SseDecoder:
             elif (data := _data_of(block)) is not None:
                 found.append(data)
         return found
+
+    def _ends_event(self, chunk: bytes) -> bool:
+        """Whether an event that has begun ends in `chunk`: nothing before it is looked at again."""
+        return b"\n\n" in chunk or (chunk[:1] == b"\n" and self._pieces[-1][-1:] == b"\n")
+
+    def _keep(self, piece: bytes) -> None:
+        if piece:
+            self._size += len(piece)
+            if self._size > self._limit:
+                self._pieces = []
+                raise too_large("event", self._limit, EVENT)
+            self._pieces.append(piece)
+            if len(self._pieces) > _PILE:
+                self._pile()
+
+    def _pile(self) -> None:
+        """Many small pieces as one: that takes no more than their bytes."""
+        first, *others = self._pieces
+        pile = first if isinstance(first, bytearray) else bytearray(first)
+        for piece in others:
+            pile += piece
+        self._pieces = [pile]
 
     def _with_line_feeds(self, chunk: bytes) -> bytes:
         if not chunk:

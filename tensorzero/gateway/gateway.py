@@ -24,8 +24,9 @@ class Gateway:
     def __init__(self, config: Config, database: Database | None = None) -> None:
         self.config = config
         self.database = database
-        self.models = Models(config.gateway.global_outbound_http_timeout_ms, config.gateway.read_timeout_ms)
-        self.embedding_providers = EmbeddingProviders()
+        limits = config.gateway.global_outbound_http_timeout_ms, config.gateway.read_timeout_ms
+        self.models = Models(*limits)
+        self.embedding_providers = EmbeddingProviders(*limits)
         self.default_functions: Kept[str, FunctionConfig] = Kept()  # of `tensorzero::default`, by model name
         self.snapshot_hash = str(config.snapshot.hash)
         self.rate_limits = rate_limits(config.other.get("rate_limiting"))

@@ -18,7 +18,7 @@ class JudgedAnswers:
     """Knows answers only as long as somebody else does."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._answers: dict[int, weakref.ref[AnswerView]] = {}
 
     def add(self, answer: AnswerView) -> None:

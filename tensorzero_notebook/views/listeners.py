@@ -11,7 +11,7 @@ class Listeners:
     """Bound methods, called in the order in which they came."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._methods: list[weakref.WeakMethod[Callable[[], None]]] = []
 
     def add(self, method: Callable[[], None]) -> None:

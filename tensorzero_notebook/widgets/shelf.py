@@ -42,7 +42,7 @@ class Shelf:
 
     def __init__(self, limit: Callable[[], int] = live_panels) -> None:
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._panels: OrderedDict[str, tuple[Panel, str | None, Any]] = OrderedDict()
 
     def __len__(self) -> int:

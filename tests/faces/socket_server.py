@@ -1,9 +1,10 @@
 """A server on loopback that says what clients of it did: connections, requests, who hung up, how much it could send.
 
-The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`, `/redirect`, `/circle`, `/hang` (no answer),
-`/head` (headers, then nothing), `/stall` (two chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes
-without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a
-word). `CONNECT` makes a tunnel, so the server is also a proxy.
+The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`; redirects: `/redirect/PATH`, `/to/URL`,
+`/moved/STATUS/PATH`, `/located` (to `location`), `/circle`; `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two
+chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream
+after which the connection is closed, a moment later and without a word). `CONNECT` makes a tunnel, so the server is also a
+proxy; names under `.test` are this machine then. `endless.py` has more answers without end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import threading
 import time
 from typing import Any
 
+import endless
+
 FLOOD = b"x" * 65536
 CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -27,7 +30,7 @@ def chunk(data: bytes) -> bytes:
 
 def answer(status: int, body: bytes, *headers: str) -> bytes:
     head = [f"HTTP/1.1 {status} Whatever", f"content-length: {len(body)}", *headers]
-    return "\r\n".join([*head, "", ""]).encode() + body
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
 class SocketServer:
@@ -43,6 +46,7 @@ class SocketServer:
         self.connections = 0
         self.requests: list[dict[str, Any]] = []
         self.hung_up = 0
+        self.location = ""
         self.sent = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -113,7 +117,8 @@ class SocketServer:
         """Whether the connection can be used again."""
         if asked["method"] == "CONNECT":
             return self._tunnel(connection, asked["path"])
-        path = asked["path"].partition("//")[2].partition("/")[2] if "//" in asked["path"] else asked["path"][1:]
+        path = asked["path"]
+        path = path.partition("//")[2].partition("/")[2] if path.startswith("http") else path[1:]
         name, _, number = path.partition("/")
         match name:
             case "hello":
@@ -123,7 +128,14 @@ class SocketServer:
             case "status":
                 connection.sendall(answer(int(number), b"said so"))
             case "redirect":
-                connection.sendall(answer(307, b"", "location: /hello"))
+                connection.sendall(answer(307, b"", f"location: /{number or 'hello'}"))
+            case "to":
+                connection.sendall(answer(307, b"", f"location: {number}"))
+            case "moved":
+                status, _, there = number.partition("/")
+                connection.sendall(answer(int(status), b"", f"location: /{there}"))
+            case "located":
+                connection.sendall(answer(302, b"moved", f"location: {self.location}"))
             case "circle":
                 connection.sendall(answer(307, b"", "location: /circle"))
             case "cut":
@@ -147,6 +159,8 @@ class SocketServer:
                 while True:
                     connection.sendall(chunk(FLOOD))
                     self.sent += len(FLOOD)
+            case name if name in endless.ANSWERS:
+                endless.send(connection, name)
             case "hang" | "head" | "stall":
                 connection.sendall({"hang": b"", "head": CHUNKED, "stall": CHUNKED + chunk(b"one") + chunk(b"two")}[name])
                 return bool(connection.recv(1)) or self._note_end()
@@ -160,6 +174,7 @@ class SocketServer:
 
     def _tunnel(self, connection: socket.socket, target: str) -> bool:
         host, _, port = target.rpartition(":")
+        host = "127.0.0.1" if host.endswith(".test") else host  # names that only a proxy knows
         with socket.create_connection((host, int(port))) as other:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             with selectors.DefaultSelector() as ends:

@@ -70,6 +70,8 @@ class Way:
 
 async def release(http: Http) -> None:
     """httpx's pool warns where its loop ends before it."""
-    for client in list(getattr(http, "_made", {}).values()):
-        await client.aclose()
+    if isinstance(http, AsyncHttpx):
+        for transports in list(http._made.values()):
+            for transport in transports.all():
+                await transport.aclose()
     http.close()

@@ -23,6 +23,7 @@ from tensorzero.clients.embedded_transport import EmbeddedTransport
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
+from tensorzero.faces.limits import Limits
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.opening import gateway_on
 
@@ -59,6 +60,8 @@ class FakeHttp:
 
 
 class FakeStream:
+    limits = Limits()
+
     def __init__(self, http: FakeHttp) -> None:
         self.status, self.headers, self._breaks = http.status, http.headers, http.breaks
         self._parts = list(http.parts)

@@ -261,7 +261,7 @@ def test_a_file_that_lies_in_a_store_needs_none_configured(
         ("/untyped", None, "`mime_type` not provided, and unable to infer from file content or Content-Type header"),
         ("/404", None, "HTTP error 404 Not Found: nothing here"),
         ("/loop", None, "more than 5 redirects"),
-        ("/to-file", None, "URL scheme `file` is not allowed"),
+        ("/to-file", None, "HTTP error 302 Found"),
         ("/to-private", None, "::1 is not a public address"),
     ],
 )

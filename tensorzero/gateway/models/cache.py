@@ -242,6 +242,8 @@ def _stored_chunk(chunk: ProviderChunk, raw: str) -> dict[str, Any]:
 class KeptStream:
     """A kept stream, played again in one go."""
 
+    complaint: str | None = None
+
     def __init__(self, entry: Entry) -> None:
         """Raises ValueError, KeyError or TypeError for an entry that holds no stream."""
         self.raw_request = entry.raw_request

@@ -71,9 +71,11 @@ class Asking(Protocol):
 
 
 class EmbeddingProviders:
-    """Providers of vectors, made when they are first called and kept."""
+    """Providers of vectors, made when they are first called and kept. The limits are those of `Models`."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_ms: int, read_timeout_ms: int | None = None) -> None:
+        self.timeout_s = timeout_ms / 1000
+        self.read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
         self._providers: Kept[int, tuple[ProviderConfig, EmbeddingProvider]] = Kept()
 
     def of(self, config: ProviderConfig) -> EmbeddingProvider:
@@ -151,6 +153,8 @@ async def _embed_once(
         call.credentials,
         model.name,
         earliest(own, outer),
+        providers.timeout_s,
+        providers.read_timeout_s,
     )
     provider = providers.of(config)
     shown = ModelRequest(None, _messages(request.input), {}, False)

@@ -245,7 +245,9 @@ class ModelStream:
             self._first = batch
             return
         raise ProviderError(
-            f"Error from {self.config.name} server: Stream ended before first chunk", provider_type=self.provider.type
+            f"Error from {self.config.name} server: Stream ended before first chunk",
+            provider_type=self.provider.type,
+            hint=self._stream.complaint,
         )
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:

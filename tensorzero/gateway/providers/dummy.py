@@ -235,6 +235,7 @@ class DummyStream:
 
     raw_request = answers.RAW_REQUEST
     sent: Mapping[str, str] = MappingProxyType({})
+    complaint: str | None = None
 
     def __init__(self, model: str, call: ProviderCall, deltas: list[Block], pause_s: float) -> None:
         self._model = model

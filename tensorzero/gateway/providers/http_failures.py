@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tensorzero.faces.face import HttpError
 from tensorzero.faces.status_text import status_text
 from tensorzero.gateway.errors import FatalStreamError, ProviderError
+from tensorzero.gateway.providers.own_words import own_words
 
 _CLIENT = frozenset((400, 401, 403, 429))
 _TIMED_OUT = (
@@ -27,10 +28,11 @@ def refused(status: int, body: str, headers: Mapping[str, str], provider_type: s
 
 
 def stream_refused(
-    status: int, body: str, headers: Mapping[str, str], provider_type: str, raw_request: str
+    status: int, body: str | None, headers: Mapping[str, str], provider_type: str, raw_request: str
 ) -> FatalStreamError:
-    """A status that is not 2xx, of a streamed call."""
-    message = f"Invalid status code: {status_text(status)}: {body}{_request_id(headers)}"
+    """A status that is not 2xx, of a streamed call; `body` None where it broke off."""
+    said = "" if body is None else f": {body}"
+    message = f"Invalid status code: {status_text(status)}{said}{_request_id(headers)}"
     return stream_closed(message, provider_type, raw_request, body)
 
 
@@ -38,15 +40,18 @@ def no_stream(body: str, headers: Mapping[str, str], provider_type: str, raw_req
     """A good status, of an answer that is no stream."""
     kind = headers.get("content-type", "")
     message = f"Expected content-type 'text/event-stream', got \"{kind}\": {body}{_request_id(headers)}"
-    return stream_closed(message, provider_type, raw_request, body)
+    return stream_closed(message, provider_type, raw_request, body, own_words(body))
 
 
-def stream_closed(message: str, provider_type: str, raw_request: str, raw_response: str | None = None) -> FatalStreamError:
+def stream_closed(
+    message: str, provider_type: str, raw_request: str, raw_response: str | None = None, hint: str | None = None
+) -> FatalStreamError:
     return FatalStreamError(
         f"Inference stream closed due to error from {provider_type} server: {message}",
         provider_type=provider_type,
         raw_request=raw_request,
         raw_response=raw_response,
+        hint=hint,
     )
 
 
@@ -58,16 +63,18 @@ def stream_broken(error: HttpError, provider_type: str, raw_request: str) -> Fat
         message = "Reqwest error; caused by: " + "; caused by: ".join(error.chain)
         if error.timed_out:
             message = f"{_TIMED_OUT}({message})"
-    return stream_closed(message, provider_type, raw_request)
+    return stream_closed(message, provider_type, raw_request, hint=_next_step(error))
 
 
 def not_sent(error: HttpError, provider_type: str, raw_request: str) -> ProviderError:
     if error.in_body:
+        good = error.status is None or 200 <= error.status < 300
         return ProviderError(
-            f"Error from {provider_type} server: Error parsing text response: error decoding response body",
+            f"Error from {provider_type} server: Error parsing {'text' if good else 'error'} response: "
+            "error decoding response body",
             provider_type=provider_type,
             raw_request=raw_request,
-            hint=error.chain[-1],
+            hint=_next_step(error),
         )
     if error.timed_out:
         message = f"Error from {provider_type} client: {_TIMED_OUT}({error})"
@@ -76,8 +83,18 @@ def not_sent(error: HttpError, provider_type: str, raw_request: str) -> Provider
         f"Error from {provider_type} client: Error sending request: {error}",
         provider_type=provider_type,
         raw_request=raw_request,
-        hint=f"{error.chain[-1]}. Is the endpoint up, and `api_base` right?",
+        hint=_next_step(error),
     )
+
+
+def _next_step(error: HttpError) -> str | None:
+    """The innermost cause, and what may be done about it."""
+    cause = error.chain[-1]
+    if error.hint is not None:
+        return f"{cause}. {error.hint}"
+    if error.in_body:
+        return cause
+    return None if error.timed_out else f"{cause}. Is the endpoint up, and `api_base` right?"
 
 
 def text_of(body: bytes, headers: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ import orjson
 from tensorzero.gateway.errors import GatewayError, ProviderError
 from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.providers.openai_shapes import ANSWER, CHUNK
+from tensorzero.gateway.providers.own_words import own_words
 from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Block, ProviderChunk, ProviderResponse, Usage
 from tensorzero.masking.known import learn_sent
@@ -169,11 +170,21 @@ class _UnknownCallError(Exception):
 class ChunkReader:
     """One stream's events. Text has id "0", reasoning "1", a tool call its own id on every delta."""
 
+    complaint: str | None = None  # each event that cannot be read is an error of its own
+
     def __init__(self, provider_type: str, raw_request: str) -> None:
         self._type = provider_type
         self._raw_request = raw_request
         self.sent: Mapping[str, str] = {}  # the headers of its request
         self._tool_ids: list[str] = []  # as they came: a delta without one means the one at its index (observed 2026.6.0)
+
+    def take(self, events: list[bytes]) -> tuple[list[ProviderChunk | GatewayError], bool]:
+        """`[DONE]` ends the answer, whatever comes after it."""
+        ended = b"[DONE]" in events
+        if ended:
+            events = events[: events.index(b"[DONE]")]
+        read = self.read
+        return [read(event) for event in events], ended
 
     def read(self, event: bytes) -> ProviderChunk | GatewayError:
         """The event as a chunk; one that cannot be read is an error in its place, and the stream goes on."""
@@ -222,11 +233,13 @@ class ChunkReader:
 
     def _unreadable(self, reason: str, event: bytes) -> ProviderError:
         learn_sent(self.sent)
+        raw = event.decode("utf-8", "replace")
         return ProviderError(
             f"Error from {self._type} server: {reason}",
             provider_type=self._type,
             raw_request=self._raw_request,
-            raw_response=event.decode("utf-8", "replace"),
+            raw_response=raw,
+            hint=own_words(raw),
         )
 
     def _content(self, delta: dict[str, Any]) -> list[Block]:

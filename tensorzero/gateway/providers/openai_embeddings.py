@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, cast
 
 import orjson
 
-from tensorzero.faces.face import HttpError, HttpRequest
+from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.json_text import json_bytes
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
-from tensorzero.gateway.providers import http_failures
+from tensorzero.gateway.providers import exchange
+from tensorzero.gateway.providers.exchange import Answer
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
 from tensorzero.gateway.providers.openai_requests import endpoint, login_of
@@ -23,8 +23,6 @@ from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingRespon
 from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Usage
 from tensorzero.gateway.version import USER_AGENT
-from tensorzero.masking.echo import without_echo
-from tensorzero.masking.known import learn_sent
 
 
 class OpenAIEmbeddings:
@@ -54,31 +52,23 @@ class OpenAIEmbeddings:
             headers["authorization"] = self._login
         apply_body(body, self._config.extra_body)
         apply_headers(headers, self._config.extra_headers)
-        return HttpRequest("POST", self._url, headers, json_bytes(body))
+        return HttpRequest("POST", self._url, headers, json_bytes(body), call.timeout_s)
 
     async def embed(self, call: EmbeddingCall) -> EmbeddingResponse:
-        request = self._request(call)
-        raw_request = request.body.decode()
-        started = time.monotonic()
         try:
-            reply = await call.face.http.send(request, call.deadline)
-        except HttpError as error:
-            learn_sent(request.headers)
-            raise _of_embeddings(http_failures.not_sent(error, self.type, raw_request)) from error
-        latency_ms = round((time.monotonic() - started) * 1000)
-        raw = reply.body.decode("utf-8", "replace")
-        kept = without_echo(raw, request.headers)
-        if not 200 <= reply.status < 300:
-            learn_sent(request.headers)
-            raise _of_embeddings(http_failures.refused(reply.status, raw, reply.headers, self.type, raw_request))
+            answer = await exchange.answer(self._request(call), call, self.type)
+            return exchange.understood(self._read, answer, self.type)
+        except ProviderError as error:
+            error.api_type = "embeddings"
+            raise
+
+    def _read(self, answer: Answer) -> EmbeddingResponse:
         try:
-            vectors, usage, raw_usage = _parse(reply.body)
+            vectors, usage, raw_usage = _parse(answer.body)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = json_fault(raw) or shape_fault(raw, EMBEDDINGS) or str(error)
-            message = f"Error from {self.type} server: Error parsing JSON response: {reason}"
-            failure = ProviderError(message, provider_type=self.type, raw_request=raw_request, raw_response=raw)
-            raise _of_embeddings(failure) from None
-        return EmbeddingResponse(vectors, usage, raw_request, kept, raw_usage, latency_ms)
+            reason = json_fault(answer.raw) or shape_fault(answer.raw, EMBEDDINGS) or str(error)
+            raise ProviderError(f"Error from {self.type} server: Error parsing JSON response: {reason}") from None
+        return EmbeddingResponse(vectors, usage, answer.raw_request, answer.kept, raw_usage, answer.latency_ms)
 
 
 class OpenRouterEmbeddings(OpenAIEmbeddings):
@@ -106,8 +96,3 @@ def _vector(value: Any) -> list[float] | str:
     if not isinstance(value, list):
         raise TypeError("`embedding` is not a list")
     return [float(number) for number in cast("list[Any]", value)]
-
-
-def _of_embeddings(error: ProviderError) -> ProviderError:
-    error.api_type = "embeddings"
-    return error

@@ -11,6 +11,7 @@ import orjson
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError
 from tensorzero.gateway.providers.openai_answers import no_text
 from tensorzero.gateway.providers.openai_responses_answers import Scope
+from tensorzero.gateway.providers.own_words import own_words
 from tensorzero.gateway.values import Block, ProviderChunk, Usage
 from tensorzero.masking.known import learn_sent
 
@@ -43,11 +44,23 @@ class EventReader:
 
     def __init__(self, scope: Scope, raw_request: str, *, keeps_unknown: bool) -> None:
         self.ended = False
+        self.complaint: str | None = None
         self._scope = scope
         self._raw_request = raw_request
         self.sent: Mapping[str, str] = {}  # the headers of its request
         self._keeps_unknown = keeps_unknown
         self._tool_id: str | None = None
+
+    def take(self, events: list[bytes]) -> tuple[list[ProviderChunk | GatewayError], bool]:
+        """Most events say nothing new; one of the last kinds ends the answer, whatever comes after it."""
+        items: list[ProviderChunk | GatewayError] = []
+        for event in events:
+            item = self.read(event)
+            if item is not None:
+                items.append(item)
+            if self.ended or isinstance(item, FatalStreamError):
+                return items, True
+        return items, False
 
     def read(self, data: bytes) -> ProviderChunk | GatewayError | None:
         """The event as a chunk; None for one that says nothing, a fatal error for one that ends the answer badly."""
@@ -63,6 +76,7 @@ class EventReader:
             return self._other(kind, event, raw)
         except (_OddError, orjson.JSONDecodeError):
             logger.warning("An event of a stream of %s cannot be read: it is passed over", self._scope.provider_type)
+            self.complaint = self.complaint or own_words(raw)
             return None
 
     def _other(self, kind: str, event: Event, raw: str) -> ProviderChunk | GatewayError | None:

@@ -14,11 +14,14 @@ from tensorzero.masking.reprs import discreet
 
 
 class ProviderStream(Protocol):
-    """An answer that is arriving."""
+    """An answer that is arriving. `complaint`: what the server said in events that are passed over, as a hint."""
 
     raw_request: str
     sent: Mapping[str, str]
     """The headers of its request, names in lower case; none where none was sent."""
+
+    @property
+    def complaint(self) -> str | None: ...
 
     def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         """What each network read held. An error in a list is one event's; the stream goes on after it unless it is fatal."""
@@ -56,6 +59,8 @@ class EmbeddingCall:
     credentials: Mapping[str, str]
     model_name: str
     deadline: Deadline | None
+    timeout_s: float  # of every HTTP request
+    read_timeout_s: float | None = None  # of every wait for its bytes
 
 
 @discreet()
