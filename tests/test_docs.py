@@ -30,21 +30,31 @@ def having(*languages: str) -> list[object]:
     return [pytest.param(path, id=path.name) for path in DOCUMENTS if blocks(path, *languages)]
 
 
-def run(code: str, folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+def run(code: str, folder: Path, warnings: str = "ignore") -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": warnings}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_the_ten_lines_of_the_readme_answer_what_they_ask_and_warn_of_nothing(tmp_path: Path) -> None:
+    (toml,), (code,) = ([text for _, text in blocks(ROOT / "README.md", language)] for language in ("toml", "python"))
+    (tmp_path / "tensorzero.toml").write_text(toml, encoding="utf-8")
+    answer = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
+    assert "What did Wally, the golden retriever, have for dinner?" in code
+    assert run(code, tmp_path, "error") == answer
 
 
 @pytest.mark.parametrize("document", having("python"))
 def test_every_python_block_runs(document: Path, tmp_path: Path) -> None:
+    warnings = "error" if document.name == "getting-started.md" else "ignore"
     for language, text in blocks(document, "python", "toml"):
         if language == "toml":
             (tmp_path / "tensorzero.toml").write_text(text, encoding="utf-8")
         else:
-            run(text, tmp_path)
+            run(text, tmp_path, warnings)
 
 
 @pytest.mark.parametrize("document", having("toml"))

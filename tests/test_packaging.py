@@ -24,8 +24,8 @@ print(client.inference(model_name="dummy::good", input=question).usage.output_to
 """
 
 
-def run(*command: str, timeout_s: int = 600) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+def run(*command: str, timeout_s: int = 600, folder: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=folder)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -47,12 +47,47 @@ def test_the_wheel_carries_everything_that_is_not_python(wheel: Path) -> None:
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert path.relative_to(ROOT).as_posix() in names
-    assert "tensorzero/py.typed" in names
+    assert {"tensorzero/py.typed", "tensorzero_notebook/py.typed", "tensorzero_notebook/default.toml"} <= names
     assert any(name.endswith(".js") for name in names)
     assert any(name.endswith(".css") for name in names)
     assert not {name.split("/")[0] for name in names} & {"tests", "tools", "notebooks"}
 
 
+# What is said to be wrong shows that types are known: an ignore that is not needed is an error.
+TYPED = """
+from tensorzero import TensorZeroGateway
+from tensorzero_notebook import Session, client, compose, episodes, feedback, inferences, local_model, start_session
+from tensorzero_notebook.frames import FrameCut
+
+
+def use() -> str:
+    session: Session = start_session()
+    gateway: TensorZeroGateway = client()
+    name: str = local_model(threads=2)
+    compose(model=name)
+    for frame in (inferences("haiku", columns="inference_id"), feedback(metric={"a", "b"}), episodes(limit=1)):
+        print(len(frame), FrameCut, session.using(), gateway)
+    wrong: int = local_model()  # type: ignore[assignment]
+    compose(model=wrong)  # type: ignore[arg-type]
+    inferences(limit="ten")  # type: ignore[arg-type]
+    return name
+"""
+
+
+@pytest.mark.timeout(900)
+def test_both_packages_are_typed_for_who_installs_them(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv"))
+    (packages,) = (tmp_path / "venv").glob("[Ll]ib/**/site-packages")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    program = tmp_path / "program.py"
+    program.write_text(TYPED)
+    python = next(path for path in (tmp_path / "venv/bin/python", tmp_path / "venv/Scripts/python.exe") if path.exists())
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "--python-executable", str(python))
+    run(*mypy, str(program), folder=tmp_path)  # elsewhere it would read the sources beside it
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))

@@ -142,8 +142,9 @@ async def async_failure(path: str, key: str) -> list[BaseException]:
                     pass
             except BaseTensorZeroError as error:
                 found.append(error)
-        for made in list(getattr(client._face.http, "_made", {}).values()):
-            await made.aclose()
+        for transports in list(getattr(client._face.http, "_made", {}).values()):
+            for transport in transports.all():
+                await transport.aclose()
     return found
 
 

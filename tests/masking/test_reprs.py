@@ -68,7 +68,8 @@ def test_headers_and_credentials_are_hidden_before_anybody_knows_them() -> None:
     request = HttpRequest("POST", f"http://u:{KEY}@host/v1", {"x-api-key": KEY}, KEY.encode())
     assert (
         repr(request)
-        == "HttpRequest(method='POST', url='http://[key hidden]@host/v1', headers=[hidden], body=[hidden], timeout_s=900.0)"
+        == "HttpRequest(method='POST', url='http://[key hidden]@host/v1', headers=[hidden], body=[hidden], timeout_s=900.0, "
+        "redirects=0, asked='')"
     )
     assert leaked(KEY, repr(HttpReply(200, {"set-cookie": KEY}, KEY.encode()))) == []
     assert leaked(KEY, repr(ExtraHeader("x-anything", KEY))) == []
