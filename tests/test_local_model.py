@@ -16,6 +16,8 @@ import pytest
 from tensorzero import TensorZeroGateway
 from tensorzero_notebook import local, local_server
 
+pytestmark = pytest.mark.slow
+
 QUESTION = {"messages": [{"role": "user", "content": "What is the capital of Japan?"}]}
 
 
