@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import socket
 from collections.abc import Sequence
 
 import pycurl
@@ -22,7 +21,6 @@ FAULTS = (pycurl.error, OSError, ValueError, MemoryError)
 TIMED_OUT = (pycurl.E_OPERATION_TIMEDOUT, "operation timed out")
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which has no name in pycurl and comes without words
 _PROXY = 97  # CURLE_PROXY, likewise
-_NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 _OF_PROXIES = frozenset((pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_UNSUPPORTED_PROTOCOL, _PROXY))
 _OF_CERTIFICATES = frozenset((pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE))
 
@@ -36,8 +34,8 @@ def failure(handle: Handle, code: int, text: str) -> HttpError:
     if code == pycurl.E_SEND_FAIL_REWIND:
         text = "connection closed before message completed"
     short = f"error sending request for url ({url})"
-    if code == pycurl.E_COULDNT_CONNECT and handle.curl.getinfo(pycurl.OS_ERRNO) in _NO_DESCRIPTOR:
-        text = os.strerror(errno.EMFILE)
+    if code == pycurl.E_COULDNT_CONNECT:
+        text = _no_socket() or text
     words = without_secrets(text) or ("a header is too large" if code == _TOO_LARGE else f"libcurl error {code}")
     timed_out = code == pycurl.E_OPERATION_TIMEDOUT
     return HttpError(
@@ -48,6 +46,15 @@ def failure(handle: Handle, code: int, text: str) -> HttpError:
         status=status,
         hint=fault_hint(words, handle.place, of_proxy=code in _OF_PROXIES, of_certificates=code in _OF_CERTIFICATES),
     )
+
+
+def _no_socket() -> str | None:
+    """Why no socket can be opened, which libcurl calls a connection that failed like any other; None where one can."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def broken(error: BaseException, url: str, lines: Sequence[bytes] = ()) -> HttpError:
