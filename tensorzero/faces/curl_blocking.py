@@ -29,7 +29,8 @@ _SHORT_MS = 20
 _SLICE_MS = 50
 _TICK_MS = 5
 _LIBCURL_S = 0.001
-_KEPT_LINES = 64  # each has up to four connections of its own
+_KEPT_LINES = 64
+_KEPT_CONNECTIONS = 4  # of a line; by itself libcurl keeps some hundreds
 
 
 class Waiter:
@@ -76,6 +77,7 @@ class Line:
 
     def __init__(self, limits: Limits) -> None:
         self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
         self._handle = Handle(limits)
         self._waiter = Waiter()
         self._transfer: Transfer | None = None

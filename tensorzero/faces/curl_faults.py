@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 
 import pycurl
@@ -33,6 +34,8 @@ def failure(handle: Handle, code: int, text: str) -> HttpError:
     if code == pycurl.E_SEND_FAIL_REWIND:
         text = "connection closed before message completed"
     short = f"error sending request for url ({url})"
+    if code == pycurl.E_COULDNT_CONNECT:
+        text = _no_socket() or text
     words = without_secrets(text) or ("a header is too large" if code == _TOO_LARGE else f"libcurl error {code}")
     timed_out = code == pycurl.E_OPERATION_TIMEDOUT
     return HttpError(
@@ -43,6 +46,15 @@ def failure(handle: Handle, code: int, text: str) -> HttpError:
         status=status,
         hint=fault_hint(words, handle.place, of_proxy=code in _OF_PROXIES, of_certificates=code in _OF_CERTIFICATES),
     )
+
+
+def _no_socket() -> str | None:
+    """Why no socket can be opened, which libcurl calls a connection that failed like any other; None where one can."""
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def broken(error: BaseException, url: str, lines: Sequence[bytes] = ()) -> HttpError:

@@ -6,13 +6,13 @@ from tensorzero.faces.certificates import certificate_hint
 from tensorzero.faces.destination import Destination
 from tensorzero.faces.proxies import proxy_hint
 
-_NO_DESCRIPTORS = "Too many open files"
+_NO_DESCRIPTORS = ("Too many open files", "initializing curl-multi failed")
 NO_DESCRIPTORS_LEFT = "This process has no file descriptors left: close what it holds open, or raise `ulimit -n`."
 
 
 def fault_hint(words: str, place: Destination, *, of_proxy: bool = False, of_certificates: bool = False) -> str | None:
     """`words` are a library's own for what happened."""
-    if _NO_DESCRIPTORS in words:
+    if any(sign in words for sign in _NO_DESCRIPTORS):
         return NO_DESCRIPTORS_LEFT
     if of_certificates or "certificate" in words.lower():
         return certificate_hint()

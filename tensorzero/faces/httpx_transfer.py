@@ -95,7 +95,10 @@ def _set_read_timeout(response: httpx.Response, seconds: float) -> None:
 class _Httpx:
     """What both have in common."""
 
-    _limits: Limits | None = None
+    def __init__(self) -> None:
+        import httpx  # noqa: F401  # now, while there are descriptors for it; later imports find it
+
+        self._limits: Limits | None = None
 
     def _settings(self) -> Limits:
         self._limits = self._limits or limits_of_environment()
@@ -106,6 +109,7 @@ class BlockingHttpx(_Httpx):
     """Transports of ours, made when they are first needed and again after a fork, or the user's own client."""
 
     def __init__(self, client: httpx.Client | None = None) -> None:
+        super().__init__()
         self._own = client
         self._made = Transports(timed_transport)
         self._pid = os.getpid()
@@ -238,6 +242,7 @@ class AsyncHttpx(_Httpx):
     """Transports of ours for each loop, or the user's own client."""
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
+        super().__init__()
         self._own = client
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, Transports[httpx.AsyncHTTPTransport]] = WeakKeyDictionary()
         self._pid = os.getpid()

@@ -37,8 +37,8 @@ class SocketServer:
     """`requests` are `{"method", "path", "headers", "body", "connection"}`, the last a number; `hung_up` counts connections
     that the client ended."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, backlog: int = 256) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    def __init__(self, tls: ssl.SSLContext | None = None, backlog: int = 256, host: str = "127.0.0.1") -> None:
+        self._listener = socket.create_server((host, 0), backlog=backlog)
         self._tls = tls
         self._open: set[socket.socket] = set()
         self.port: int = self._listener.getsockname()[1]
