@@ -87,7 +87,6 @@ def test_both_packages_are_typed_for_who_installs_them(wheel: Path, tmp_path: Pa
     run(*mypy, str(program), folder=tmp_path)  # elsewhere it would read the sources beside it
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path) -> None:
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
