@@ -185,7 +185,9 @@ def variant_versions(
 
     database = database_or_current(database)
     merged: dict[tuple[str, str, Any], dict[str, Any]] = {}
-    uses = used_versions(database, Selection(functions=names(function), variants=names(variant)))
+    uses = used_versions(
+        database, Selection(functions=names(function, "function") or (), variants=names(variant, "variant") or ())
+    )
     for use in uses:
         if use["function"].startswith("tensorzero::"):
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -96,7 +97,7 @@ class _Httpx:
     """What both have in common."""
 
     def __init__(self) -> None:
-        import httpx  # noqa: F401  # now, while there are descriptors for it; later imports find it
+        importlib.import_module("httpx")  # now, while there are descriptors for it; later imports find it
 
         self._limits: Limits | None = None
 
