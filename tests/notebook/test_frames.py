@@ -335,7 +335,7 @@ def test_neither_does_it_in_the_other_frames(read: Any, database: Database) -> N
         ({"since": pd.NaT, "until": None}, [60, 40, 30, 20, 10]),
         ({"since": pd.Timestamp(START_MS + 20, unit="ms", tz="Asia/Tokyo")}, [60, 40, 30, 20]),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_values_of_numpy_pandas_and_arrow_are_values(tagged: Any, keywords: dict[str, Any], expected: list[int]) -> None:
     assert ids(tagged(**keywords)) == expected
