@@ -345,6 +345,7 @@ def test_a_key_is_asked_for_unseen(loaded: Run, monkeypatch: pytest.MonkeyPatch)
         ("%tensorzero use function=ha", "function=haiku"),
         ("%tensorzero key opena", "openai"),
         ("%%tensorzero --func", "--function"),
+        ("%%tensorzero --no", "--no-fill"),
         ("%%tensorzero --function h", "haiku"),
         ("%%tensorzero --function haiku --variant p", "plain"),
         ("%%tensorzero --model dummy::g", "dummy::good"),
