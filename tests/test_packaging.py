@@ -70,7 +70,7 @@ def test_the_notebook_extra_installs_into_an_existing_environment(tmp_path: Path
 
 
 def oldest_python() -> str:
-    """The oldest interpreter on this machine that is supported: 3.10 where there is one, else at worst the one that runs this."""
+    """The oldest interpreter on this machine that is supported: at worst the one that runs this."""
     for minor in range(10, sys.version_info.minor):
         installed = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"))
         for candidate in filter(None, [shutil.which(f"python3.{minor}"), *map(str, installed)]):
