@@ -63,8 +63,9 @@ def test_a_member_of_an_enum_of_texts_counts_for_its_text(client: t.TensorZeroGa
     ],
 )
 def test_a_member_of_any_other_enum_has_no_json_form(client: t.TensorZeroGateway, given: dict[str, Any]) -> None:
-    with pytest.raises(TypeError, match=r"^Object of type Plain is not JSON serializable$"):
+    with pytest.raises(TypeError) as caught:
         body(client, **given)
+    assert str(caught.value) == "Object of type Plain is not JSON serializable"  # Python 3.14 adds notes, which `match` sees
 
 
 def test_a_member_of_any_other_enum_is_no_value_of_feedback(client: t.TensorZeroGateway) -> None:
@@ -121,8 +122,9 @@ def test_the_keys_of_a_tool_are_text(client: t.TensorZeroGateway) -> None:
 def test_an_array_where_a_word_belongs_has_no_json_form(client: t.TensorZeroGateway, key: str) -> None:
     message: dict[str, Any] = {"role": "user", "content": [{"type": "text", "text": "x"}]}
     (message if key == "role" else message["content"][0])[key] = np.array([1, 2])
-    with pytest.raises(TypeError, match=r"^Object of type ndarray is not JSON serializable$"):
+    with pytest.raises(TypeError) as caught:
         body(client, input={"messages": [message]})
+    assert str(caught.value) == "Object of type ndarray is not JSON serializable"
     with pytest.raises(TypeError, match=r"^Object of type ndarray is not JSON serializable$"):
         usual_input({"messages": [message]}) or plain({"messages": [message]}, "x")
 

@@ -143,6 +143,7 @@ def test_rows_are_the_originals(build: Build, stored: Any, upstream: ScriptedUps
             asked[str((found[0] if case["kind"] == "stream" else found).inference_id)] = case
     rows = {str(row["id"]): row for table in ("ChatInference", "JsonInference") for row in stored.rows(client, table)}
     models = {str(row["inference_id"]): row for row in stored.rows(client, "ModelInference")}
+    assert len(asked) == len([case for case in CASES if "stored" in case]) > 5
     for inference_id, case in asked.items():
         assert recorded(rows[inference_id], models[inference_id], case) == case["stored"], case["name"]
 
