@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _TAG = re.compile(
     r"\{#.*?#\}"
     r"|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}"
-    r"|\{%[-+]?\s*(?P<keyword>include|import|from|extends)\b(?P<rest>(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?!%\}).)*)%\}",
+    r"|\{%[-+]?\s*(?P<keyword>include|import|from|extends)\b(?P<rest>(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|(?!%\})[^\"'])*)%\}",
     re.DOTALL,
 )
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\w+|\s+|.", re.DOTALL)

@@ -15,7 +15,8 @@ import minijinja
 EXPONENTS = "__tensorzero_exponents__"
 """The name of the filter behind `tojson`: `exponents`."""
 
-_CONCERNED = re.compile(r"\{[^{%#]*?[^\s{%#].*?:|\btojson\b|\bdict\(", re.DOTALL)
+_CONCERNED = re.compile(r"\btojson\b|\bdict\(")
+_OPENED = re.compile(r"\{\s*[^\s{%#]")
 _SKIPPED = re.compile(r"\{#.*?#\}|\{%[-+]?\s*raw\s*[-+]?%\}.*?\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\w+|\s+|.", re.DOTALL)
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
@@ -27,7 +28,7 @@ _CONSTANTS: dict[str, tuple[int, Any]] = {
 
 def as_the_original_reads(source: str) -> str:
     """`source` with its map literals in order and its JSON filtered; as it is where its tags do not end."""
-    if not _CONCERNED.search(source):
+    if not _is_concerned(source):
         return source
     out: list[str] = []
     at = 0
@@ -48,6 +49,11 @@ def as_the_original_reads(source: str) -> str:
             out.append(source[at:following])
             at = following
     return "".join(out)
+
+
+def _is_concerned(source: str) -> bool:
+    opened = _OPENED.search(source)
+    return (opened is not None and source.find(":", opened.end()) >= 0) or _CONCERNED.search(source) is not None
 
 
 def exponents(text: Any) -> Any:

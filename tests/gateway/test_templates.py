@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,19 @@ def test_threads_render_their_own_values() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ x }}" + "word " * 20_000, "{{ x }} text\n" * 5_000, "{{ x }}" + "{" * 20_000, ": {{ x }} {a}\n" * 2_000],
+    ids=["prose", "tags", "braces", "colons"],
+)
+def test_a_long_template_is_read_in_a_time_by_its_length(source: str) -> None:
+    """Hours, in an expression that looks for each colon from each brace."""
+    started = time.process_time()
+    as_the_original_reads(source)
+    assert time.process_time() - started < 5
+
+
+def test_a_quote_that_is_not_closed_is_not_looked_for_in_every_way() -> None:
+    assert template_loads("t", "{% include '" * 40).names == ()
