@@ -46,6 +46,8 @@ class SseDecoder:
             self._at_start = False
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
         blocks = chunk.split(b"\n\n")
+        if len(chunk) > self._limit and max(map(len, blocks)) > self._limit:
+            raise too_large("event", self._limit, EVENT)
         rest = blocks.pop()
         self._pieces, self._size = [], 0
         self._keep(rest)

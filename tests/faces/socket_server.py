@@ -2,9 +2,10 @@
 
 The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`; redirects: `/redirect/PATH`, `/to/URL`,
 `/moved/STATUS/PATH`, `/located` (to `location`), `/circle`; `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two
-chunks, then nothing), `/cut` (a body that breaks off), `/flood` (bytes without end), `/drip/N` (N chunks), `/llama` (a stream
-after which the connection is closed, a moment later and without a word). `CONNECT` makes a tunnel, so the server is also a
-proxy; names under `.test` are this machine then. `endless.py` has more answers without end.
+chunks, then nothing), `/stalled/STATUS` (a body that stops), `/cut` (one that breaks off), `/flood` (bytes without end),
+`/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a word). `CONNECT`
+makes a tunnel, so the server is also a proxy; names under `.test` are this machine then. `endless.py` has more answers without
+end.
 """
 
 from __future__ import annotations
@@ -138,12 +139,16 @@ class SocketServer:
                 connection.sendall(answer(302, b"moved", f"location: {self.location}"))
             case "circle":
                 connection.sendall(answer(307, b"", "location: /circle"))
+            case "stalled":
+                status = int(number.partition("/")[0])
+                connection.sendall(b"HTTP/1.1 %d Whatever\r\ncontent-length: 100\r\n\r\nonly this" % status)
+                return bool(connection.recv(1)) or self._note_end()
             case "cut":
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
                 return False
             case "drip":
                 connection.sendall(CHUNKED)
-                for index in range(int(number)):
+                for index in range(int(number.partition("/")[0])):
                     connection.sendall(chunk(b"piece %d;" % index))
                     time.sleep(0.01)
                 connection.sendall(b"0\r\n\r\n")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from ways import post, within
+from socket_server import SocketServer
+from ways import get, post, release, within
 
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.deadline import DeadlineExceeded
@@ -95,3 +96,44 @@ print(type(BlockingFace().http).__name__, type(AsyncFace().http).__name__)
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=90)
     assert found.stdout.split() == ["BlockingHttpx", "AsyncHttpx"], found.stderr
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_users_own_client_asks_this_machine_through_no_proxy_of_the_environment(
+    server: SocketServer, monkeypatch: pytest.MonkeyPatch, mounted: bool
+) -> None:
+    proxy = SocketServer()
+    try:
+        if mounted:
+            monkeypatch.setenv("all_proxy", proxy.url)
+        with httpx.Client() as client:
+            use_httpx(client)
+            blocking = BlockingFace().http
+            assert drive(blocking.send(get(server.url + "/hello"))).body == b"hello"  # type: ignore[arg-type]
+            blocking.close()
+
+        async def use() -> bytes:
+            async with httpx.AsyncClient() as client:
+                use_httpx(async_client=client)
+                http = AsyncFace().http
+                body = (await http.send(get(server.url + "/hello"))).body
+                await release(http)
+                return body
+
+        assert asyncio.run(use()) == b"hello"
+        assert proxy.connections == 0
+    finally:
+        proxy.close()
+
+
+def test_whatever_a_users_own_client_raises_is_an_http_error() -> None:
+    def broken(_request: httpx.Request) -> httpx.Response:
+        raise KeyError("nobody thought of this")
+
+    with httpx.Client(transport=httpx.MockTransport(broken)) as client:
+        use_httpx(client)
+        http = BlockingFace().http
+        with pytest.raises(HttpError, match="error sending request"):
+            drive(http.send(post("http://x/echo")))  # type: ignore[arg-type]
+    with pytest.raises(HttpError, match="error sending request"):  # it is closed by now
+        drive(http.send(post("http://x/echo")))  # type: ignore[arg-type]
