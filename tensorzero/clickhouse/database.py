@@ -36,11 +36,11 @@ from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.queries.cache import cache_entry_query
+from tensorzero.clickhouse.queries.targets import episode_target_query, inference_target_query
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.segment import encode_record
 from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
-from tensorzero.clickhouse.uuids import number_of
 from tensorzero.clickhouse.writer import Writer, join_abandoned
 from tensorzero.faces.staying import staying
 from tensorzero.masking.log import quiet
@@ -52,15 +52,6 @@ __all__ = ["Database", "Query", "Target"]
 
 EXIT_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
-
-FIND_INFERENCE = f"""
-    SELECT function_name, variant_name, episode_id, function_type
-    FROM InferenceById WHERE id_uint IN ({number_of("{id:UUID}")}) LIMIT 1
-"""  # noqa: S608 - the id travels as a parameter
-FIND_EPISODE = f"""
-    SELECT function_name, variant_name, {{id:UUID}} AS episode_id, function_type
-    FROM InferenceByEpisodeId WHERE episode_id_uint IN ({number_of("{id:UUID}")}) ORDER BY id_uint DESC LIMIT 1
-"""  # noqa: S608 - the id travels as a parameter
 
 logger = quiet("tensorzero")
 
@@ -226,7 +217,7 @@ class Database:
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.inference(inference_id) or writer.orphans.inference(inference_id)
-        return found or self._find(parts, FIND_INFERENCE, inference_id)
+        return found or self._find(parts, inference_target_query(inference_id))
 
     def asked_of(self, inference_id: uuid.UUID, target: Target) -> Mapping[str, Any]:
         """The inference's output, and what its row says about its tools or about the schema that its output had to fit.
@@ -248,7 +239,7 @@ class Database:
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.episode(episode_id) or writer.orphans.episode(episode_id)
-        return found or self._find(parts, FIND_EPISODE, episode_id)
+        return found or self._find(parts, episode_target_query(episode_id))
 
     def find_cache_entry(self, long_key: str, since: int | None = None) -> Mapping[str, Any] | None:
         """The newest row of `ModelInferenceCache` under a key; `since`: only if newer than this Unix time, in seconds.
@@ -262,8 +253,8 @@ class Database:
         rows = parts.link.read(lambda connection: connection.query(cache_entry_query(long_key, since)))
         return rows[0] if rows else None
 
-    def _find(self, parts: _Parts, sql: str, wanted: uuid.UUID) -> Target | None:
-        rows = parts.link.read(lambda connection: connection.fetch(Query(sql, {"id": wanted})))
+    def _find(self, parts: _Parts, query: Query) -> Target | None:
+        rows = parts.link.read(lambda connection: connection.fetch(query))
         if not rows:
             return None
         row = rows[0]
