@@ -30,8 +30,9 @@ import orjson
 from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.fork import leave_to_the_parent
 from tensorzero.clickhouse.holder import forget_after_fork
+from tensorzero.clickhouse.limits import LOOKUP_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
-from tensorzero.clickhouse.neighbours import Neighbours
+from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Query", "Target"]
 
+OPENING_SECONDS = 60.0
+"""For all that a start asks, making a new database included: it waits for no server that hangs."""
 EXIT_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
@@ -94,7 +97,13 @@ class Database:
         Raises InvalidDatabaseUrl, EngineMissing, DatabaseUnavailable, SchemaMismatch.
         """
         database = cls(url)
-        database._opened()
+        parts = database._parts_anew()
+        try:
+            parts.link.connection(within(OPENING_SECONDS))
+        except BaseException:
+            parts.link.close()
+            raise
+        database._begin(parts)
         return database
 
     def __repr__(self) -> str:
@@ -106,26 +115,25 @@ class Database:
         return isinstance(self._address, EngineAddress) and self._address.directory is None
 
     def _opened(self) -> _Parts:
+        """What a call needs, made again after `close`. The database itself is asked by whoever needs it: rows do not."""
         parts = self._parts
         if parts is not None:
             return parts
         with self._lock:
             if self._parts is None:
-                self._parts = self._connect()
+                self._begin(self._parts_anew())
+            assert self._parts is not None
             return self._parts
 
-    def _connect(self) -> _Parts:
-        parts = _Parts(Link(self._address), directory=spool_directory(self._address))
-        try:
-            parts.link.connection()
-        except BaseException:
-            parts.link.close()
-            raise
+    def _parts_anew(self) -> _Parts:
+        return _Parts(Link(self._address), directory=spool_directory(self._address))
+
+    def _begin(self, parts: _Parts) -> None:
         parts.writer.claim()
         parts.writer.start()
         parts.dropped = weakref.finalize(self, parts.writer.abandon)
         parts.dropped.atexit = False
-        return parts
+        self._parts = parts
 
     def before_fork(self) -> None:
         """A database in memory gets a directory where forked children can leave rows for it."""
@@ -158,15 +166,16 @@ class Database:
         while not parts.writer.write(record, rows):
             parts = self._opened()  # another thread closed it meanwhile
 
-    def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
+    def query(self, query: Query, *, flush: bool = True, until: float | None = None) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
         what other processes on this machine have accepted meanwhile is waited for, 10 s at most.
 
-        Raises DatabaseUnavailable, QueryRefused, AfterFork.
+        `until`: a moment on `time.monotonic()` by which a database that hangs is given up. Raises DatabaseUnavailable,
+        QueryRefused, AfterFork.
         """
         parts = self._opened()
-        self._before_read(parts, flush)
-        return parts.link.read(lambda connection: connection.query(query))
+        self._before_read(parts, flush, until)
+        return parts.link.read(lambda connection: connection.query(query, until), until)
 
     def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
         """The result as an Arrow table; raises like `query`. UUID and 128-bit columns arrive as bytes: cast them to text."""
@@ -174,23 +183,26 @@ class Database:
         self._before_read(parts, flush)
         return parts.link.read(lambda connection: connection.arrow(query))
 
-    def _before_read(self, parts: _Parts, flush: bool) -> None:
+    def _before_read(self, parts: _Parts, flush: bool, until: float | None = None) -> None:
         if flush and not parts.link.forked:
-            parts.writer.flush()
+            parts.writer.flush(None if until is None else left(until))
             if parts.neighbours is not None:
-                parts.neighbours.wait()
+                parts.neighbours.wait(left(within(WAIT_SECONDS, until)))
 
-    def find_inference(self, inference_id: uuid.UUID) -> Target | None:
+    def find_inference(self, inference_id: uuid.UUID, until: float | None = None) -> Target | None:
         """What feedback on the inference is about; None when nobody knows the id.
 
-        An inference that waits in the spool is found there, whatever the database does. Raises DatabaseUnavailable, AfterFork.
+        An inference that waits in the spool is found there, whatever the database does. `until`: a moment on
+        `time.monotonic()` by which a database that hangs is given up, 30 s from now at most.
+
+        Raises DatabaseUnavailable, AfterFork.
         """
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.inference(inference_id) or writer.orphans.inference(inference_id)
-        return found or self._find(parts, inference_target_query(inference_id))
+        return found or self._find(parts, inference_target_query(inference_id), until)
 
-    def asked_of(self, inference_id: uuid.UUID, target: Target) -> Mapping[str, Any]:
+    def asked_of(self, inference_id: uuid.UUID, target: Target, until: float | None = None) -> Mapping[str, Any]:
         """The inference's output, and what its row says about its tools or about the schema that its output had to fit.
 
         Empty when there is no such row; columns at their default may be missing. Raises like `find_inference`.
@@ -202,30 +214,35 @@ class Database:
         if found is not None:
             return found
         query = asked_query(target.function_type, target.function_name, target.variant_name, target.episode_id, inference_id)
-        rows = parts.link.read(lambda connection: connection.query(query))
+        rows = self._look_up(parts, query, until)
         return rows[0] if rows else {}
 
-    def find_episode(self, episode_id: uuid.UUID) -> Target | None:
+    def find_episode(self, episode_id: uuid.UUID, until: float | None = None) -> Target | None:
         """The latest inference of the episode; like `find_inference` otherwise."""
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.episode(episode_id) or writer.orphans.episode(episode_id)
-        return found or self._find(parts, episode_target_query(episode_id))
+        return found or self._find(parts, episode_target_query(episode_id), until)
 
-    def find_cache_entry(self, long_key: str, since: int | None = None) -> Mapping[str, Any] | None:
+    def find_cache_entry(self, long_key: str, since: int | None = None, until: float | None = None) -> Mapping[str, Any] | None:
         """The newest row of `ModelInferenceCache` under a key; `since`: only if newer than this Unix time, in seconds.
 
-        A row that waits in the spool is found there. Raises DatabaseUnavailable, AfterFork.
+        A row that waits in the spool is found there. Otherwise like `find_inference`.
         """
         parts = self._opened()
         found = parts.writer.pending.cache_entry(long_key) or parts.writer.orphans.cache_entry(long_key)
         if found is not None and (since is None or int(found["timestamp"]) > since):
             return found
-        rows = parts.link.read(lambda connection: connection.query(cache_entry_query(long_key, since)))
+        rows = self._look_up(parts, cache_entry_query(long_key, since), until)
         return rows[0] if rows else None
 
-    def _find(self, parts: _Parts, query: Query) -> Target | None:
-        rows = parts.link.read(lambda connection: connection.fetch(query))
+    def _look_up(self, parts: _Parts, query: Query, until: float | None) -> list[dict[str, Any]]:
+        moment = within(LOOKUP_SECONDS, until)
+        return parts.link.read(lambda connection: connection.query(query, moment), moment)
+
+    def _find(self, parts: _Parts, query: Query, until: float | None) -> Target | None:
+        moment = within(LOOKUP_SECONDS, until)
+        rows = parts.link.read(lambda connection: connection.fetch(query, moment), moment)
         if not rows:
             return None
         row = rows[0]

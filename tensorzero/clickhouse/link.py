@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from tensorzero.clickhouse import schema
@@ -12,6 +13,7 @@ from tensorzero.clickhouse.connection import INSERT_SETTINGS, Connection, Engine
 from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import AfterFork, DatabaseUnavailable
 from tensorzero.clickhouse.holder import Elsewhere, Holder, borrow, give_back
+from tensorzero.clickhouse.limits import holding
 from tensorzero.clickhouse.url import Address, EngineAddress, ServerAddress
 
 T = TypeVar("T")
@@ -46,16 +48,17 @@ class Link:
             return f"{self.address.label} (held by process {self._elsewhere.pid})"
         return self.address.label
 
-    def connection(self) -> Connection:
-        with self._lock:
-            self._check_elsewhere()
+    def connection(self, until: float | None = None) -> Connection:
+        """Waits no longer than `until` (see limits.py), for the database or for another thread that waits for it."""
+        with holding(self._lock, until, self.where):
+            self._check_elsewhere(until)
             for last in (False, False, True):
-                connection = self._connection or self._connect()
+                connection = self._connection or self._connect(until)
                 try:
                     if self._prepared is None:
-                        self._prepared = schema.prepare(connection.run, self.address.database)
+                        self._prepared = schema.prepare(partial(connection.run, until=until), self.address.database)
                 except DatabaseUnavailable:
-                    if not self.lost(connection) or last:
+                    if not self.lost(connection, until) or last:
                         raise
                 else:
                     self._used = time.monotonic()
@@ -74,38 +77,38 @@ class Link:
         """The next connection looks whether the tables are there, as at the start."""
         self._prepared = None
 
-    def _connect(self) -> Connection:
+    def _connect(self, until: float | None) -> Connection:
         address = self.address
         if isinstance(address, ServerAddress):
             connection = ServerConnection(address)
-            connection.ping()
+            connection.ping(until)
         else:
-            connection = self._connect_to_engine(address)
+            connection = self._connect_to_engine(address, until)
         self._connection = connection
         return connection
 
-    def _connect_to_engine(self, address: EngineAddress) -> Connection:
+    def _connect_to_engine(self, address: EngineAddress, until: float | None) -> Connection:
         if self._holder is None:
             self._holder = borrow(address.directory)
-        place = self._holder.settle()
+        place = self._holder.settle(until)
         if isinstance(place, Engine):
             self._elsewhere = None
             return EngineConnection(place, address.database)
         self._elsewhere = place
         return ServerConnection(place.address(address.database), insert_settings=INSERT_SETTINGS, compress=False)
 
-    def _check_elsewhere(self) -> None:
+    def _check_elsewhere(self, until: float | None) -> None:
         if self._elsewhere is None or self._holder is None or time.monotonic() - self._used < IDLE_SECONDS:
             return
-        if not self._holder.check(self._elsewhere):
+        if not self._holder.check(self._elsewhere, until):
             self._drop()
 
-    def lost(self, connection: Connection) -> bool:
+    def lost(self, connection: Connection, until: float | None = None) -> bool:
         """`connection` failed: the next call looks for the database again. The engine in this process is kept.
 
         True when the database was at another process: its successor may serve at once.
         """
-        with self._lock:
+        with holding(self._lock, until, self.where):
             moved = isinstance(self.address, EngineAddress) and not isinstance(connection, EngineConnection)
             if connection is self._connection and not isinstance(connection, EngineConnection):
                 self._drop()
@@ -117,7 +120,7 @@ class Link:
         if connection is not None:
             connection.close()
 
-    def read(self, ask: Callable[[Connection], T]) -> T:
+    def read(self, ask: Callable[[Connection], T], until: float | None = None) -> T:
         """Run a read; one that failed because the holder went away is run again at its successor. Raises AfterFork."""
         if self.forked:
             raise AfterFork(
@@ -125,11 +128,11 @@ class Link:
                 hint="Read in the parent, or start workers with the `spawn` method; what a forked child writes is kept.",
             )
         for last in (False, False, True):
-            connection = self.connection()
+            connection = self.connection(until)
             try:
                 return ask(connection)
             except DatabaseUnavailable:
-                if not self.lost(connection) or last:
+                if not self.lost(connection, until) or last:
                     raise
         raise AssertionError("unreachable")
 

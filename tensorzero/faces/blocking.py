@@ -27,10 +27,10 @@ class BlockingFace:
             raise DeadlineExceeded(deadline)
         time.sleep(seconds)
 
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        if threading.current_thread() is not threading.main_thread():
+    async def blocking(self, function: Callable[..., T], *args: Any, deadline: Deadline | None = None) -> T:
+        if deadline is None and threading.current_thread() is not threading.main_thread():
             return function(*args)
-        return _Elsewhere(function, *args).result()
+        return _Elsewhere(function, *args).result(deadline)
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         if len(coroutines) < 2:
@@ -63,8 +63,10 @@ class _Elsewhere(Generic[T]):
         finally:
             self._ended.set()
 
-    def result(self) -> T:
-        self._ended.wait()
+    def result(self, deadline: Deadline | None = None) -> T:
+        if not self._ended.wait(None if deadline is None else deadline.remaining()):
+            assert deadline is not None
+            raise DeadlineExceeded(deadline)
         if self._failure:
             raise self._failure[0]
         return self._outcome[0]

@@ -27,7 +27,7 @@ class AsyncFace:
             raise DeadlineExceeded(deadline)
         await asyncio.sleep(seconds)
 
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+    async def blocking(self, function: Callable[..., T], *args: Any, deadline: Deadline | None = None) -> T:
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
 
@@ -41,7 +41,13 @@ class AsyncFace:
 
         # No executor: a loop that ends waits for its executor's threads, and so would Ctrl-C.
         threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
-        return await outcome
+        if deadline is None:
+            return await outcome
+        await asyncio.wait((outcome,), timeout=deadline.remaining())
+        if not outcome.done():
+            outcome.cancel()
+            raise DeadlineExceeded(deadline)
+        return outcome.result()
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         results = await asyncio.gather(*coroutines, return_exceptions=True)
