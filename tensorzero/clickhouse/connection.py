@@ -14,15 +14,16 @@ import logging
 import threading
 import uuid
 import weakref
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from tensorzero.clickhouse.driver import load_driver
-from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, refusal, run_on
+from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, close_handle, counted, refusal, run_on
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
+from tensorzero.clickhouse.leaving import inside
 from tensorzero.clickhouse.limits import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
@@ -109,13 +110,14 @@ class EngineConnection:
     @contextmanager
     def _client(self) -> Generator[Any]:
         """A clickhouse-connect client for one call: each serialises its own calls, so threads take different ones."""
+        with inside():
+            yield from self._client_inside()
+
+    def _client_inside(self) -> Generator[Any]:
         with self._lock:
             client = self._clients.pop() if self._clients else None
         if client is None:
-            with driver_errors():
-                client = load_driver().get_client(
-                    interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
-                )
+            client = counted(self._engine.path, self._open)
         try:
             yield client
         finally:
@@ -124,22 +126,37 @@ class EngineConnection:
                 if keep:
                     self._clients.append(client)
             if not keep:
-                client.close()
+                close_handle(client)
+
+    def _open(self) -> Any:
+        with driver_errors():
+            client: Any = load_driver().get_client(
+                interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
+            )
+        for finalizer in _finalizers(client):
+            finalizer.atexit = False  # it would close the handle under a thread that reads
+        return client
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             clients, self._clients = self._clients, []
         for client in clients:
-            client.close()
+            close_handle(client)
 
     def forget_after_fork(self) -> list[Any]:
         """In a forked child: keep the driver from closing its handles at exit; returns what must never be freed here."""
         for client in self._clients:
-            for value in vars(client._backend).values():
-                if isinstance(value, weakref.finalize):
-                    value.detach()
+            for finalizer in _finalizers(client):
+                finalizer.detach()
         return list(self._clients)
+
+
+def _finalizers(client: Any) -> Iterator[weakref.finalize[..., Any]]:
+    """What closes a chdb client of the driver by itself."""
+    for value in list(vars(client._backend).values()):
+        if isinstance(value, weakref.finalize):
+            yield value
 
 
 class ServerConnection:

@@ -13,7 +13,6 @@ What is promised about rows stands in docs/durability.md.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import logging
 import os
@@ -27,9 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tensorzero.clickhouse.engine import leave
 from tensorzero.clickhouse.errors import SpoolError
-from tensorzero.clickhouse.fork import leave_to_the_parent
+from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leave_to_the_parent
 from tensorzero.clickhouse.holder import forget_after_fork
+from tensorzero.clickhouse.leaving import end_at_once
 from tensorzero.clickhouse.limits import LOOKUP_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
@@ -43,6 +44,7 @@ from tensorzero.clickhouse.segment import encode_record
 from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.writer import Writer, join_abandoned
+from tensorzero.ending import at_the_end
 
 if TYPE_CHECKING:
     import pyarrow
@@ -69,12 +71,21 @@ class _Parts:
         self.writer = Writer(self.store, link, directory, delivers=delivers)
         self.neighbours = Neighbours(self.store.directory, self.store.stem) if isinstance(self.store, Spool) else None
         self.dropped: weakref.finalize[..., Any] | None = None
+        self.stopped = False
 
     def close(self, timeout: float) -> None:
         """Flush for at most `timeout` seconds, then let go of everything; rows that are left stay in the spool."""
+        self.stop(timeout)
+        self.let_go()
+
+    def stop(self, timeout: float) -> None:
+        """The first half of `close`: no row moves any more."""
         if self.dropped is not None:
             self.dropped.detach()
-        if self.writer.stop(timeout):
+        self.stopped = self.writer.stop(timeout)
+
+    def let_go(self) -> None:
+        if self.stopped:  # else the writer's thread does it, when it comes out of what holds it up
             self.link.close()
         if isinstance(self.store, MemorySpool) and self.writer.directory is not None:
             with contextlib.suppress(OSError):
@@ -258,10 +269,15 @@ class Database:
 
         A database in memory ends here. Rows that the database does not take now stay in the spool, which is logged.
         """
-        with self._lock:
-            parts, self._parts = self._parts, None
+        parts = self.taken()
         if parts is not None:
             parts.close(timeout)
+
+    def taken(self) -> _Parts | None:
+        """What is open, for the caller to close; the next call opens it anew."""
+        with self._lock:
+            parts, self._parts = self._parts, None
+        return parts
 
     def status(self) -> dict[str, Any]:
         """`database`, `spool` (directory or None), `pending_rows`, `refused_rows`, `last_error`, `open`."""
@@ -307,12 +323,19 @@ def _clean(value: Any) -> Any:
     return value
 
 
-@atexit.register
+@at_the_end
 def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
-    for database in list(_open_databases):
-        database.close(EXIT_SECONDS)
-    join_abandoned(EXIT_SECONDS)
+    try:
+        open_ones = [parts for database in list(_open_databases) if (parts := database.taken()) is not None]
+        for parts in open_ones:
+            parts.stop(EXIT_SECONDS)
+        leave_running(leave(running=can_skip_destructors()))
+        for parts in open_ones:
+            parts.let_go()
+        join_abandoned(EXIT_SECONDS)
+    except KeyboardInterrupt:
+        end_at_once()
 
 
 def _before_fork() -> None:

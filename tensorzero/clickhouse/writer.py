@@ -12,6 +12,7 @@ from typing import Any
 from tensorzero.clickhouse.delivery import Delivery
 from tensorzero.clickhouse.engine import expect_release
 from tensorzero.clickhouse.errors import DatabaseUnavailable, StorageError
+from tensorzero.clickhouse.leaving import finish_here
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.orphans import Orphans
 from tensorzero.clickhouse.pending import PendingTargets
@@ -179,6 +180,7 @@ class Writer:
                 self._abandoned = not self._ended
             if self._abandoned:
                 expect_release()
+                _abandoned_threads.append(self._thread)
                 return False
         self._store.close()
         return True
@@ -200,6 +202,7 @@ class Writer:
     # The thread
 
     def _run(self) -> None:
+        finish_here()
         scanned = -SCAN_SECONDS
         try:
             while True:
