@@ -51,6 +51,8 @@ from tensorzero.types import (
     WorkflowEvaluationRunResponse,
 )
 
+import_module("tensorzero.ending")  # its exit handler, registered before the user's, runs after them
+
 if TYPE_CHECKING:
     from tensorzero import client as client
     from tensorzero import generated_types as generated_types

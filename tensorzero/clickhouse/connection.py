@@ -14,15 +14,25 @@ import logging
 import threading
 import uuid
 import weakref
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from tensorzero.clickhouse.driver import load_driver
-from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, refusal, run_on
+from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, close_handle, counted, refusal, run_on
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
+from tensorzero.clickhouse.leaving import inside
+from tensorzero.clickhouse.limits import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    LOOKUP_SECONDS,
+    holding,
+    limited,
+    limited_pool,
+    within,
+)
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.tables import is_table_name
 from tensorzero.clickhouse.url import ServerAddress
@@ -34,31 +44,29 @@ INSERT_SETTINGS = {"input_format_skip_unknown_fields": "0", "input_format_null_a
 SERVER_INSERT_SETTINGS = {**INSERT_SETTINGS, "async_insert": "1", "wait_for_async_insert": "1"}
 JSON_SETTINGS = {"output_format_json_quote_64bit_integers": "1"}
 
-CONNECT_SECONDS = 3
-ANSWER_SECONDS = 300
-LOOKUP_SECONDS = 30
-"""For small questions, such as what a feedback is about: a server that hangs must not hold a call for minutes."""
-
 # With no handler anywhere, Python would print the driver's own warning at every attempt of an outage; ours says it once.
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
 
 
 class Connection(Protocol):
-    """Thread-safe. Raises DatabaseUnavailable where nothing answers, QueryRefused where ClickHouse says no."""
+    """Thread-safe. Raises DatabaseUnavailable where nothing answers, QueryRefused where ClickHouse says no.
 
-    def run(self, sql: str) -> list[dict[str, Any]]:
+    `until`: a server is waited for no longer; see limits.py for what holds without it. The engine in this process answers.
+    """
+
+    def run(self, sql: str, until: float | None = None) -> list[dict[str, Any]]:
         """One statement outside any database; its rows as JSON gives them."""
         ...
 
-    def fetch(self, query: Query) -> list[dict[str, Any]]:
+    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         """Rows as JSON gives them: ids and 64-bit or longer integers are text."""
         ...
 
-    def query(self, query: Query) -> list[dict[str, Any]]:
+    def query(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         """Rows as Python values: UUID, int, Decimal, datetime."""
         ...
 
-    def arrow(self, query: Query) -> pyarrow.Table: ...
+    def arrow(self, query: Query, until: float | None = None) -> pyarrow.Table: ...
 
     def insert(self, table: str, lines: bytes) -> None:
         """Insert JSONEachRow lines."""
@@ -77,11 +85,11 @@ class EngineConnection:
         self._clients: list[Any] = []
         self._closed = False
 
-    def run(self, sql: str) -> list[dict[str, Any]]:
+    def run(self, sql: str, until: float | None = None) -> list[dict[str, Any]]:
         with self._engine.handle() as handle:
             return json_rows(run_on(handle, sql, "JSONEachRow"))
 
-    def fetch(self, query: Query) -> list[dict[str, Any]]:
+    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         with self._engine.handle(self._database) as handle:
             return json_rows(run_on(handle, query.sql, "JSONEachRow", bound(query.parameters)))
 
@@ -91,24 +99,25 @@ class EngineConnection:
         with self._engine.handle(self._database) as handle:
             run_on(handle, head.encode() + lines, "Null")
 
-    def query(self, query: Query) -> list[dict[str, Any]]:
+    def query(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         with self._client() as client, driver_errors():
             return list(client.query(query.sql, parameters=dict(query.parameters)).named_results())
 
-    def arrow(self, query: Query) -> pyarrow.Table:
+    def arrow(self, query: Query, until: float | None = None) -> pyarrow.Table:
         with self._client() as client, driver_errors():
             return client.query_arrow(query.sql, parameters=dict(query.parameters))
 
     @contextmanager
     def _client(self) -> Generator[Any]:
         """A clickhouse-connect client for one call: each serialises its own calls, so threads take different ones."""
+        with inside():
+            yield from self._client_inside()
+
+    def _client_inside(self) -> Generator[Any]:
         try:
             client = self._clients.pop()
         except IndexError:
-            with driver_errors():
-                client = load_driver().get_client(
-                    interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
-                )
+            client = counted(self._engine.path, self._open)
         try:
             yield client
         finally:
@@ -117,22 +126,37 @@ class EngineConnection:
                 if keep:
                     self._clients.append(client)
             if not keep:
-                client.close()
+                close_handle(client)
+
+    def _open(self) -> Any:
+        with driver_errors():
+            client: Any = load_driver().get_client(
+                interface="chdb", path=self._engine.path, database=self._database, settings=dict(ENGINE_SETTINGS)
+            )
+        for finalizer in _finalizers(client):
+            finalizer.atexit = False  # it would close the handle under a thread that reads
+        return client
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             clients, self._clients = self._clients, []
         for client in clients:
-            client.close()
+            close_handle(client)
 
     def forget_after_fork(self) -> list[Any]:
         """In a forked child: keep the driver from closing its handles at exit; returns what must never be freed here."""
         for client in self._clients:
-            for value in vars(client._backend).values():
-                if isinstance(value, weakref.finalize):
-                    value.detach()
+            for finalizer in _finalizers(client):
+                finalizer.detach()
         return list(self._clients)
+
+
+def _finalizers(client: Any) -> Iterator[weakref.finalize[..., Any]]:
+    """What closes a chdb client of the driver by itself."""
+    for value in list(vars(client._backend).values()):
+        if isinstance(value, weakref.finalize):
+            yield value
 
 
 class ServerConnection:
@@ -145,63 +169,60 @@ class ServerConnection:
         self._insert_settings = dict(insert_settings)
         self._compress = compress
         self._lock = threading.RLock()
-        self._opened: dict[tuple[str | None, int], Any] = {}
+        self._opened: dict[str | None, Any] = {}
         self._pool: Any = None
 
-    def run(self, sql: str) -> list[dict[str, Any]]:
-        client = self._client(None)
-        with driver_errors():
-            return json_rows(client.raw_query(sql, fmt=None if is_command(sql) else "JSONEachRow", settings=JSON_SETTINGS))
+    def run(self, sql: str, until: float | None = None) -> list[dict[str, Any]]:
+        command = is_command(sql)
+        with self._client(None, ANSWER_SECONDS if command else LOOKUP_SECONDS, until) as client:
+            return json_rows(client.raw_query(sql, fmt=None if command else "JSONEachRow", settings=JSON_SETTINGS))
 
-    def fetch(self, query: Query) -> list[dict[str, Any]]:
-        client = self._client(self._address.database, LOOKUP_SECONDS)
-        with driver_errors():
-            parameters = dict(query.parameters)
-            command = is_command(query.sql)
+    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
+        with self._client(self._address.database, LOOKUP_SECONDS, until) as client:
+            parameters, command = dict(query.parameters), is_command(query.sql)
             body = client.raw_query(query.sql, parameters, fmt=None if command else "JSONEachRow", settings=JSON_SETTINGS)
             return json_rows(body)
 
     def insert(self, table: str, lines: bytes) -> None:
-        client = self._client(self._address.database)
-        with driver_errors():
+        with self._client(self._address.database, ANSWER_SECONDS) as client:
             # `command` is the call that the driver never repeats by itself: whether a cut insert arrived is asked first.
             client.command(f"INSERT INTO {checked(table)} FORMAT JSONEachRow", data=lines, settings=self._insert_settings)
 
-    def query(self, query: Query) -> list[dict[str, Any]]:
-        client = self._client(self._address.database)
-        with driver_errors():
+    def query(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
+        with self._client(self._address.database, ANSWER_SECONDS, until) as client:
             return list(client.query(query.sql, parameters=dict(query.parameters)).named_results())
 
-    def arrow(self, query: Query) -> pyarrow.Table:
-        client = self._client(self._address.database)
-        with driver_errors():
+    def arrow(self, query: Query, until: float | None = None) -> pyarrow.Table:
+        with self._client(self._address.database, ANSWER_SECONDS, until) as client:
             return client.query_arrow(query.sql, parameters=dict(query.parameters))
 
-    def _client(self, database: str | None, seconds: int = ANSWER_SECONDS) -> Any:
-        """The driver's client for the database (None: for none). Making one asks the server a few questions."""
-        with self._lock:
-            client = self._opened.get((database, seconds))
+    @contextmanager
+    def _client(self, database: str | None, seconds: float, until: float | None = None) -> Generator[Any]:
+        """The driver's client for the database (None: for none), for one call. Making one asks the server a few questions."""
+        moment = within(seconds, until)
+        with driver_errors(), limited(moment):
+            client = self._opened.get(database)
             if client is None:
-                client = self._opened[database, seconds] = self._open(database, seconds)
-            return client
+                with holding(self._lock, moment, self._address.label):
+                    client = self._opened.get(database)
+                    if client is None:
+                        client = self._opened[database] = self._open(database)
+            yield client
 
-    def _open(self, database: str | None, seconds: int) -> Any:
+    def _open(self, database: str | None) -> Any:
         address = self._address
-        with driver_errors():
-            client: Any = load_driver().get_client(
-                host=address.url_host,
-                port=address.port,
-                username=address.user or "default",
-                password=address.password or "",
-                interface=address.scheme,
-                database=database or "__default__",
-                settings=dict(address.settings),
-                compress=self._compress,
-                connect_timeout=CONNECT_SECONDS,
-                send_receive_timeout=seconds,
-                autogenerate_session_id=False,
-                pool_mgr=self._connections(),
-            )
+        client: Any = load_driver().get_client(
+            host=address.url_host,
+            port=address.port,
+            username=address.user or "default",
+            password=address.password or "",
+            interface=address.scheme,
+            database=database or "__default__",
+            settings=dict(address.settings),
+            compress=self._compress,
+            autogenerate_session_id=False,
+            pool_mgr=self._connections(),
+        )
         client.http_retries = 0
         return client
 
@@ -216,18 +237,19 @@ class ServerConnection:
             address = self._address
             proxy = None if address.on_loopback else check_env_proxy(address.scheme, address.host, address.port)
             options: dict[str, Any] = {f"{address.scheme}_proxy": proxy} if proxy else {}
-            self._pool = get_pool_manager(maxsize=16, **options)
+            self._pool = limited_pool(get_pool_manager(maxsize=16, **options))
             let_handlers_in(self._pool)
         return self._pool
 
-    def ping(self) -> None:
+    def ping(self, until: float | None = None) -> None:
         """Raises DatabaseUnavailable, in the original's words, unless the server is there."""
         import urllib3
 
         address = self._address
         url = f"{address.scheme}://{address.url_host}:{address.port}/ping"
         try:
-            answer = self._connections().request("GET", url, headers=self._login(), timeout=CONNECT_SECONDS, retries=False)
+            with limited(within(CONNECT_SECONDS, until)):
+                answer = self._connections().request("GET", url, headers=self._login(), retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DatabaseUnavailable(
                 f"ClickHouse is not healthy: {address.label}: {_reason(error)}", hint="Is the server running?"

@@ -13,7 +13,6 @@ What is promised about rows stands in docs/durability.md.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import tempfile
@@ -26,12 +25,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tensorzero.clickhouse.engine import leave
 from tensorzero.clickhouse.errors import SpoolError
-from tensorzero.clickhouse.fork import leave_to_the_parent
+from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leave_to_the_parent
 from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.holder import forget_after_fork
+from tensorzero.clickhouse.leaving import end_at_once
+from tensorzero.clickhouse.limits import LOOKUP_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
-from tensorzero.clickhouse.neighbours import Neighbours
+from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.queries.asked import asked_query
@@ -42,6 +44,7 @@ from tensorzero.clickhouse.segment import encode_record
 from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.writer import Writer, join_abandoned
+from tensorzero.ending import at_the_end
 from tensorzero.faces.staying import staying
 from tensorzero.masking.log import quiet
 
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Query", "Target"]
 
+OPENING_SECONDS = 60.0
+"""For all that a start asks, making a new database included: it waits for no server that hangs."""
 EXIT_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
@@ -70,10 +75,10 @@ class _Parts:
         self.writer = Writer(self.store, link, directory, delivers=delivers)
         self.neighbours = Neighbours(self.store.directory, self.store.stem) if isinstance(self.store, Spool) else None
         self.dropped: weakref.finalize[..., Any] | None = None
+        self.stopped = False
 
-    def connect(self) -> None:
-        """Open the connection, take over what dead processes left, and deliver."""
-        self.link.connection()
+    def begin(self) -> None:
+        """Take over what dead processes left, and deliver."""
         self.writer.claim()
         self.writer.start()
 
@@ -82,7 +87,15 @@ class _Parts:
 
         May be called again after it was interrupted.
         """
-        if self.writer.stop(timeout):
+        self.stop(timeout)
+        self.let_go()
+
+    def stop(self, timeout: float) -> None:
+        """The first half of `close`: no row moves any more."""
+        self.stopped = self.writer.stop(timeout)
+
+    def let_go(self) -> None:
+        if self.stopped:  # else the writer's thread does it, when it comes out of what holds it up
             self.link.close()
         if self.dropped is not None:
             self.dropped.detach()
@@ -112,7 +125,7 @@ class Database:
         Raises InvalidDatabaseUrl, EngineMissing, DatabaseUnavailable, SchemaMismatch.
         """
         database = cls(url)
-        database._opened()
+        database._open_anew(asking=True)
         return database
 
     def __repr__(self) -> str:
@@ -125,15 +138,22 @@ class Database:
         return isinstance(self._address, EngineAddress) and self._address.directory is None
 
     def _opened(self) -> _Parts:
+        """What a call needs, made again after `close`. The database itself is asked by whoever needs it: rows do not."""
         parts = self._parts
         if parts is not None:
             return parts
+        return self._open_anew(asking=False)
+
+    def _open_anew(self, *, asking: bool) -> _Parts:
         nested = self._guard.mine or threading.get_ident() in self._closers
         with staying():
-            return self._guard.run(self._open, nested)
+            return self._guard.run(self._open, nested, asking)
 
-    def _open(self, nested: bool) -> _Parts:
-        """`nested`: this call interrupted an opening or a closing of its own thread; its rows are kept, and delivered later."""
+    def _open(self, nested: bool, asking: bool) -> _Parts:
+        """`nested`: this call interrupted an opening or a closing of its own thread; its rows are kept, and delivered later.
+
+        `asking`: see whether the database answers; else that is left to whoever needs it, which rows do not.
+        """
         if self._parts is not None:
             return self._parts
         parts = self._making
@@ -143,7 +163,9 @@ class Database:
             parts.dropped.atexit = False
         if not nested:
             try:
-                parts.connect()
+                if asking:
+                    parts.link.connection(within(OPENING_SECONDS))
+                parts.begin()
             except BaseException:
                 self._leaving.append(parts)
                 self._making = None
@@ -187,15 +209,16 @@ class Database:
         if _exited:
             self.close(EXIT_SECONDS)  # an exit handler that runs after ours: nobody else would
 
-    def query(self, query: Query, *, flush: bool = True) -> list[dict[str, Any]]:
+    def query(self, query: Query, *, flush: bool = True, until: float | None = None) -> list[dict[str, Any]]:
         """Rows as dicts of Python values (UUID, int of any size, Decimal, datetime). Own rows are flushed first, and
         what other processes on this machine have accepted meanwhile is waited for, 10 s at most.
 
-        Raises DatabaseUnavailable, QueryRefused, AfterFork.
+        `until`: a moment on `time.monotonic()` by which a database that hangs is given up. Raises DatabaseUnavailable,
+        QueryRefused, AfterFork.
         """
         parts = self._opened()
-        self._before_read(parts, flush)
-        return parts.link.read(lambda connection: connection.query(query))
+        self._before_read(parts, flush, until)
+        return parts.link.read(lambda connection: connection.query(query, until), until)
 
     def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
         """The result as an Arrow table; raises like `query`. UUID and 128-bit columns arrive as bytes: cast them to text."""
@@ -203,23 +226,26 @@ class Database:
         self._before_read(parts, flush)
         return parts.link.read(lambda connection: connection.arrow(query))
 
-    def _before_read(self, parts: _Parts, flush: bool) -> None:
+    def _before_read(self, parts: _Parts, flush: bool, until: float | None = None) -> None:
         if flush and not parts.link.forked:
-            parts.writer.flush(all_rows=False)
+            parts.writer.flush(None if until is None else left(until), all_rows=False)
             if parts.neighbours is not None:
-                parts.neighbours.wait()
+                parts.neighbours.wait(left(within(WAIT_SECONDS, until)))
 
-    def find_inference(self, inference_id: uuid.UUID) -> Target | None:
+    def find_inference(self, inference_id: uuid.UUID, until: float | None = None) -> Target | None:
         """What feedback on the inference is about; None when nobody knows the id.
 
-        An inference that waits in the spool is found there, whatever the database does. Raises DatabaseUnavailable, AfterFork.
+        An inference that waits in the spool is found there, whatever the database does. `until`: a moment on
+        `time.monotonic()` by which a database that hangs is given up, 30 s from now at most.
+
+        Raises DatabaseUnavailable, AfterFork.
         """
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.inference(inference_id) or writer.orphans.inference(inference_id)
-        return found or self._find(parts, inference_target_query(inference_id))
+        return found or self._find(parts, inference_target_query(inference_id), until)
 
-    def asked_of(self, inference_id: uuid.UUID, target: Target) -> Mapping[str, Any]:
+    def asked_of(self, inference_id: uuid.UUID, target: Target, until: float | None = None) -> Mapping[str, Any]:
         """The inference's output, and what its row says about its tools or about the schema that its output had to fit.
 
         Empty when there is no such row; columns at their default may be missing. Raises like `find_inference`.
@@ -231,30 +257,35 @@ class Database:
         if found is not None:
             return found
         query = asked_query(target.function_type, target.function_name, target.variant_name, target.episode_id, inference_id)
-        rows = parts.link.read(lambda connection: connection.query(query))
+        rows = self._look_up(parts, query, until)
         return rows[0] if rows else {}
 
-    def find_episode(self, episode_id: uuid.UUID) -> Target | None:
+    def find_episode(self, episode_id: uuid.UUID, until: float | None = None) -> Target | None:
         """The latest inference of the episode; like `find_inference` otherwise."""
         parts = self._opened()
         writer = parts.writer
         found = writer.pending.episode(episode_id) or writer.orphans.episode(episode_id)
-        return found or self._find(parts, episode_target_query(episode_id))
+        return found or self._find(parts, episode_target_query(episode_id), until)
 
-    def find_cache_entry(self, long_key: str, since: int | None = None) -> Mapping[str, Any] | None:
+    def find_cache_entry(self, long_key: str, since: int | None = None, until: float | None = None) -> Mapping[str, Any] | None:
         """The newest row of `ModelInferenceCache` under a key; `since`: only if newer than this Unix time, in seconds.
 
-        A row that waits in the spool is found there. Raises DatabaseUnavailable, AfterFork.
+        A row that waits in the spool is found there. Otherwise like `find_inference`.
         """
         parts = self._opened()
         found = parts.writer.pending.cache_entry(long_key) or parts.writer.orphans.cache_entry(long_key)
         if found is not None and (since is None or int(found["timestamp"]) > since):
             return found
-        rows = parts.link.read(lambda connection: connection.query(cache_entry_query(long_key, since)))
+        rows = self._look_up(parts, cache_entry_query(long_key, since), until)
         return rows[0] if rows else None
 
-    def _find(self, parts: _Parts, query: Query) -> Target | None:
-        rows = parts.link.read(lambda connection: connection.fetch(query))
+    def _look_up(self, parts: _Parts, query: Query, until: float | None) -> list[dict[str, Any]]:
+        moment = within(LOOKUP_SECONDS, until)
+        return parts.link.read(lambda connection: connection.query(query, moment), moment)
+
+    def _find(self, parts: _Parts, query: Query, until: float | None) -> Target | None:
+        moment = within(LOOKUP_SECONDS, until)
+        rows = parts.link.read(lambda connection: connection.fetch(query, moment), moment)
         if not rows:
             return None
         row = rows[0]
@@ -292,6 +323,13 @@ class Database:
                         self._leaving.remove(parts)
         finally:
             self._closers.discard(thread)
+
+    def taken(self) -> list[_Parts]:
+        """What is open, for the caller to close; the next call opens it anew."""
+        if not self._guard.mine:
+            self._guard.run(self._take_leave)
+        found, self._leaving = self._leaving, []
+        return found
 
     def status(self) -> dict[str, Any]:
         """`database`, `spool` (directory or None), `pending_rows`, `refused_rows`, `last_error`, `open`."""
@@ -337,14 +375,21 @@ def _clean(value: Any) -> Any:
     return value
 
 
-@atexit.register
+@at_the_end
 def _close_at_exit() -> None:
     """Deliver what a short moment allows. The rest waits in the spool, and the log says so."""
     global _exited
-    for database in list(_open_databases):
-        database.close(EXIT_SECONDS)
-    _exited = True
-    join_abandoned(EXIT_SECONDS)
+    try:
+        open_ones = [parts for database in list(_open_databases) for parts in database.taken()]
+        for parts in open_ones:
+            parts.stop(EXIT_SECONDS)
+        _exited = True
+        leave_running(leave(running=can_skip_destructors()))
+        for parts in open_ones:
+            parts.let_go()
+        join_abandoned(EXIT_SECONDS)
+    except KeyboardInterrupt:
+        end_at_once()
 
 
 def _before_fork() -> None:

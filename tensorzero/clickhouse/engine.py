@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tensorzero.clickhouse import leaving
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, QueryRefused, StorageError
 from tensorzero.clickhouse.tables import quoted
 
 _lock = threading.RLock()
 _released = threading.Condition(_lock)
 _directory: str | None = None
-_handles = 0
+_handles: dict[int, Any] = {}
 _abandoned = False
+_ending = False
 
 ABANDONED_SECONDS = 15.0
 """How long a database that was dropped without `close` may take to let go of its directory."""
@@ -94,9 +96,24 @@ class Engine:
 
 def open_handle(path: str) -> Any:
     """A chdb connection. Raises EngineMissing, DatabaseHeld, or StorageError for a second directory."""
-    global _directory, _handles
     chdb = _load()
-    with _lock:
+
+    def connect() -> Any:
+        try:
+            handle = chdb.connect(path)
+            for name, value in ENGINE_SETTINGS.items():
+                handle.query(f"SET {name} = {value}", "Null")
+        except RuntimeError as error:
+            raise _opening_error(path, str(error)) from error
+        return handle
+
+    return counted(path, connect)
+
+
+def counted(path: str, connect: Callable[[], Any]) -> Any:
+    """What `connect` opens on the engine at `path`, to be closed by `close_handle`."""
+    global _directory
+    with leaving.inside(), _lock:
         if _handles and _directory != path and _abandoned:
             _released.wait_for(lambda: not _handles, ABANDONED_SECONDS)
         if _handles and _directory != path:
@@ -104,22 +121,19 @@ def open_handle(path: str) -> Any:
                 f"chdb is open on `{_directory}` in this process and cannot open `{path}` too: one directory a process",
                 hint="Close the clients of the first one, use another process, or ?database= for a second database in one.",
             )
-        try:
-            handle = chdb.connect(path)
-            for name, value in ENGINE_SETTINGS.items():
-                handle.query(f"SET {name} = {value}", "Null")
-        except RuntimeError as error:
-            raise _opening_error(path, str(error)) from error
+        handle = connect()
         _directory = path
-        _handles += 1
+        _handles[id(handle)] = handle
     return handle
 
 
 def close_handle(handle: Any) -> None:
-    global _handles, _abandoned
-    with _lock:
+    global _abandoned
+    with leaving.inside(), _lock:
+        if _ending:
+            return
         handle.close()
-        _handles -= 1
+        del _handles[id(handle)]
         if not _handles:
             _abandoned = False
             _released.notify_all()
@@ -133,18 +147,44 @@ def expect_release() -> None:
 
 def reset_after_fork() -> None:
     """In a forked child: no handle of the parent's counts, and none may be opened."""
-    global _lock, _released, _handles
+    global _lock, _released
     _lock = threading.RLock()
     _released = threading.Condition(_lock)
-    _handles = 0
+    _handles.clear()
+    leaving.reset_after_fork()
 
 
 def run_on(handle: Any, sql: str | bytes, form: str, parameters: Mapping[str, str] | None = None) -> bytes:
     """One statement on one handle; its result in the given format. Raises QueryRefused."""
     try:
-        return handle.query(sql, form, params=dict(parameters or {})).bytes()
+        with leaving.inside():
+            return handle.query(sql, form, params=dict(parameters or {})).bytes()
     except RuntimeError as error:
         raise refusal(str(error)) from error
+
+
+def leave(*, running: bool) -> list[Any]:
+    """At the end of the process: wait until no thread is in the engine any more (see leaving.py).
+
+    `running`: from now on no handle is closed. Those that are open are returned, and must never be freed: an engine that has
+    cancelled a statement may stop for ever when it is to end, and what it has written needs no such end.
+    """
+    global _ending
+    leaving.leave(_cancel)
+    _ending = running
+    return list(_handles.values()) if running else []
+
+
+def _cancel(condition: str) -> None:
+    if _directory is None or not _lock.acquire(timeout=1):
+        return
+    _lock.release()
+    with contextlib.suppress(StorageError):
+        handle = open_handle(_directory)
+        try:
+            run_on(handle, f"KILL QUERY WHERE query_id != queryID() AND {condition} ASYNC", "Null")
+        finally:
+            close_handle(handle)
 
 
 def refusal(text: str) -> QueryRefused:

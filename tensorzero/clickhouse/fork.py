@@ -21,10 +21,24 @@ def leave_to_the_parent(kept: Iterable[Any]) -> None:
     for value in kept:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
     if "chdb" in sys.modules:
-        _exit_without_destructors()
+        skip_destructors()
 
 
-def _exit_without_destructors() -> None:
+def leave_running(handles: Iterable[Any]) -> None:
+    """At the end of a process whose engine still runs: never free `handles`, and never run the engine's destructors."""
+    found = list(handles)
+    for value in found:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
+    if found:
+        skip_destructors()
+
+
+def can_skip_destructors() -> bool:
+    """Whether this system can do so and keep the exit status."""
+    return sys.platform != "win32" and hasattr(ctypes.CDLL(None), "on_exit")
+
+
+def skip_destructors() -> None:
     """Have the C library's `exit` end in `_exit` before it reaches what chdb registered; the exit status is kept."""
     process = ctypes.CDLL(None)
     with contextlib.suppress(AttributeError):

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, StorageError
 from tensorzero.clickhouse.file_lock import try_lock
+from tensorzero.clickhouse.limits import holding, left, within
 from tensorzero.clickhouse.url import ServerAddress
 from tensorzero.masking.known import learn
 from tensorzero.masking.reprs import discreet
@@ -66,14 +67,14 @@ class Holder:
         assert self.directory is not None
         return self.directory.with_name(self.directory.name + ".lock")
 
-    def settle(self) -> Engine | Elsewhere:
+    def settle(self, until: float | None = None) -> Engine | Elsewhere:
         """The engine in this process, or where another process serves it. Raises DatabaseHeld, DatabaseUnavailable."""
-        with self._lock:
+        with holding(self._lock, until, f"The chdb directory `{self.directory}`"):
             if self._engine is not None:
                 return self._engine
             if self.directory is None:
                 return self._open_in_memory()
-            return self._elect(self.directory)
+            return self._elect(self.directory, until)
 
     def _open_in_memory(self) -> Engine:
         if not self.may_hold:
@@ -81,16 +82,16 @@ class Holder:
         self._engine = Engine(None)
         return self._engine
 
-    def _elect(self, directory: Path) -> Engine | Elsewhere:
+    def _elect(self, directory: Path, until: float | None) -> Engine | Elsewhere:
         if sys.platform == "win32":
             raise EngineMissing("chdb does not exist for Windows", hint="Use a ClickHouse server, or run this in WSL.")
-        give_up = time.monotonic() + ELECTION_SECONDS
+        give_up = within(ELECTION_SECONDS, until)
         while True:
             if self.may_hold and self._try_hold(directory):
                 assert self._engine is not None
                 return self._engine
             other = read_holder(self.lock_path)
-            if other is not None and self._answers(other):
+            if other is not None and self.check(other, until):
                 return other
             if not self.may_hold:
                 raise DatabaseUnavailable(
@@ -133,11 +134,12 @@ class Holder:
         self._descriptor = descriptor
         return True
 
-    def _answers(self, other: Elsewhere) -> bool:
+    def check(self, other: Elsewhere, until: float | None = None) -> bool:
         """Whether the holder serves. One that lives and does not answer is named in DatabaseHeld."""
         import http.client
 
-        connection = http.client.HTTPConnection("127.0.0.1", other.port, timeout=PING_SECONDS)
+        seconds = max(0.01, left(within(PING_SECONDS, until)))  # a socket with 0 would not wait at all
+        connection = http.client.HTTPConnection("127.0.0.1", other.port, timeout=seconds)
         try:
             connection.request("GET", "/ping", headers={"X-ClickHouse-User": USER, "X-ClickHouse-Key": other.token})
             return connection.getresponse().status == 200
@@ -150,10 +152,6 @@ class Holder:
             return False
         finally:
             connection.close()
-
-    def check(self, other: Elsewhere) -> bool:
-        """Ask again whether a holder found earlier still serves; raises DatabaseHeld when it hangs."""
-        return self._answers(other)
 
     def _let_go(self) -> None:
         endpoint, self._endpoint = self._endpoint, None

@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tensorzero.clickhouse.engine import Engine, close_handle, open_handle, refusal, run_on
 from tensorzero.clickhouse.errors import QueryRefused, StorageError
+from tensorzero.clickhouse.leaving import inside
 from tensorzero.clickhouse.tables import quoted
 
 # What clients of ClickHouse put beside the settings in a request's query string; the engine knows none of it.
@@ -221,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = [part for part in (arguments.get("query", "").encode(), body) if part]
         statement = b"\n".join(parts)
         try:
-            with self.server.working():
+            with self.server.working(), inside():
                 handle = open_handle(self.server.engine.path)
                 try:
                     prepare_handle(handle, arguments)

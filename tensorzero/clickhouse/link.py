@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from tensorzero.clickhouse import schema
@@ -12,6 +13,7 @@ from tensorzero.clickhouse.connection import INSERT_SETTINGS, Connection, Engine
 from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import AfterFork, DatabaseUnavailable
 from tensorzero.clickhouse.holder import Elsewhere, Holder, borrow, give_back
+from tensorzero.clickhouse.limits import holding
 from tensorzero.clickhouse.url import Address, EngineAddress, ServerAddress
 
 T = TypeVar("T")
@@ -56,18 +58,19 @@ class Link:
         owned: Callable[[], bool] = self._lock._is_owned  # type: ignore[attr-defined]  # pyright: ignore
         return owned()
 
-    def connection(self) -> Connection:
+    def connection(self, until: float | None = None) -> Connection:
+        """Waits no longer than `until` (see limits.py), for the database or for another thread that waits for it."""
         if self._owned() and (self._connection is None or self._prepared is None):
             raise DatabaseUnavailable("The database is just being opened, by the call that this one interrupted")
-        with self._lock:
-            self._check_elsewhere()
+        with holding(self._lock, until, self.where):
+            self._check_elsewhere(until)
             for last in (False, False, True):
-                connection = self._connection or self._connect()
+                connection = self._connection or self._connect(until)
                 try:
                     if self._prepared is None:
-                        self._prepared = schema.prepare(connection.run, self.address.database)
+                        self._prepared = schema.prepare(partial(connection.run, until=until), self.address.database)
                 except DatabaseUnavailable:
-                    if not self.lost(connection) or last:
+                    if not self.lost(connection, until) or last:
                         raise
                 else:
                     self._used = time.monotonic()
@@ -86,38 +89,38 @@ class Link:
         """The next connection looks whether the tables are there, as at the start."""
         self._prepared = None
 
-    def _connect(self) -> Connection:
+    def _connect(self, until: float | None) -> Connection:
         address = self.address
         if isinstance(address, ServerAddress):
             connection = ServerConnection(address)
-            connection.ping()
+            connection.ping(until)
         else:
-            connection = self._connect_to_engine(address)
+            connection = self._connect_to_engine(address, until)
         self._connection = connection
         return connection
 
-    def _connect_to_engine(self, address: EngineAddress) -> Connection:
+    def _connect_to_engine(self, address: EngineAddress, until: float | None) -> Connection:
         if self._holder is None:
             self._holder = borrow(address.directory)
-        place = self._holder.settle()
+        place = self._holder.settle(until)
         if isinstance(place, Engine):
             self._elsewhere = None
             return EngineConnection(place, address.database)
         self._elsewhere = place
         return ServerConnection(place.address(address.database), insert_settings=INSERT_SETTINGS, compress=False)
 
-    def _check_elsewhere(self) -> None:
+    def _check_elsewhere(self, until: float | None) -> None:
         if self._elsewhere is None or self._holder is None or time.monotonic() - self._used < IDLE_SECONDS:
             return
-        if not self._holder.check(self._elsewhere):
+        if not self._holder.check(self._elsewhere, until):
             self._drop()
 
-    def lost(self, connection: Connection) -> bool:
+    def lost(self, connection: Connection, until: float | None = None) -> bool:
         """`connection` failed: the next call looks for the database again. The engine in this process is kept.
 
         True when the database was at another process: its successor may serve at once.
         """
-        with self._lock:
+        with holding(self._lock, until, self.where):
             moved = isinstance(self.address, EngineAddress) and not isinstance(connection, EngineConnection)
             if connection is self._connection and not isinstance(connection, EngineConnection):
                 self._drop()
@@ -129,7 +132,7 @@ class Link:
         if connection is not None:
             connection.close()
 
-    def read(self, ask: Callable[[Connection], T]) -> T:
+    def read(self, ask: Callable[[Connection], T], until: float | None = None) -> T:
         """Run a read; one that failed because the holder went away is run again at its successor. Raises AfterFork."""
         if self.forked:
             raise AfterFork(
@@ -137,21 +140,21 @@ class Link:
                 hint="Read in the parent, or start workers with the `spawn` method; what a forked child writes is kept.",
             )
         if self.nested:
-            return self._read(ask)
+            return self._read(ask, until)
         thread = threading.get_ident()
         try:
             self._inside.add(thread)
-            return self._read(ask)
+            return self._read(ask, until)
         finally:
             self._inside.discard(thread)
 
-    def _read(self, ask: Callable[[Connection], T]) -> T:
+    def _read(self, ask: Callable[[Connection], T], until: float | None) -> T:
         for last in (False, False, True):
-            connection = self.connection()
+            connection = self.connection(until)
             try:
                 return ask(connection)
             except DatabaseUnavailable:
-                if not self.lost(connection) or last:
+                if not self.lost(connection, until) or last:
                     raise
         raise AssertionError("unreachable")
 

@@ -14,6 +14,7 @@ from tensorzero.clickhouse.delivery import Delivery
 from tensorzero.clickhouse.engine import expect_release
 from tensorzero.clickhouse.errors import DatabaseUnavailable, StorageError
 from tensorzero.clickhouse.guard import Bell, Wake
+from tensorzero.clickhouse.leaving import finish_here
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.orphans import Orphans
 from tensorzero.clickhouse.segment import Batch, Segment
@@ -199,6 +200,8 @@ class Writer:
         self._wake.set()
         if not self._leave(until):
             expect_release()
+            if self._thread is not None:
+                _abandoned_threads.append(self._thread)
             return False
         self._store.close()
         return True
@@ -240,6 +243,7 @@ class Writer:
             return  # there is another thread, whose start was interrupted and seemed to have failed
         self._thread = threading.current_thread()
         self._running = True
+        finish_here()
         try:
             if self._stopping and not self._abandoned:
                 return  # stopped before it could begin

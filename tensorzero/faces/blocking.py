@@ -29,14 +29,16 @@ class BlockingFace:
             raise DeadlineExceeded(deadline)
         time.sleep(seconds)
 
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
-        if threading.current_thread() is not threading.main_thread() or must_stay() or sys.is_finalizing():
+    async def blocking(self, function: Callable[..., T], *args: Any, deadline: Deadline | None = None) -> T:
+        if must_stay() or sys.is_finalizing():
+            return function(*args)
+        if deadline is None and threading.current_thread() is not threading.main_thread():
             return function(*args)
         try:
             elsewhere = _Elsewhere(function, *args)
         except RuntimeError:  # no thread to be had, or the interpreter is ending
             return function(*args)
-        return elsewhere.result()
+        return elsewhere.result(deadline)
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         if len(coroutines) < 2:
@@ -73,8 +75,10 @@ class _Elsewhere(Generic[T]):
         finally:
             self._ended.set()
 
-    def result(self) -> T:
-        self._ended.wait()
+    def result(self, deadline: Deadline | None = None) -> T:
+        if not self._ended.wait(None if deadline is None else deadline.remaining()):
+            assert deadline is not None
+            raise DeadlineExceeded(deadline)
         if self._failure:
             raise self._failure[0]
         return self._outcome[0]

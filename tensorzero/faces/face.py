@@ -113,8 +113,11 @@ class Face(Protocol):
         """Wait; raises `DeadlineExceeded` at the deadline if that comes first."""
         ...
 
-    def blocking(self, function: Callable[..., T], *args: Any) -> Awaitable[T]:
-        """Run a blocking function where it holds up no event loop, and where Ctrl-C reaches its caller."""
+    def blocking(self, function: Callable[..., T], *args: Any, deadline: Deadline | None = None) -> Awaitable[T]:
+        """Run a blocking function where it holds up no event loop, and where Ctrl-C reaches its caller.
+
+        Raises `DeadlineExceeded` when the deadline passes first; the function is left to end by itself.
+        """
         ...
 
     def gather(self, *coroutines: Coroutine[Any, Any, T]) -> Awaitable[list[T | Exception]]:

@@ -28,7 +28,7 @@ class AsyncFace:
             raise DeadlineExceeded(deadline)
         await asyncio.sleep(seconds)
 
-    async def blocking(self, function: Callable[..., T], *args: Any) -> T:
+    async def blocking(self, function: Callable[..., T], *args: Any, deadline: Deadline | None = None) -> T:
         loop = running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
 
@@ -45,7 +45,13 @@ class AsyncFace:
             threading.Thread(target=run, name="tensorzero-blocking", daemon=True).start()
         except RuntimeError:  # no thread can be started: the loop waits, rather than nobody gets an answer
             return function(*args)
-        return await outcome
+        if deadline is None:
+            return await outcome
+        await asyncio.wait((outcome,), timeout=deadline.remaining())
+        if not outcome.done():
+            outcome.cancel()
+            raise DeadlineExceeded(deadline)
+        return outcome.result()
 
     async def gather(self, *coroutines: Coroutine[Any, Any, T]) -> list[T | Exception]:
         results = await asyncio.gather(*coroutines, return_exceptions=True)

@@ -13,6 +13,7 @@ from tensorzero.gateway.models.embeddings import EmbeddingProviders
 from tensorzero.gateway.models.infer import Models
 from tensorzero.gateway.rate_limits import rate_limits
 from tensorzero.gateway.recording import Row
+from tensorzero.gateway.values import Silence
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -28,6 +29,7 @@ class Gateway:
         self.models = Models(*limits)
         self.embedding_providers = EmbeddingProviders(*limits)
         self.default_functions: Kept[str, FunctionConfig] = Kept()  # of `tensorzero::default`, by model name
+        self.cache_silence = Silence()
         self.snapshot_hash = str(config.snapshot.hash)
         self.rate_limits = rate_limits(config.other.get("rate_limiting"))
         storage = config.other.get("object_storage")

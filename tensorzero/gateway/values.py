@@ -54,12 +54,20 @@ class Usage:
                 setattr(self, name, theirs)
 
 
+@dataclass(slots=True)
+class Silence:
+    """Until when (on `time.monotonic()`) the cache is not asked: it did not answer in time."""
+
+    until: float = 0.0
+
+
 @discreet()
 @dataclass(frozen=True, slots=True)
 class CacheOptions:
     """How one call uses the inference cache; it does one of the two at least. `max_age_s` None: entries never grow old."""
 
     database: Database
+    silence: Silence
     reads: bool
     writes: bool
     max_age_s: int | None = None

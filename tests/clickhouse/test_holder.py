@@ -214,11 +214,11 @@ def test_a_start_survives_a_holder_that_ends_at_that_moment(
     gone = holder.Elsewhere(pid=1, port=free_port(), token="t")
     real, told = holder.Holder.settle, []
 
-    def settle(self: holder.Holder) -> object:
+    def settle(self: holder.Holder, until: float | None = None) -> object:
         if not told:
             told.append(True)
             return gone
-        return real(self)
+        return real(self, until)
 
     monkeypatch.setattr(holder.Holder, "settle", settle)
     assert count(open_database(url)) == 0

@@ -250,9 +250,9 @@ def test_an_unknown_old_id_is_looked_up_twice_in_two_seconds(
     looks: list[UUID] = []
     find = Database.find_inference
 
-    def counted(self: Database, inference_id: UUID) -> Any:
+    def counted(self: Database, inference_id: UUID, until: float | None = None) -> Any:
         looks.append(inference_id)
-        return find(self, inference_id)
+        return find(self, inference_id, until)
 
     monkeypatch.setattr(Database, "find_inference", counted)
     found = failure(client, metric_name="thumbs_up", value="wrong", inference_id=OLD)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.endpoints.human_feedback import DATAPOINT_TAG, EVALUATOR_TAG, HUMAN_TAG, asked_of, human_rows
 from tensorzero.gateway.endpoints.inference_request import checked_tags, nearest_hint
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
@@ -49,14 +50,14 @@ async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, d
     if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
         target = await _existing(gateway, check_v7(given), level, face, deadline)
     if kind == "demonstration":
-        value = await _demonstration(gateway, target_id, target, body["value"], face)
+        value = await _demonstration(gateway, target_id, target, body["value"], face, deadline)
     else:
         value = _value(kind, name, body["value"])
     feedback_id = new_id()
     if not body.get("dryrun"):
         row = _row(gateway, kind, name, level, str(target_id), feedback_id, value, tags)
         human = EVALUATOR_TAG in tags and kind in ("boolean", "float") and level == "inference"
-        gateway.write([row, *(await human_rows(gateway, row[1], target, face))] if human else [row])
+        gateway.write([row, *(await human_rows(gateway, row[1], target, face, deadline))] if human else [row])
         for listener in LISTENERS:
             listener(name, level, str(target_id), body["value"])
     return {"feedback_id": feedback_id}
@@ -99,7 +100,7 @@ async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, d
     missing = BadRequest(f"{level.capitalize()} ID: {target_id} does not exist", hint=hint)
     until = time.monotonic() + max(_WAIT_S - _age_s(target_id), 1.0)
     while True:
-        target = await _find(gateway, target_id, level, face)
+        target = await _find(gateway, target_id, level, face, deadline)
         if target is not None:
             return target
         if time.monotonic() >= until:
@@ -107,7 +108,7 @@ async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, d
         await face.sleep(_POLL_S, deadline)
 
 
-async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face) -> Target | None:
+async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face, deadline: Deadline | None) -> Target | None:
     database = gateway.database
     if database is None:
         return None
@@ -115,15 +116,17 @@ async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face) -> Ta
 
     find = database.find_inference if level == "inference" else database.find_episode
     try:
-        return await face.blocking(find, target_id)
+        return await ask_database(face, deadline, find, target_id)
     except StorageError as error:
         raise storage_failure(error) from error
 
 
-async def _demonstration(gateway: Gateway, target_id: UUID, target: Target | None, value: Any, face: Face) -> str:
+async def _demonstration(
+    gateway: Gateway, target_id: UUID, target: Target | None, value: Any, face: Face, deadline: Deadline | None
+) -> str:
     if gateway.database is None or target is None:
         raise GatewayError("Failed to get output schema from demonstration result")
-    return demonstration(target.function_type, value, await asked_of(gateway, target_id, target, face))
+    return demonstration(target.function_type, value, await asked_of(gateway, target_id, target, face, deadline))
 
 
 def _age_s(identifier: UUID) -> float:

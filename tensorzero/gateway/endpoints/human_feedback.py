@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.gateway import storage_failure
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ HUMAN_TAG = "tensorzero::human_feedback"
 EVALUATOR_TAG = "tensorzero::evaluator_inference_id"
 
 
-async def human_rows(gateway: Gateway, feedback: Mapping[str, Any], target: Target | None, face: Face) -> list[Row]:
+async def human_rows(
+    gateway: Gateway, feedback: Mapping[str, Any], target: Target | None, face: Face, deadline: Deadline | None
+) -> list[Row]:
     """The `StaticEvaluationHumanFeedback` row that goes with a metric's row on an inference, if its tags ask for one.
 
     An id in the tags that is none is not reported: then there is no such row (observed 2026.6.0).
@@ -34,8 +38,8 @@ async def human_rows(gateway: Gateway, feedback: Mapping[str, Any], target: Targ
         return []
     inference_id = UUID(feedback["target_id"])
     if target is None:
-        target = await face.blocking(gateway.database.find_inference, inference_id)
-    output = (await asked_of(gateway, inference_id, target, face)).get("output") if target is not None else None
+        target = await ask_database(face, deadline, gateway.database.find_inference, inference_id)
+    output = (await asked_of(gateway, inference_id, target, face, deadline)).get("output") if target is not None else None
     if output is None:
         return []
     row = {
@@ -49,12 +53,14 @@ async def human_rows(gateway: Gateway, feedback: Mapping[str, Any], target: Targ
     return [("StaticEvaluationHumanFeedback", row)]
 
 
-async def asked_of(gateway: Gateway, inference_id: UUID, target: Target, face: Face) -> Mapping[str, Any]:
+async def asked_of(
+    gateway: Gateway, inference_id: UUID, target: Target, face: Face, deadline: Deadline | None
+) -> Mapping[str, Any]:
     """See `Database.asked_of`; `DatabaseError` where the database is out of reach."""
     from tensorzero.clickhouse.errors import StorageError
 
     assert gateway.database is not None
     try:
-        return await face.blocking(gateway.database.asked_of, inference_id, target)
+        return await ask_database(face, deadline, gateway.database.asked_of, inference_id, target)
     except StorageError as error:
         raise storage_failure(error) from error

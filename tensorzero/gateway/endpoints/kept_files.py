@@ -17,7 +17,7 @@ async def keep_files(gateway: Gateway, call: InferenceCall) -> None:
     """Does nothing for a call without files, or the second time."""
     files = call.files
     if files is not None and gateway.records and not call.dryrun:
-        await files.keep(call.face)
+        await files.keep(call.face, call.deadline)
 
 
 async def while_keeping(gateway: Gateway, call: InferenceCall, answering: Coroutine[Any, Any, T]) -> T:
@@ -27,7 +27,7 @@ async def while_keeping(gateway: Gateway, call: InferenceCall, answering: Corout
     if files is None or not passed_on:
         result = await answering
     else:
-        result, _ = await call.face.gather(_any(answering), _any(files.fetch(passed_on, call.face)))
+        result, _ = await call.face.gather(_any(answering), _any(files.fetch(passed_on, call.face, call.deadline)))
         if isinstance(result, Exception):
             raise result
     await keep_files(gateway, call)

@@ -79,7 +79,7 @@ class CallFiles:
         if deadline is not None:
             seconds = min(seconds, deadline.remaining())
         try:
-            found: Fetched = await face.blocking(fetch, url, USER_AGENT, seconds)
+            found: Fetched = await face.blocking(fetch, url, USER_AGENT, seconds, deadline=deadline)
         except FetchError as error:
             if deadline is not None and deadline.remaining() < _ROUNDING_S:
                 raise DeadlineExceeded(deadline) from None
@@ -91,7 +91,7 @@ class CallFiles:
         path = content_path(data, mime_type, self._store.kind)
         return File("url", url, mime_type, data, file.detail, file.filename, path)
 
-    async def _look_up(self, file: File, face: Face, _seconds: float, _deadline: Deadline | None) -> File:
+    async def _look_up(self, file: File, face: Face, _seconds: float, deadline: Deadline | None) -> File:
         place = file.storage_path or {}
         if place["kind"]["type"] == "disabled":
             raise GatewayError("Object store was disabled")
@@ -101,7 +101,7 @@ class CallFiles:
                 hint="Files are read from the store that `[object_storage]` describes.",
             )
         try:
-            content = await face.blocking(self._store.get, place["path"])
+            content = await face.blocking(self._store.get, place["path"], deadline=deadline)
         except (OSError, ValueError) as error:
             raise GatewayError(f"Internal error: Error getting object: {error}") from None
         return replace(file, data=base64.b64encode(content).decode())
@@ -114,25 +114,26 @@ class CallFiles:
         """Files nobody has fetched or tried to fetch for the store."""
         return [file for file in self._files if _is_unread(file) and id(file) not in self._tried]
 
-    async def fetch(self, unread: list[File], face: Face) -> None:
-        """Get these for the store. One that cannot be had is logged, and its row names no data."""
+    async def fetch(self, unread: list[File], face: Face, deadline: Deadline | None) -> None:
+        """Get these for the store. One that cannot be had in time is logged, and its row names no data."""
         self._tried.update(map(id, unread))
-        results = await face.gather(*(self._read(file, face, STORE_SECONDS) for file in unread))
+        results = await face.gather(*(self._read(file, face, STORE_SECONDS, deadline) for file in unread))
         for result in results:
             if isinstance(result, Exception):
                 logger.warning("A file was not kept: %s", result)
 
-    async def keep(self, face: Face) -> None:
-        """Write every file to the store, once. Failures are logged."""
-        await self.fetch(self._unread(), face)
+    async def keep(self, face: Face, deadline: Deadline | None) -> None:
+        """Write every file to the store, once. Failures are logged, lateness too: there is an answer, and it counts more."""
+        await self.fetch(self._unread(), face, deadline)
         files, self._files = self._files, []
         for file in files:
             here = file.fetched or file
             if here.data is None or here.storage_path is None or file.file_type == "object_storage_pointer":
                 continue
             try:
-                await face.blocking(self._store.put, here.storage_path["path"], base64.b64decode(here.data))
-            except (OSError, ValueError, binascii.Error, GatewayError) as error:
+                content = base64.b64decode(here.data)
+                await face.blocking(self._store.put, here.storage_path["path"], content, deadline=deadline)
+            except (OSError, ValueError, binascii.Error, GatewayError, DeadlineExceeded) as error:
                 logger.warning("The file `%s` could not be stored: %s", here.storage_path["path"], error)
 
 

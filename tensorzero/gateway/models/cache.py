@@ -18,7 +18,8 @@ from blake3 import blake3
 from tensorzero.clickhouse.errors import StorageError
 from tensorzero.clickhouse.queries.cache import short_key
 from tensorzero.clickhouse.tables import CACHE_TABLE
-from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.faces.deadline import Deadline, DeadlineExceeded
+from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.json_function import parsed
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tensorzero")
 
 _BROKEN = (StorageError, ValueError, TypeError, KeyError)  # what an unusable entry, key or database raises
+LOOKUP_SECONDS = 3.0
+"""How long a call waits for the cache, and never more than half of what its own limit leaves."""
+HANGS_SECONDS, SILENCE_SECONDS = 0.5, 10.0
+"""A cache that did not answer for that long is not asked again for a while: a thousand calls would each wait."""
 _THOUGHT: Block = {"signature": None, "summary_id": None, "summary_text": None}  # which the original writes in any case
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -62,6 +67,7 @@ def cache_options(gateway: Gateway, asked: Mapping[str, Any] | None, *, dryrun: 
         return None
     return CacheOptions(
         gateway.database,
+        gateway.cache_silence,
         reads,
         writes,
         (asked or {}).get("max_age_s"),
@@ -104,17 +110,23 @@ def _comparable(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCall) -> Entry | None:
-    """The newest entry that is young enough. Raises `DeadlineExceeded` if looking took too long."""
+    """The newest entry that is young enough. None also where the database does not answer soon: a provider will."""
+    now = time.monotonic()
+    if now < options.silence.until:
+        return None
     since = None if options.max_age_s is None else int(time.time()) - options.max_age_s
+    seconds = LOOKUP_SECONDS if call.deadline is None else min(LOOKUP_SECONDS, call.deadline.remaining() / 2)
+    patience = Deadline(now + seconds, TimeoutError)
     try:
-        row = await call.face.blocking(options.database.find_cache_entry, key, since)
-        entry = None if row is None else _entry(row)
+        row = await ask_database(call.face, patience, options.database.find_cache_entry, key, since)
+        return None if row is None else _entry(row)
+    except DeadlineExceeded:
+        if seconds >= HANGS_SECONDS:
+            options.silence.until = time.monotonic() + SILENCE_SECONDS
+        logger.warning("The inference cache did not answer within %.1f s: it counts as empty", seconds)
     except _BROKEN as error:
         logger.warning("The inference cache could not be read: %s", error)
-        entry = None
-    if call.deadline is not None and not call.deadline.remaining():
-        raise DeadlineExceeded(call.deadline)
-    return entry
+    return None
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:

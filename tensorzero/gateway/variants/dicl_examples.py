@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.json_fault import json_fault
@@ -48,7 +49,7 @@ async def nearest_examples(
 
     query = nearest_examples_query(call.function.name, variant.name, vector, settings["k"])
     try:
-        rows = await call.face.blocking(partial(gateway.database.query, query, flush=False))
+        rows = await ask_database(call.face, call.deadline, partial(gateway.database.query, flush=False), query)
     except QueryRefused as error:
         if error.code in _UNEQUAL:
             hint = f"The examples' vectors are not of the {len(vector)} numbers of `embedding_model`: another model made them."
