@@ -226,7 +226,7 @@ def test_a_cell_run_again_and_again_and_many_cells_stay_flat(
     grown = tracemalloc.get_traced_memory()[0] - start
     tracemalloc.stop()
     print(f"{grown / PANELS:.0f} bytes a panel, {widgets()} widgets, {threading.active_count()} threads")
-    assert grown < PANELS * 1000
+    assert grown < PANELS * 3000  # one that stays costs ten times that
     assert len(shelf.SHELF) <= LIMIT
     assert len(JUDGED) <= LIMIT + 1
     assert threading.active_count() < 12
