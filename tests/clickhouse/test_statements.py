@@ -33,7 +33,7 @@ from tensorzero.clickhouse.queries.frame_query import FrameQuery
 from tensorzero.clickhouse.queries.latest import FeedbackColumn
 from tensorzero.clickhouse.queries.selection import MetricCondition, Selection
 from tensorzero.clickhouse.query import Query
-from tensorzero.clickhouse.snapshots import Snapshot, noted_query, record_snapshot
+from tensorzero.clickhouse.snapshots import Snapshot, noted_query, snapshot_row
 from tensorzero.clickhouse.tables import DERIVED
 from tensorzero.clickhouse.url import parse_url
 
@@ -218,8 +218,8 @@ def test_a_configuration_is_noted(database: Database, connection: Connection) ->
     def insert(table: str, rows: Sequence[Any]) -> None:
         connection.insert(table, b"\n".join(encode_row(row) for row in rows))
 
-    record_snapshot(connection.run, insert, "tz", Snapshot("x = 1", 7))
-    record_snapshot(connection.run, insert, "tz", Snapshot("x = 1", 7))
+    insert("ConfigSnapshot", [snapshot_row(Snapshot("x = 1", 7), None, 1e9)])
+    insert("ConfigSnapshot", [snapshot_row(Snapshot("x = 1", 7), None, 2e9)])
     assert database.query(noted_query(Snapshot("x = 1", 7)), flush=False)
 
 
