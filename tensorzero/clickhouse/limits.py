@@ -38,7 +38,11 @@ def left(until: float) -> float:
 @contextmanager
 def holding(lock: threading.Lock | threading.RLock, until: float | None, where: str) -> Generator[None]:
     """The lock, waited for no longer than that: whoever has it may be waiting for a database that hangs."""
-    if not lock.acquire(timeout=-1 if until is None else left(until)):
+    if until is None:  # an interrupt cannot come between taking the lock and seeing that it is let go
+        with lock:
+            yield
+        return
+    if not lock.acquire(timeout=left(until)):
         raise DatabaseUnavailable(f"{where} does not answer")
     try:
         yield

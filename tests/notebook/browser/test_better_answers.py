@@ -8,7 +8,7 @@ import pytest
 from notebook_page import NotebookPage
 from playwright.sync_api import Locator, expect
 
-from tests.notebook.test_demonstrations import CONFIG, PERSON, PLACE
+from tests.notebook.test_panel_demonstrations import CONFIG, PERSON, PLACE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
