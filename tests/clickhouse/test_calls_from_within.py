@@ -64,7 +64,7 @@ def assert_once(database: Database, inferences: set[str], feedbacks: set[str], *
 
 @pytest.mark.parametrize(
     ("program", "at_least"),
-    [("signals", 100), ("signals_that_close", 50), ("finalizers", 20), ("collector", 20), ("at_exit", 4)],
+    [("signals", 10), ("signals_that_close", 10), ("finalizers", 10), ("collector", 10), ("at_exit", 4)],
 )
 def test_calls_from_within_neither_hang_nor_lose_nor_double_rows(
     tmp_path: Path, config: Path, open_database: OpenDatabase, program: str, at_least: int
@@ -79,7 +79,7 @@ def test_a_signal_handler_may_call_while_a_server_is_asked(
     config: Path, server: ClickHouseServer, open_database: OpenDatabase
 ) -> None:
     inferences, feedbacks = end_of(start("signals", server.url, config))
-    assert len(inferences) >= 100
+    assert len(inferences) >= 10
     assert_once(open_database(server.url), inferences, feedbacks)
 
 
