@@ -119,12 +119,12 @@ class HttpTransport:
         return with_hint(failed, self._next_step(error))
 
     def _next_step(self, error: HttpError) -> str | None:
-        """The innermost cause, and what may be done about it."""
+        """The innermost cause and what may be done about it; None where nothing is known."""
         cause = error.chain[-1]
         if error.hint is not None:
             return f"{cause}. {error.hint}"
         if error.in_body or error.timed_out:
-            return cause
+            return None
         return f"{cause}. Is a gateway running at {self._url}? `TensorZeroGateway.build_embedded` needs none."
 
 

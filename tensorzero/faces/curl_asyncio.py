@@ -93,8 +93,9 @@ class LoopPool:
         if self._running.pop(transfer.handle.curl, None) is not None:
             self._resolving = self._resolving or transfer.resolving
             self._multi.remove_handle(transfer.handle.curl)
-        transfer.release()
-        self.idle.append(transfer.handle)
+        handle = transfer.handle
+        handle.release(failed=transfer.error is not None or not transfer.done)
+        self.idle.append(handle)
 
     def retire(self) -> None:
         """Close everything without touching the loop, which is closed."""

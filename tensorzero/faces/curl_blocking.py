@@ -162,13 +162,19 @@ class Line:
     def finish(self) -> None:
         """Make the line ready for the next transfer. Before the end of a transfer this drops its connection."""
         transfer, self._transfer = self._transfer, None
-        if transfer is not None:
-            resolving = not transfer.done and transfer.resolving
-            self._multi.remove_handle(self._handle.curl)
-            transfer.release()
-            if resolving:
-                self.usable = False
-                dispose(self._multi)
+        if transfer is None:
+            return
+        handle = self._handle
+        if transfer.done and transfer.error is None:
+            self._multi.remove_handle(handle.curl)
+            handle.release(failed=False)
+            return
+        resolving = not transfer.done and transfer.resolving
+        self._multi.remove_handle(handle.curl)
+        handle.release(failed=True)
+        if resolving:
+            self.usable = False
+            dispose(self._multi)
 
 
 class BlockingHttp:

@@ -69,12 +69,13 @@ class Handle:
         if request.url != self._url:
             self._set_place(destination(request.url))
             self._url = request.url
-        if not self.place.here and self.place.scheme == "http":
+        place = self.place
+        if not place.here and place.scheme == "http":
             self._set_proxy(upper_case_proxy())
         if request.headers is not self._headers and request.headers != self._headers:
             setopt(pycurl.HTTPHEADER, ["expect:", *[_header_line(name, value) for name, value in request.headers.items()]])
             self._headers = request.headers
-        self.shown = request.asked or self.place.shown
+        self.shown = request.asked or place.shown
         self._body, self._at = request.body, 0
         options = (request.method, len(request.body))
         if options != self._options:
@@ -84,8 +85,6 @@ class Handle:
             setopt(pycurl.FORBID_REUSE, 0)
             self._once = False
         self.size = 0
-        self.parts.clear()
-        self.lines.clear()
 
     def _set_place(self, place: Destination) -> None:
         setopt = self.curl.setopt
@@ -139,11 +138,11 @@ class Handle:
 
     def _take(self, data: bytes) -> int | None:
         """A piece of the body. 0 makes libcurl give the transfer up."""
-        self.size += len(data)
-        if self.size > self.limit:
-            self.parts.clear()
-            return 0
+        self.size = size = self.size + len(data)
         parts = self.parts
+        if size > self.limit:
+            parts.clear()
+            return 0
         parts.append(data)
         if len(parts) > _PILE:
             self._pile()

@@ -75,7 +75,7 @@ class Transfer:
         parts = self.parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
-        return bytes(data)
+        return data if type(data) is bytes else bytes(data)
 
     def fault(self) -> HttpError | None:
         """Why the exchange has failed; None where it has not. To be asked before the handle is released."""
@@ -89,7 +89,3 @@ class Transfer:
     def reply(self) -> HttpReply:
         self.check()
         return HttpReply(self.status, HeaderLines(self.lines.copy()), self.take())
-
-    def release(self) -> None:
-        """The handle is free for the next transfer, and keeps nothing of this one."""
-        self.handle.release(failed=self.error is not None or not self.done)

@@ -44,7 +44,7 @@ def test_the_builder_gives_a_future_or_the_client(server: Loopback) -> None:
         assert (await client.inference(function_name="f", input=INPUT)).content == [Text("Tokyo.")]  # type: ignore[union-attr]
 
     asyncio.run(main())
-    with pytest.raises(RuntimeError, match=r"^no running event loop$"):
+    with pytest.raises(RuntimeError, match=r"^no running event loop: the asyncio client needs one"):
         t.AsyncTensorZeroGateway.build_http(gateway_url=server.url)
     with pytest.raises(ValueError, match="value is negative"):
         t.AsyncTensorZeroGateway.build_http(gateway_url=server.url, timeout=-1)

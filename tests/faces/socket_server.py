@@ -2,10 +2,10 @@
 
 The path chooses the answer: `/hello`, `/echo` (the request as JSON), `/status/N`; redirects: `/redirect/PATH`, `/to/URL`,
 `/moved/STATUS/PATH`, `/located` (to `location`), `/circle`; `/hang` (no answer), `/head` (headers, then nothing), `/stall` (two
-chunks, then nothing), `/stalled/STATUS` (a body that stops), `/cut` (one that breaks off), `/flood` (bytes without end),
-`/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without a word). `CONNECT`
-makes a tunnel, so the server is also a proxy; names under `.test` are this machine then. `endless.py` has more answers without
-end.
+chunks, then nothing), `/stalled/STATUS` (a body that stops), `/cut` (one that breaks off), `/raw` (the bytes `raw`), `/flood`
+(bytes without end), `/drip/N` (N chunks), `/llama` (a stream after which the connection is closed, a moment later and without
+a word). `CONNECT` makes a tunnel, so the server is also a proxy; names under `.test` are this machine then. `endless.py` has
+more answers without end.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class SocketServer:
         self.requests: list[dict[str, Any]] = []
         self.hung_up = 0
         self.location = ""
+        self.raw = b""
         self.sent = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -143,6 +144,9 @@ class SocketServer:
                 status = int(number.partition("/")[0])
                 connection.sendall(b"HTTP/1.1 %d Whatever\r\ncontent-length: 100\r\n\r\nonly this" % status)
                 return bool(connection.recv(1)) or self._note_end()
+            case "raw":
+                connection.sendall(self.raw)
+                return False
             case "cut":
                 connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly this")
                 return False
