@@ -394,13 +394,16 @@ def _is_database_failure(error: Exception) -> bool:
 
 def config_pattern(settings: Settings) -> str:
     """The configuration as `config_file`: the user's own or ours, and the variants made in cells."""
-    from tensorzero.gateway.config.files import as_written
+    from tensorzero.gateway.config.globs import escaped, find_files
 
     if settings.own_database and settings.config_file is None:
         write_default(settings)
-    if settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml")):
-        return f"{{{settings.base_pattern},{as_written(settings.variants_folder.as_posix())}/*.toml}}"
-    return settings.base_pattern
+    base = settings.base_pattern
+    if not (settings.variants_folder.is_dir() and any(settings.variants_folder.glob("*.toml"))):
+        return base
+    braces = "{" in base.replace("[{]", "")  # one pair does not stand in another
+    parts = [escaped(file) for file in find_files(base)] if braces else [base]
+    return f"{{{','.join([*parts, f'{escaped(settings.variants_folder.as_posix())}/*.toml'])}}}"
 
 
 def current_session() -> Session:

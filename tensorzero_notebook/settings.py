@@ -74,15 +74,15 @@ class Settings:
 
         Ours is the package's own file, until there is one in the folder.
         """
-        from tensorzero.gateway.config.files import as_written
+        from tensorzero.gateway.config.globs import escaped
 
         if self.config_file is None:
-            return as_written((self.default_config if self.default_config.is_file() else DEFAULT_FILE).as_posix())
+            return escaped((self.default_config if self.default_config.is_file() else DEFAULT_FILE).as_posix())
         if self.config_file.is_file():
-            return as_written(self.config_file.as_posix())
+            return escaped(self.config_file.as_posix())
         here = self.folder.parent.resolve()
         if self.config_file.is_relative_to(here):
-            return f"{as_written(here.as_posix())}/{self.config_file.relative_to(here).as_posix()}"
+            return f"{escaped(here.as_posix())}/{self.config_file.relative_to(here).as_posix()}"
         return self.config_file.as_posix()
 
 

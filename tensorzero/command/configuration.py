@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tensorzero.command.failures import CommandError
-from tensorzero.gateway.config.files import Sources, pattern_of, read_and_merge
+from tensorzero.gateway.config.files import Sources, read_and_merge
+from tensorzero.gateway.config.globs import any_of
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
 from tensorzero.gateway.config.paths import VARIANT_FILES
@@ -85,7 +86,7 @@ def loaded_files(config: Configuration, texts: Mapping[str, str], new_files: Map
     """
     with _staged(config, texts, new_files) as (files, written_as):
         try:
-            return set(load_config(pattern_of(files)).files)
+            return set(load_config(any_of(files)).files)
         except ConfigError as error:
             raise CommandError(*(_renamed(str(mistake), written_as) for mistake in error.mistakes)) from None
 
@@ -94,7 +95,7 @@ def files_now(config: Configuration) -> set[str]:
     """The files that the configuration reads as it is, mistakes or not."""
     files = [os.path.abspath(file) for file in config.sources.files]  # noqa: PTH100 - links stay: paths start from them
     try:
-        return set(load_config(pattern_of(files)).files)
+        return set(load_config(any_of(files)).files)
     except ConfigError as error:
         return set(error.files)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from tensorzero.gateway.config.globs import find_files
 from tensorzero.gateway.config.mistakes import Locate, Mistakes
 from tensorzero.gateway.config.shapes import toml_type
 from tensorzero.gateway.config.toml_text import Moment, date_text
@@ -25,9 +25,6 @@ NO_MATCH = "No files matched the glob pattern. Ensure that the path exists, and 
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)")
 _HEADER = re.compile(r"\s*\[\[?([^\]]+)\]\]?")
 _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
-_ESCAPED = re.compile(r"\[([^!])\]")
-_LITERAL = re.compile(r"(?:[^*?\[{]|\[[^!]\])*")
-_SIGN = re.compile(r"\[[^!]\]|.", re.DOTALL)
 _KEY = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
@@ -58,97 +55,6 @@ class Sources(Locate):
         while names and names not in self._lines[file]:
             names = names[:-1]
         return file, self._lines[file].get(names)
-
-
-def find_files(pattern: str) -> list[str]:
-    """Files that `pattern` names, sorted: a path, or a glob with `*` `?` `[…]` `{…}` (one folder) and `**` (any depth).
-
-    `[[]` and its like stand for the sign itself (`as_written`). Raises ValueError for a pattern that does not parse.
-    """
-    if not re.search(r"[*?\[{]", pattern):
-        return [pattern] if Path(pattern).is_file() else []
-    expression = re.compile(_translate(pattern))
-    alternatives = _alternatives(pattern)
-    if alternatives is not None:  # nothing else: each is looked for where it is, not below a common root
-        return sorted({file for part in alternatives for file in find_files(part)})
-    literal = _LITERAL.match(pattern)
-    root = _ESCAPED.sub(r"\1", literal[0] if literal else "")
-    if literal and literal[0] == pattern:
-        return [root] if Path(root).is_file() else []
-    start = Path(root) if root.endswith(("/", os.sep)) else Path(root).parent
-    found: list[str] = []
-    for folder, names, files in os.walk(start):
-        names.sort()
-        base = "" if folder == "." and not pattern.startswith(".") else folder.rstrip("/") + "/"
-        found += [base + name for name in files if expression.fullmatch(base + name)]
-        if "**" not in pattern and base.count("/") >= pattern.count("/"):
-            names.clear()  # nothing deeper can match
-    return sorted(found)
-
-
-def _alternatives(pattern: str) -> list[str] | None:
-    """The parts of a pattern that is `{…,…}` and nothing else."""
-    parts, depth = [""], 0
-    if not (pattern.startswith("{") and pattern.endswith("}")):
-        return None
-    for found in _SIGN.finditer(pattern[1:-1]):
-        sign = found[0]
-        depth += {"{": 1, "}": -1}.get(sign, 0)
-        if depth < 0:
-            return None
-        if sign == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return parts
-
-
-def as_written(path: str) -> str:
-    """The pattern that names this path alone, whatever signs its folders have in their names."""
-    return re.sub(r"[*?\[\]{},]", r"[\g<0>]", path)
-
-
-def pattern_of(paths: Sequence[str]) -> str:
-    """The pattern that names these paths and no other."""
-    return as_written(paths[0]) if len(paths) == 1 else f"{{{','.join(map(as_written, paths))}}}"
-
-
-def _translate(pattern: str) -> str:
-    out, i, depth = "", 0, 0
-    while i < len(pattern):
-        char = pattern[i]
-        if pattern.startswith("**/", i):
-            out, i = out + "(?:.*/)?", i + 3
-            continue
-        if pattern.startswith("**", i):
-            out, i = out + ".*", i + 2
-            continue
-        if char == "[":
-            end = pattern.find("]", i + 2)
-            if end < 0:
-                raise ValueError(f"error parsing glob '{pattern}': unclosed character class; missing ']'")
-            inside = pattern[i + 1 : end].replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^")
-            out, i = out + f"[{'^' + inside[1:] if inside[0] == '!' else inside}]", end + 1
-            continue
-        if char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-        if depth < 0:
-            raise ValueError(
-                f"error parsing glob '{pattern}': unopened alternate group; missing '{{' (maybe escape '}}' with '[}}]'?)"
-            )
-        special = {"*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|" if depth else ","}
-        out, i = out + special.get(char, re.escape(char)), i + 1
-    if depth:
-        raise ValueError(
-            f"error parsing glob '{pattern}': unclosed alternate group; missing '}}' (maybe escape '{{' with '[{{]'?)"
-        )
-    try:
-        re.compile(out)
-    except re.error:
-        raise ValueError(f"error parsing glob '{pattern}': invalid character range") from None
-    return out
 
 
 def read_and_merge(pattern: str, mistakes: Mistakes) -> tuple[dict[str, Any], Sources]:

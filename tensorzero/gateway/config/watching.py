@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tensorzero.gateway.config.files import find_files
+from tensorzero.gateway.config.globs import find_files
 
 Stamps = Mapping[str, "tuple[int, int] | None"]
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tensorzero.gateway.config.files import as_written, find_files, pattern_of
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.sections import ChatCompletionConfig, Config, CredentialLocation
 from tensorzero.gateway.config.watching import changed_since, take_stamps
@@ -260,20 +259,3 @@ def test_loading_a_configuration_of_fifty_variants_takes_little_time(tmp_path: P
     start = time.thread_time()  # other programs may have the processor
     load(tmp_path, text)
     assert time.thread_time() - start < 0.5
-
-
-@pytest.mark.parametrize("name", ["[x]", "{y}", "a, b", "{[,]}", "[!x", "*", "?", "]", "{a,b}", "plain"])
-def test_a_path_as_it_is_written_names_that_path_alone(tmp_path: Path, name: str) -> None:
-    for folder in (name, "x", "y", "a", "b", "other"):
-        (tmp_path / folder / "conf").mkdir(parents=True)
-        for file in ("1.toml", "2.toml"):
-            (tmp_path / folder / "conf" / file).write_text("")
-    here = f"{tmp_path}/{name}/conf"
-    assert find_files(as_written(f"{here}/1.toml")) == [f"{here}/1.toml"]
-    assert find_files(as_written(f"{here}/3.toml")) == []
-    assert find_files(f"{as_written(here)}/*.toml") == [f"{here}/1.toml", f"{here}/2.toml"]
-    assert find_files(pattern_of([f"{here}/2.toml", f"{tmp_path}/x/conf/1.toml"])) == sorted(
-        [f"{here}/2.toml", f"{tmp_path}/x/conf/1.toml"]
-    )
-    nested = f"{{{as_written(here)}/{{1,2}}.toml,{tmp_path}/other/conf/1.toml}}"
-    assert find_files(nested) == sorted([f"{here}/1.toml", f"{here}/2.toml", f"{tmp_path}/other/conf/1.toml"])
