@@ -125,8 +125,9 @@ def test_an_array_where_a_word_belongs_has_no_json_form(client: t.TensorZeroGate
     with pytest.raises(TypeError) as caught:
         body(client, input={"messages": [message]})
     assert str(caught.value) == "Object of type ndarray is not JSON serializable"
-    with pytest.raises(TypeError, match=r"^Object of type ndarray is not JSON serializable$"):
+    with pytest.raises(TypeError) as caught:
         usual_input({"messages": [message]}) or plain({"messages": [message]}, "x")
+    assert str(caught.value) == "Object of type ndarray is not JSON serializable"
 
 
 @pytest.mark.parametrize("given", [ID, ID.upper(), HEX, f"{{{ID}}}", f"urn:uuid:{ID}"])
