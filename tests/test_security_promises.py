@@ -18,6 +18,8 @@ CONFIG = "masking/test_config_leaks.py"
 MASK = "masking/test_mask.py"
 REPRS = "masking/test_reprs.py"
 FILES = "gateway/test_files.py"
+LIMITS = "faces/test_limits.py"
+INCLUDED = "gateway/config/test_included_files.py"
 
 PROMISES: dict[str, tuple[str, ...]] = {
     # Keys and passwords
@@ -111,6 +113,39 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "An error page is cut": (f"{FILES}::test_a_long_error_page_is_cut_in_the_error",),
     "The error about a file": ("masking/test_fetch_limits.py::test_the_error_about_a_file_shows_no_login_and_no_signature",),
     "A pointer into object storage": (f"{FILES}::test_a_pointer_that_leads_out_of_the_store_is_no_file",),
+    # Answers without end
+    "A whole answer, a stream": (
+        f"{LIMITS}::test_a_whole_answer_that_is_too_large_is_an_error_that_names_its_limit",
+        f"{LIMITS}::test_a_stream_that_is_too_large_is_the_same_error",
+        f"{LIMITS}::test_a_head_without_end_is_an_error",
+        f"{LIMITS}::test_an_event_without_end_is_an_error_that_names_its_limit",
+    ),
+    "A deadline holds": (f"{LIMITS}::test_a_deadline_holds_although_something_always_comes",),
+    "The memory of a large answer": (f"{LIMITS}::test_the_memory_of_a_large_answer_is_bounded_and_given_back",),
+    # Proxies and redirects
+    "This machine is never asked": (
+        "faces/test_proxy_and_tls.py::test_this_machine_is_never_asked_through_a_proxy",
+        "faces/test_proxy_and_tls.py::test_a_redirect_from_this_machine_and_back_changes_who_carries_it",
+    ),
+    "Only `http` and `https`": ("faces/test_redirects.py::test_no_other_scheme_is_followed_or_asked",),
+    "A redirect takes keys": (
+        "faces/test_redirects.py::test_keys_are_sent_to_no_other_host_or_port",
+        "faces/test_redirects.py::test_a_key_that_was_dropped_does_not_come_back_with_its_host",
+    ),
+    # Templates
+    "A template includes nothing outside": (
+        f"{INCLUDED}::test_nothing_outside_the_folder_is_read",
+        f"{INCLUDED}::test_included_files_cannot_lead_out_either",
+    ),
+    "A variant that a call brings along": (
+        f"{INCLUDED}::test_a_variant_that_a_call_brings_reads_no_file",
+        f"{INCLUDED}::test_a_schema_reads_no_other_file_or_address",
+    ),
+    # The local endpoint
+    "The process that holds a chdb directory": (
+        "clickhouse/test_holder.py::test_the_endpoint_answers_only_with_the_token",
+        "clickhouse/test_holder.py::test_no_token_is_shown",
+    ),
 }
 
 
