@@ -45,7 +45,7 @@ from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.writer import Writer, join_abandoned
 from tensorzero.ending import at_the_end
-from tensorzero.faces.staying import staying
+from tensorzero.faces.staying import stay, staying
 from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:
@@ -384,6 +384,7 @@ def _close_at_exit() -> None:
         for parts in open_ones:
             parts.stop(EXIT_SECONDS)
         _exited = True
+        stay()
         leave_running(leave(running=can_skip_destructors()))
         for parts in open_ones:
             parts.let_go()

@@ -26,5 +26,10 @@ def staying() -> Generator[None]:
             _here.discard(thread)
 
 
+def stay() -> None:
+    """From now on what this thread calls stays on it: the process ends, and other threads are let into the engine no more."""
+    _here.add(threading.get_ident())
+
+
 def must_stay() -> bool:
     return threading.get_ident() in _here

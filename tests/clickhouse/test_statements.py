@@ -28,6 +28,7 @@ from tensorzero.clickhouse.queries import (
     inferences,
     model_inferences,
     targets,
+    variant_versions,
 )
 from tensorzero.clickhouse.queries.frame_query import FrameQuery
 from tensorzero.clickhouse.queries.latest import FeedbackColumn
@@ -102,6 +103,7 @@ def plain() -> Iterator[tuple[Callable[..., Query], Query]]:
         yield model_inferences.model_inference_count_query, model_inferences.model_inference_count_query(selection)
         yield feedback.feedback_count_query, feedback.feedback_count_query(Selection(limit=selection.limit), ("rating",))
         yield episodes.episode_count_query, episodes.episode_count_query(selection)
+        yield variant_versions.snapshot_uses_query, variant_versions.snapshot_uses_query(selection)
     for function_type, one in (("chat", inference_id), ("json", json_id)):
         yield asked.asked_query, asked.asked_query(function_type, "draft", "a", EPISODES[0], one)
     for since in (None, 1_600_000_000):
@@ -113,6 +115,8 @@ def plain() -> Iterator[tuple[Callable[..., Query], Query]]:
     for episode_id in EPISODES:
         yield targets.episode_target_query, targets.episode_target_query(episode_id)
     yield noted_query, noted_query(Snapshot("", 1))
+    yield variant_versions.snapshot_count_query, variant_versions.snapshot_count_query()
+    yield variant_versions.snapshot_texts_query, variant_versions.snapshot_texts_query(["1"])
 
 
 HOLDS = """
@@ -177,10 +181,14 @@ def test_every_frame_is_read(database: Database) -> None:
         assert table.num_rows > 0, made.query.sql
 
 
+UNANSWERED = (cache.cache_entry_query, asked.asked_query, noted_query, variant_versions.snapshot_texts_query)
+"""Of these some find nothing here."""
+
+
 def test_every_question_is_answered(database: Database) -> None:
     for build, query in plain():
         rows = database.query(query, flush=False)
-        assert rows or build in (cache.cache_entry_query, asked.asked_query, noted_query), query.sql
+        assert rows or build in UNANSWERED, query.sql
 
 
 def test_the_newest_rows_are_the_newest(database: Database) -> None:
