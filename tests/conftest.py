@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tensorzero.masking import known, mask
+from tensorzero.masking.index import Index
+
 try:
     import resource
 except ImportError:  # Windows
@@ -50,6 +53,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key of another test is hidden from this one's texts."""
+    for name in ("_pieces", "_whole", "_logins"):
+        monkeypatch.setattr(known, name, known._Known())
+    monkeypatch.setattr(known, "_variables", {})
+    monkeypatch.setattr(mask, "_index", Index())
 
 
 def is_loopback(host: str) -> bool:

@@ -180,7 +180,7 @@ def _backend() -> httpcore.NetworkBackend:
 def _within(seconds: float, connect: Callable[[], httpcore.NetworkStream], late: type[Exception]) -> httpcore.NetworkStream:
     """The connection, or `late`: the system's resolver knows no time limit, so that it is waited for elsewhere."""
     outcome: list[httpcore.NetworkStream | Exception] = []
-    lock = threading.Lock()
+    lock = threading.RLock()
     abandoned = False
 
     def run() -> None:

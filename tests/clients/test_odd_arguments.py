@@ -114,8 +114,9 @@ def test_what_is_empty_but_no_dict_gives_no_trace_headers(client: t.TensorZeroGa
 
 
 def test_the_keys_of_a_tool_are_text(client: t.TensorZeroGateway) -> None:
-    with pytest.raises(TypeError, match=r"^argument 'additional_tools': 'int' object cannot be converted to 'PyString'$"):
+    with pytest.raises(TypeError) as caught:
         body(client, additional_tools=[{1: "b"}])
+    assert str(caught.value) == "argument 'additional_tools': 'int' object cannot be converted to 'PyString'"
 
 
 @pytest.mark.parametrize("key", ["role", "type"])
@@ -167,8 +168,9 @@ def test_what_is_wrong_with_a_uuid_is_told_in_the_original_s_words(
 
 
 def test_a_dict_shown_as_text_is_told_like_a_uuid_in_braces(client: t.TensorZeroGateway) -> None:
-    with pytest.raises(ValueError, match=r"index: 3 \}\)$"):
+    with pytest.raises(ValueError) as caught:
         client.feedback(metric_name="m", value=True, inference_id={1: "b"})  # type: ignore[arg-type]
+    assert str(caught.value).endswith("index: 3 })")
 
 
 EVALUATION: dict[str, Any] = {"evaluation_name": "e", "dataset_name": "d", "variant_name": "v"}
