@@ -7,6 +7,7 @@ import base64
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from weakref import WeakKeyDictionary
@@ -89,7 +90,7 @@ class _Httpx:
     """What both have in common."""
 
     def __init__(self) -> None:
-        import httpx  # noqa: F401  # now, while there are descriptors for it; later imports find it
+        import_module("httpx")  # now, while there are descriptors for it; later imports find it
 
         self._limits: Limits | None = None
 
