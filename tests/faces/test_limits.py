@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from socket_server import SocketServer
@@ -88,6 +89,21 @@ async def read_until(http: Http, url: str, seconds: float) -> None:
             pass
     finally:
         await stream.close()
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if name.startswith("libcurl")])
+def test_bytes_that_are_there_hold_up_no_deadline(server: SocketServer, name: str) -> None:
+    async def exchange(http: Http) -> None:
+        stream: Any = await http.open_stream(get(server.url + "/stall"), within(60))
+        try:
+            stream._transfer.parts.append(b"more has come meanwhile")
+            with pytest.raises(DeadlineExceeded):
+                await stream.read(within(0))
+        finally:
+            await stream.close()
+
+    with Way(name) as way:
+        way.run(exchange)
 
 
 @pytest.mark.parametrize("name", ["flood", "drops", "head-drops"])
