@@ -90,6 +90,8 @@ def _kind(match: re.Match[str]) -> str | None:
 
 
 def _converted(match: re.Match[str]) -> str | None:
+    if match[2] == "PyString" and match[1].endswith("s"):  # a part of it
+        return f"Keys and names in `{match[1]}` are texts."
     wanted = _TYPES.get(match[2])
     return None if wanted is None else f"`{match[1]}` takes {wanted}."
 
