@@ -31,11 +31,12 @@ from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leave_to_the_parent
 from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.leaving import end_at_once
-from tensorzero.clickhouse.limits import LOOKUP_SECONDS, left, within
+from tensorzero.clickhouse.limits import LOOKUP_SECONDS, OPENING_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
+from tensorzero.clickhouse.private import check_private
 from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.queries.cache import cache_entry_query
 from tensorzero.clickhouse.queries.targets import episode_target_query, inference_target_query
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Query", "Target"]
 
-OPENING_SECONDS = 60.0
-"""For all that a start asks, making a new database included: it waits for no server that hangs."""
 EXIT_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
@@ -111,10 +110,10 @@ class Database:
         parts = database._parts_anew()
         try:
             parts.link.connection(within(OPENING_SECONDS))
+            database._begin(parts)
         except BaseException:
             parts.link.close()
             raise
-        database._begin(parts)
         return database
 
     def __repr__(self) -> str:
@@ -140,6 +139,7 @@ class Database:
         return _Parts(Link(self._address), directory=spool_directory(self._address))
 
     def _begin(self, parts: _Parts) -> None:
+        check_private(parts.writer.directory)  # what lies there is delivered as ours
         parts.writer.claim()
         parts.writer.start()
         parts.dropped = weakref.finalize(self, parts.writer.abandon)

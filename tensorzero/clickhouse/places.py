@@ -8,28 +8,29 @@ import sys
 from pathlib import Path
 
 from tensorzero.clickhouse.url import Address, ServerAddress
+from tensorzero.settled import settled
 
 
 def spool_directory(address: Address) -> Path | None:
     """The directory for this database's spool files; None for a database in memory. No password is part of it."""
     override = os.environ.get("TENSORZERO_SPOOL_DIR")
     if isinstance(address, ServerAddress):
-        return (Path(override).expanduser() if override else state_directory() / "tensorzero" / "spool") / address.key
+        return (Path(settled(override)) if override else state_directory() / "tensorzero" / "spool") / address.key
     if address.directory is None:
         return None
     name = database_name(address.database)
     if override:
-        return Path(override).expanduser() / f"chdb-{address.key}-{name}"
+        return Path(settled(override)) / f"chdb-{address.key}-{name}"
     return address.directory.with_name(address.directory.name + ".spool") / name
 
 
 def state_directory() -> Path:
     """The user's directory for state that outlives a process."""
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return Path(settled(os.environ.get("LOCALAPPDATA") or "~/AppData/Local"))
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return Path(settled("~/Library/Application Support"))
+    return Path(settled(os.environ.get("XDG_STATE_HOME") or "~/.local/state"))
 
 
 def database_name(database: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tensorzero.clickhouse.errors import SpoolError
+from tensorzero.clickhouse.private import private_directory
 from tensorzero.clickhouse.segment import RECORD, SUFFIX, Batch, Row, Segment, payload_rows
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -151,5 +152,5 @@ def claim_orphans(directory: Path) -> list[Segment]:
 
 
 def make_private(directory: Path) -> None:
-    """Create a directory that only this user can read."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create a directory that only this user can read. Raises NotPrivate, OSError."""
+    private_directory(directory)

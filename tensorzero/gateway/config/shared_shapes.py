@@ -30,6 +30,7 @@ TIMEOUTS = Record(
         Field("streaming", Record("StreamingTimeouts", (Field("ttft_ms", U64), Field("total_ms", U64)))),
     ),
 )
+from tensorzero.settled import settled
 
 RETRIES = Record(
     "RetryConfig",
@@ -118,6 +119,8 @@ def parse_location(text: str) -> CredentialLocation | None:
     if text in ("sdk", "none"):
         return CredentialLocation(text)  # type: ignore[arg-type]
     kind, separator, name = text.partition("::")
+    if kind == "path":
+        settled(name)  # where the file is, is said now; what it holds, when a call needs it
     return CredentialLocation(kind, name) if separator and kind in _LOCATED else None  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.errors import BadRequest, GatewayError
+from tensorzero.settled import settled
 
 
 class MissingKey(BadRequest):
@@ -59,7 +60,7 @@ def _from_call(name: str, credentials: Mapping[str, str], provider: str) -> str:
 
 def _from_file(path: str, provider: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        return Path(settled(path)).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "stream did not contain valid UTF-8"
         raise MissingKey(
