@@ -129,7 +129,7 @@ def _read(text: str, table_functions: Sequence[str]) -> Allowed:
     if "outfile" in text.lower():
         raise _refusal("the word OUTFILE", "A text with that word can be bound as a parameter.")
     tokens = list(_tokens(text))
-    if all(word.lower() in DRIVERS_QUESTION or word.isdecimal() for word in tokens):
+    if tokens and all(word.lower() in DRIVERS_QUESTION or word.isdecimal() for word in tokens):
         return Allowed(False, {})
     first = next((word for word in tokens if word != "("), "")
     if first.upper() not in ("SELECT", "WITH"):

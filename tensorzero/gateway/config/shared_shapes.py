@@ -22,6 +22,7 @@ from tensorzero.gateway.config.shapes import (
     Text,
     unexpected,
 )  # fmt: skip
+from tensorzero.settled import settled
 
 TIMEOUTS = Record(
     "TimeoutsConfig",
@@ -30,7 +31,6 @@ TIMEOUTS = Record(
         Field("streaming", Record("StreamingTimeouts", (Field("ttft_ms", U64), Field("total_ms", U64)))),
     ),
 )
-from tensorzero.settled import settled
 
 RETRIES = Record(
     "RetryConfig",
