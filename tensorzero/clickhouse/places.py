@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.url import Address, ServerAddress
 from tensorzero.settled import settled
 
@@ -25,12 +26,24 @@ def spool_directory(address: Address) -> Path | None:
 
 
 def state_directory() -> Path:
-    """The user's directory for state that outlives a process."""
+    """The user's directory for state that outlives a process. Raises SpoolError for a user without a home."""
     if sys.platform == "win32":
-        return Path(settled(os.environ.get("LOCALAPPDATA") or "~/AppData/Local"))
+        return _named(os.environ.get("LOCALAPPDATA"), "AppData/Local")
     if sys.platform == "darwin":
-        return Path(settled("~/Library/Application Support"))
-    return Path(settled(os.environ.get("XDG_STATE_HOME") or "~/.local/state"))
+        return _named(None, "Library/Application Support")
+    return _named(os.environ.get("XDG_STATE_HOME"), ".local/state")
+
+
+def _named(given: str | None, in_home: str) -> Path:
+    if given:
+        return Path(settled(given))
+    home = settled("~")
+    if home.endswith("~"):
+        raise SpoolError(
+            "This user has no home directory, where rows could wait for the database",
+            hint="Set TENSORZERO_SPOOL_DIR to a directory of its own, or HOME.",
+        )
+    return Path(home, in_home)
 
 
 def database_name(database: str) -> str:

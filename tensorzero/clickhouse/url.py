@@ -133,7 +133,12 @@ def _parse_engine(url: str) -> EngineAddress:
             f"Invalid chdb URL: '{url}'",
             hint="Use chdb:///absolute/directory, chdb://./relative/directory or chdb://memory.",
         )
-    return EngineAddress(Path(place).expanduser().resolve(), database)
+    try:
+        return EngineAddress(Path(place).expanduser().resolve(), database)
+    except RuntimeError:
+        raise InvalidDatabaseUrl(
+            f"Invalid chdb URL: '{url}'", hint="This user has no home directory: name the place by an absolute path."
+        ) from None
 
 
 def usual_spelling(url: str) -> str:
