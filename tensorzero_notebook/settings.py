@@ -99,6 +99,7 @@ def working_directory() -> Path:
 def find_settings(directory: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Read what there is, make nothing. Raises `UserError` for a file that is not there or not right."""
     environment = os.environ if environment is None else environment
+    directory = directory.absolute()
     folder = directory / FOLDER
     written = _read(folder / "notebook.toml")
 

@@ -16,18 +16,22 @@ import uuid
 import weakref
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlencode
 
 import orjson
 
+from tensorzero.clickhouse import schema
 from tensorzero.clickhouse.driver import load_driver
 from tensorzero.clickhouse.engine import ENGINE_SETTINGS, Engine, close_handle, counted, refusal, run_on
-from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
+from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused, SchemaMismatch
 from tensorzero.clickhouse.leaving import inside
 from tensorzero.clickhouse.limits import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
     LOOKUP_SECONDS,
+    OPENING_SECONDS,
     holding,
     limited,
     limited_pool,
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
 INSERT_SETTINGS = {"input_format_skip_unknown_fields": "0", "input_format_null_as_default": "0"}
 SERVER_INSERT_SETTINGS = {**INSERT_SETTINGS, "async_insert": "1", "wait_for_async_insert": "1"}
 JSON_SETTINGS = {"output_format_json_quote_64bit_integers": "1"}
+PREPARE = "/tensorzero/prepare"
+"""What a holder does for others instead of running definitions: see holder_endpoint.py."""
 
 # With no handler anywhere, Python would print the driver's own warning at every attempt of an outage; ours says it once.
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
@@ -56,6 +62,10 @@ class Connection(Protocol):
 
     def run(self, sql: str, until: float | None = None) -> list[dict[str, Any]]:
         """One statement outside any database; its rows as JSON gives them."""
+        ...
+
+    def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
+        """Make, complete or check the database: see schema.py. Raises SchemaMismatch."""
         ...
 
     def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
@@ -88,6 +98,9 @@ class EngineConnection:
     def run(self, sql: str, until: float | None = None) -> list[dict[str, Any]]:
         with self._engine.handle() as handle:
             return json_rows(run_on(handle, sql, "JSONEachRow"))
+
+    def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
+        return schema.prepare(self.run, database)
 
     def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         with self._engine.handle(self._database) as handle:
@@ -177,6 +190,9 @@ class ServerConnection:
         with self._client(None, ANSWER_SECONDS if command else LOOKUP_SECONDS, until) as client:
             return json_rows(client.raw_query(sql, fmt=None if command else "JSONEachRow", settings=JSON_SETTINGS))
 
+    def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
+        return schema.prepare(partial(self.run, until=until), database)
+
     def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
         with self._client(self._address.database, LOOKUP_SECONDS, until) as client:
             parameters, command = dict(query.parameters), is_command(query.sql)
@@ -243,20 +259,25 @@ class ServerConnection:
 
     def ping(self, until: float | None = None) -> None:
         """Raises DatabaseUnavailable, in the original's words, unless the server is there."""
+        answer = self._request("GET", "/ping", within(CONNECT_SECONDS, until))
+        if answer.status != 200:
+            reason = http.client.responses.get(answer.status, "")
+            raise DatabaseUnavailable(
+                f"ClickHouse is not healthy (status code {answer.status} {reason}): {self._address.label}"
+            )
+
+    def _request(self, method: str, path: str, until: float) -> Any:
         import urllib3
 
         address = self._address
-        url = f"{address.scheme}://{address.url_host}:{address.port}/ping"
+        url = f"{address.scheme}://{address.url_host}:{address.port}{path}"
         try:
-            with limited(within(CONNECT_SECONDS, until)):
-                answer = self._connections().request("GET", url, headers=self._login(), retries=False)
+            with limited(until):
+                return self._connections().request(method, url, headers=self._login(), retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise DatabaseUnavailable(
                 f"ClickHouse is not healthy: {address.label}: {_reason(error)}", hint="Is the server running?"
             ) from error
-        if answer.status != 200:
-            reason = http.client.responses.get(answer.status, "")
-            raise DatabaseUnavailable(f"ClickHouse is not healthy (status code {answer.status} {reason}): {address.label}")
 
     def _login(self) -> dict[str, str]:
         """Gateways in front of a server may want it even for `/ping`. Header text is Latin-1, what it carries UTF-8."""
@@ -269,6 +290,22 @@ class ServerConnection:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.clear()
+
+
+class HolderConnection(ServerConnection):
+    """The loopback endpoint of the process that holds a chdb directory."""
+
+    def __init__(self, address: ServerAddress) -> None:
+        super().__init__(address, insert_settings=INSERT_SETTINGS, compress=False)
+
+    def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
+        answer = self._request("POST", f"{PREPARE}?{urlencode({'database': database})}", within(OPENING_SECONDS, until))
+        if answer.status == 409:
+            raise SchemaMismatch(**orjson.loads(answer.data))
+        if answer.status != 200:
+            raise refusal(answer.data.decode(errors="replace"))
+        found = orjson.loads(answer.data)
+        return schema.Prepared(found["created"], tuple(found["newer"]), found["digest"])
 
 
 def bound(parameters: Mapping[str, Any]) -> dict[str, str]:

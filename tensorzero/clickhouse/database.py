@@ -31,11 +31,12 @@ from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leav
 from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.leaving import end_at_once
-from tensorzero.clickhouse.limits import LOOKUP_SECONDS, left, within
+from tensorzero.clickhouse.limits import LOOKUP_SECONDS, OPENING_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
 from tensorzero.clickhouse.pending import Target
 from tensorzero.clickhouse.places import spool_directory
+from tensorzero.clickhouse.private import check_private
 from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.queries.cache import cache_entry_query
 from tensorzero.clickhouse.queries.targets import episode_target_query, inference_target_query
@@ -53,8 +54,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Query", "Target"]
 
-OPENING_SECONDS = 60.0
-"""For all that a start asks, making a new database included: it waits for no server that hangs."""
 EXIT_SECONDS = 2.0
 CLOSE_SECONDS = 30.0
 
@@ -165,6 +164,7 @@ class Database:
             try:
                 if asking:
                     parts.link.connection(within(OPENING_SECONDS))
+                check_private(parts.writer.directory)  # what lies there is delivered as ours
                 parts.begin()
             except BaseException:
                 self._leaving.append(parts)

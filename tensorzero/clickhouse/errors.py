@@ -6,6 +6,7 @@
     ├── DatabaseUnavailable      nothing answers: worth another try later
     │   └── DatabaseHeld         another process holds the chdb directory and does not serve it
     ├── AfterFork                a read in a forked child of the process that holds chdb
+    ├── NotPrivate               a file or directory of ours that another user could have made, or can read
     ├── SchemaMismatch           an older, partial or foreign database
     ├── QueryRefused             the database answered with an error: `code` is ClickHouse's number
     └── SpoolError               rows could not be kept: nothing of the call is acknowledged
@@ -46,6 +47,10 @@ class DatabaseHeld(DatabaseUnavailable):
 
 
 class AfterFork(StorageError):
+    pass
+
+
+class NotPrivate(StorageError):
     pass
 
 

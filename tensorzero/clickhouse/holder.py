@@ -24,6 +24,7 @@ from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable, EngineMissing, StorageError
 from tensorzero.clickhouse.file_lock import try_lock
 from tensorzero.clickhouse.limits import holding, left, within
+from tensorzero.clickhouse.private import open_private, private_directory, still_there
 from tensorzero.clickhouse.url import ServerAddress
 from tensorzero.masking.known import learn
 from tensorzero.masking.reprs import discreet
@@ -106,18 +107,11 @@ class Holder:
             time.sleep(0.05)
 
     def _try_hold(self, directory: Path) -> bool:
-        try:
-            directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StorageError(
-                f"The chdb directory `{directory}` cannot be used: {error.strerror} ({self.lock_path})",
-                hint="Use a directory that you can write to.",
-            ) from error
-        if not try_lock(descriptor):
-            os.close(descriptor)
+        descriptor = self._lock_descriptor(directory)
+        if descriptor is None:
             return False
         try:
+            private_directory(directory)
             os.ftruncate(descriptor, 0)
             from tensorzero.clickhouse.holder_endpoint import Endpoint
 
@@ -133,6 +127,29 @@ class Holder:
             raise
         self._descriptor = descriptor
         return True
+
+    def _lock_descriptor(self, directory: Path) -> int | None:
+        """The lock file, locked by this process; None while another one has it. Raises StorageError."""
+        try:
+            directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = open_private(self.lock_path, create=True)
+        except OSError as error:
+            raise StorageError(
+                f"The chdb directory `{directory}` cannot be used: {error.strerror} ({self.lock_path})",
+                hint="Use a directory that you can write to.",
+            ) from error
+        try:
+            locked = try_lock(descriptor) and still_there(descriptor, self.lock_path)
+        except OSError as error:
+            os.close(descriptor)
+            raise StorageError(
+                f"The chdb directory `{directory}` is on a file system that has no file locks: {error.strerror}",
+                hint="Use a directory on a local disk, or a ClickHouse server: set TENSORZERO_CLICKHOUSE_URL.",
+            ) from error
+        if not locked:
+            os.close(descriptor)
+            return None
+        return descriptor
 
     def check(self, other: Elsewhere, until: float | None = None) -> bool:
         """Whether the holder serves. One that lives and does not answer is named in DatabaseHeld."""
@@ -220,8 +237,14 @@ def forget_after_fork() -> list[Any]:
 
 
 def read_holder(lock_path: Path) -> Elsewhere | None:
-    """What the holder wrote into its lock file; None where nothing readable stands there (yet)."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(lock_path.read_bytes())
+    """What the holder wrote into its lock file; None where nothing readable stands there (yet).
+
+    Raises NotPrivate for a file that others could have written, or read.
+    """
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, TypeError),
+        os.fdopen(open_private(lock_path, create=False)) as file,
+    ):
+        found = json.load(file)
         return Elsewhere(int(found["pid"]), int(found["port"]), str(found["token"]))
     return None

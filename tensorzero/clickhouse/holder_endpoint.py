@@ -13,6 +13,7 @@ import base64
 import contextlib
 import gzip
 import hmac
+import io
 import json
 import re
 import signal
@@ -21,14 +22,19 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
+from tensorzero.clickhouse import schema
+from tensorzero.clickhouse.connection import PREPARE, json_rows
 from tensorzero.clickhouse.engine import Engine, close_handle, open_handle, refusal, run_on
-from tensorzero.clickhouse.errors import QueryRefused, StorageError
+from tensorzero.clickhouse.errors import QueryRefused, SchemaMismatch, StorageError
+from tensorzero.clickhouse.holder_statements import SETTINGS, Allowed, allowed
 from tensorzero.clickhouse.leaving import inside
+from tensorzero.clickhouse.strangers import Strangers
 from tensorzero.clickhouse.tables import quoted
 
 # What clients of ClickHouse put beside the settings in a request's query string; the engine knows none of it.
@@ -58,18 +64,34 @@ TRANSPORT_KEYS = frozenset(
 _STREAMED = re.compile(rb"\bFORMAT\s+(Native|TabSeparated|TSV|CSV|RowBinary|JSONEachRow)\s*;?\s*\Z", re.IGNORECASE)
 _READS = re.compile(rb"\s*(SELECT|WITH)\b", re.IGNORECASE)
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_OWN_HOSTS = frozenset(["127.0.0.1", "localhost", "::1"])
 BREATH_SECONDS = 0.05
 STRANGERS_BYTES = 64 * 1024
 _HTTP_STATUS = {60: 404, 81: 404, 16: 404, 47: 404, 62: 400, 516: 403, 117: 400}
 
 
 class Endpoint:
-    """A listening socket on 127.0.0.1 with a thread for each connection. `check(user, password)` lets a request in."""
+    """A listening socket on 127.0.0.1 with a thread for each connection. `check(user, password)` lets a request in.
 
-    def __init__(self, engine: Engine, check: Callable[[str, str], bool], *, port: int = 0, open_ping: bool = False) -> None:
+    Who has not shown a password yet gets little time, and few connections at a time (strangers.py). `anything`: run every
+    statement, as a server does, and not only what other processes need of a holder (holder_statements.py).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        check: Callable[[str, str], bool],
+        *,
+        port: int = 0,
+        open_ping: bool = False,
+        anything: bool = False,
+    ) -> None:
         self.engine = engine
         self.check = check
         self.open_ping = open_ping
+        self.anything = anything
+        self.strangers = Strangers()
+        self._table_functions: list[str] | None = None
         self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._sockets: set[socket.socket] = set()
@@ -97,19 +119,30 @@ class Endpoint:
         thread = threading.Thread(target=self._serve, args=(client, address), name="tensorzero-chdb-client", daemon=True)
         try:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.strangers.admit(client)
             with self._quiet:
                 self._sockets.add(client)
             thread.start()
         except (OSError, RuntimeError):  # gone already, or no thread to be had
+            self.strangers.known(client)
             with self._quiet:
                 self._sockets.discard(client)
             client.close()
+
+    def table_functions(self) -> list[str]:
+        """Those that this engine has."""
+        if self._table_functions is None:
+            with self.engine.handle() as handle:
+                names = run_on(handle, "SELECT name FROM system.table_functions", "TabSeparated").decode().split("\n")
+            self._table_functions = [name for name in names if name]
+        return self._table_functions
 
     def _serve(self, client: socket.socket, address: Any) -> None:
         try:
             with contextlib.suppress(OSError, ValueError, EOFError, zlib.error):  # gone, or talking nonsense
                 _Handler(client, address, self)  # type: ignore[arg-type] - it only reads our attributes
         finally:
+            self.strangers.known(client)
             with self._quiet:
                 self._sockets.discard(client)
             client.close()
@@ -155,6 +188,10 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Any
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(self.server.strangers.reader(self.request))
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
         """Nothing: a query is not news."""
 
@@ -167,15 +204,39 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         target = urlsplit(self.path)
         arguments = dict(parse_qsl(target.query, keep_blank_values=True))
-        if target.path == "/ping" and self.server.open_ping:
+        if not self._meant_for_us():
+            self._refuse_body()
+            self._send(421, b"This host is not served here.\n")
+        elif target.path == "/ping" and self.server.open_ping:
             self._send(200, b"Ok.\n")
         elif not self._allowed(arguments):
             self._refuse_body()
             self._send_error(QueryRefused("Code: 516. DB::Exception: Authentication failed. (AUTHENTICATION_FAILED)", code=516))
         elif target.path == "/ping":
             self._send(200, b"Ok.\n")
+        elif target.path == PREPARE:
+            self.server.strangers.known(self.request)
+            self._prepare(arguments)
         else:
+            self.server.strangers.known(self.request)
             self._execute(arguments, self._read_body() if self.command == "POST" else b"")
+
+    def _meant_for_us(self) -> bool:
+        """A page in a browser can have a name of its own lead here; the browser then says that name."""
+        with contextlib.suppress(ValueError):
+            return urlsplit(f"//{self.headers.get('Host', '')}").hostname in _OWN_HOSTS
+        return False
+
+    def _prepare(self, arguments: Mapping[str, str]) -> None:
+        """Make or check a database of ours, so that nobody needs definitions through here."""
+        try:
+            with self.server.working(), self.server.engine.handle() as handle:
+                prepared = schema.prepare(lambda sql: json_rows(run_on(handle, sql, "JSONEachRow")), arguments["database"])
+            self._send(200, json.dumps(asdict(prepared)).encode())
+        except SchemaMismatch as error:
+            self._send(409, json.dumps({"message": error.message, "hint": error.hint}).encode())
+        except StorageError as error:
+            self._send_error(error)
 
     def _allowed(self, arguments: Mapping[str, str]) -> bool:
         user, password = arguments.get("user", ""), arguments.get("password", "")
@@ -222,10 +283,13 @@ class _Handler(BaseHTTPRequestHandler):
         parts = [part for part in (arguments.get("query", "").encode(), body) if part]
         statement = b"\n".join(parts)
         try:
+            limits = None
+            if not self.server.anything:
+                limits = allowed(statement, arguments.get("database", ""), self.server.table_functions())
             with self.server.working(), inside():
                 handle = open_handle(self.server.engine.path)
                 try:
-                    prepare_handle(handle, arguments)
+                    prepare_handle(handle, arguments, limits)
                     parameters = {name[6:]: value for name, value in arguments.items() if name.startswith("param_")}
                     self._run(handle, statement, parameters, arguments.get("default_format", "TabSeparated"))
                 finally:
@@ -286,15 +350,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(_HTTP_STATUS.get(code, 500), error.message.encode(), code=code)
 
 
-def prepare_handle(handle: Any, arguments: Mapping[str, str]) -> None:
-    """Apply a request's database and settings to its own fresh handle."""
+def prepare_handle(handle: Any, arguments: Mapping[str, str], limits: Allowed | None = None) -> None:
+    """Apply a request's database, settings and limits to its own fresh handle."""
     if database := arguments.get("database"):
         run_on(handle, f"USE {quoted(database)}", "Null")
-    for name, value in arguments.items():
+    for name, value in [*arguments.items(), *(limits.settings.items() if limits else ())]:
         if name in TRANSPORT_KEYS or name.startswith("param_") or not _SETTING.match(name):
+            continue
+        if limits is not None and name not in SETTINGS:
             continue
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         run_on(handle, f"SET {name} = '{escaped}'", "Null")
+    if limits is not None and limits.readonly:
+        run_on(handle, "SET readonly = 1", "Null")
 
 
 def multipart_fields(content_type: str, body: bytes) -> dict[str, str]:
@@ -326,6 +394,7 @@ def main() -> None:
         lambda user, password: hmac.compare_digest(f"{user}:{password}".encode(), expected),
         port=options.port,
         open_ping=True,
+        anything=True,
     )
     print(json.dumps({"port": endpoint.port}), flush=True)
     stopped = threading.Event()

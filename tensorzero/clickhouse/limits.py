@@ -21,6 +21,9 @@ LOOKUP_SECONDS = 30.0
 ANSWER_SECONDS = 300.0
 """For reads of any size, for inserts, and for what makes a database."""
 
+OPENING_SECONDS = 60.0
+"""For all that a start asks, making a new database included: it waits for no server that hangs."""
+
 _until: contextvars.ContextVar[float | None] = contextvars.ContextVar("until", default=None)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from tensorzero.clickhouse import schema
-from tensorzero.clickhouse.connection import INSERT_SETTINGS, Connection, EngineConnection, ServerConnection
+from tensorzero.clickhouse.connection import Connection, EngineConnection, HolderConnection, ServerConnection
 from tensorzero.clickhouse.engine import Engine
 from tensorzero.clickhouse.errors import AfterFork, DatabaseUnavailable
 from tensorzero.clickhouse.holder import Elsewhere, Holder, borrow, give_back
@@ -68,7 +67,7 @@ class Link:
                 connection = self._connection or self._connect(until)
                 try:
                     if self._prepared is None:
-                        self._prepared = schema.prepare(partial(connection.run, until=until), self.address.database)
+                        self._prepared = connection.prepare(self.address.database, until)
                 except DatabaseUnavailable:
                     if not self.lost(connection, until) or last:
                         raise
@@ -107,7 +106,7 @@ class Link:
             self._elsewhere = None
             return EngineConnection(place, address.database)
         self._elsewhere = place
-        return ServerConnection(place.address(address.database), insert_settings=INSERT_SETTINGS, compress=False)
+        return HolderConnection(place.address(address.database))
 
     def _check_elsewhere(self, until: float | None) -> None:
         if self._elsewhere is None or self._holder is None or time.monotonic() - self._used < IDLE_SECONDS:

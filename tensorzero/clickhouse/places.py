@@ -7,20 +7,21 @@ import os
 import sys
 from pathlib import Path
 
-from tensorzero.clickhouse.home import expanded, home, homeless
+from tensorzero.clickhouse.home import home, homeless
 from tensorzero.clickhouse.url import Address, ServerAddress
+from tensorzero.settled import settled
 
 
 def spool_directory(address: Address) -> Path | None:
     """The directory for this database's spool files; None for a database in memory. No password is part of it."""
     override = os.environ.get("TENSORZERO_SPOOL_DIR")
     if isinstance(address, ServerAddress):
-        return (expanded(override) if override else state_directory() / "tensorzero" / "spool") / address.key
+        return (Path(settled(override)) if override else state_directory() / "tensorzero" / "spool") / address.key
     if address.directory is None:
         return None
     name = database_name(address.database)
     if override:
-        return expanded(override) / f"chdb-{address.key}-{name}"
+        return Path(settled(override)) / f"chdb-{address.key}-{name}"
     return address.directory.with_name(address.directory.name + ".spool") / name
 
 
@@ -29,7 +30,7 @@ def state_directory() -> Path:
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(sys.platform, "XDG_STATE_HOME")
     named = os.environ.get(variable) if variable else None
     if named:
-        return Path(named)
+        return Path(settled(named))
     place = {"win32": "AppData/Local", "darwin": "Library/Application Support"}.get(sys.platform, ".local/state")
     own = home()
     return homeless() if own is None else own / place

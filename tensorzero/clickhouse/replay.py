@@ -96,12 +96,17 @@ def _complete_derived(
     lacking = sorted(wanted - there)
     if not lacking:
         return
-    source = re.compile(r"\{db\}\." + re.escape(table) + r"\b")
-    restricted = f"(SELECT * FROM {{db}}.{table} WHERE {identity} IN {{ids:Array(UUID)}})"
-    select = source.sub(lambda _: restricted, _SELECTS[derived.view]).replace("{db}", quoted(database))
+    select = completing_select(table, derived, database)
     columns = connection.fetch(Query(f"DESCRIBE TABLE {derived.view}"))
     names = ", ".join(str(column["name"]) for column in columns)
     connection.fetch(Query(f"INSERT INTO {derived.target} ({names}) {select}", {"ids": lacking}))
+
+
+def completing_select(table: str, derived: Derived, database: str) -> str:
+    """SQL: what a view makes of the rows of `table` with the ids in `{ids:Array(UUID)}`."""
+    source = re.compile(r"\{db\}\." + re.escape(table) + r"\b")
+    restricted = f"(SELECT * FROM {{db}}.{table} WHERE {IDENTITIES[table]} IN {{ids:Array(UUID)}})"
+    return source.sub(lambda _: restricted, _SELECTS[derived.view]).replace("{db}", quoted(database))
 
 
 def _derived_ids(connection: Connection, derived: Derived, ids: Sequence[str]) -> set[str]:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from tensorzero.clickhouse.errors import SpoolError
 from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.pending import STRETCH_BITS, PendingTargets
+from tensorzero.clickhouse.private import private_directory
 from tensorzero.clickhouse.segment import HEAD, RECORD, SUFFIX, Batch, Row, Segment, payload_rows
 
 SEGMENT_BYTES = 16 * 1024 * 1024
@@ -291,5 +292,5 @@ def _size_of(segment: Segment) -> int:
 
 
 def make_private(directory: Path) -> None:
-    """Create a directory that only this user can read."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create a directory that only this user can read. Raises NotPrivate, OSError."""
+    private_directory(directory)

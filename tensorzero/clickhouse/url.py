@@ -7,14 +7,18 @@ chdb:///absolute/dir  chdb://./relative/dir  chdb://memory      database `tensor
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+import re
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from tensorzero.clickhouse.errors import InvalidDatabaseUrl
 from tensorzero.clickhouse.home import expanded
 from tensorzero.masking.known import learn_login, learn_url
 from tensorzero.masking.reprs import discreet
+from tensorzero.settled import settled
 
 # The gateway sets these itself; a user's own value is dropped with a warning (observed 2026.6.0).
 OWN_SETTINGS = (
@@ -22,6 +26,12 @@ OWN_SETTINGS = (
     "input_format_null_as_default",
     "output_format_json_quote_64bit_integers",
 )
+
+_IGNORED = re.compile(r"[\t\r\n]")
+_SPACES = "".join(map(chr, range(0x21)))
+_WEB = re.compile(r"(https?):[/\\]*", re.IGNORECASE)
+_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @discreet("user", "password", "settings")
@@ -43,7 +53,15 @@ class ServerAddress:
 
     @property
     def on_loopback(self) -> bool:
-        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+        host = self.host.removesuffix(".")
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback or address.is_unspecified
 
     @property
     def url_host(self) -> str:
@@ -88,7 +106,15 @@ def parse_url(url: str) -> Address:
     scheme = url.partition("://")[0].lower()
     if scheme == "chdb":
         return _parse_engine(url)
-    return _parse_server(url)
+    return _parse_server(usual_spelling(url))
+
+
+def settled_url(url: str) -> str:
+    """The URL of a setting, for good: a relative chdb directory means what it meant when this process first asked."""
+    place, mark, query = url[len("chdb://") :].partition("?")
+    if url[: len("chdb://")].lower() != "chdb://" or not place.startswith(("./", "../", "~/")):
+        return url
+    return f"chdb://{quote(settled(unquote(place)))}{mark}{query}"
 
 
 def _parse_engine(url: str) -> EngineAddress:
@@ -116,6 +142,46 @@ def _parse_engine(url: str) -> EngineAddress:
     return EngineAddress(expanded(place).resolve(), database)
 
 
+def usual_spelling(url: str) -> str:
+    """An http URL as browsers and the original read it: `http:\\\\host/a/../b` is `http://host/b` (observed 2026.6.0)."""
+    url = _IGNORED.sub("", url).strip(_SPACES)
+    web = _WEB.match(url)
+    if not web:
+        return url
+    place, mark, rest = _divided(url[web.end() :])
+    host, slash, path = place.replace("\\", "/").partition("/")
+    kept: list[str] = []
+    steps = path.split("/")
+    for number, step in enumerate(steps):
+        plain = step.lower().replace("%2e", ".")
+        if plain == "..":
+            kept = kept[:-1]
+        elif plain != ".":
+            kept.append(step)
+        if plain in (".", "..") and number == len(steps) - 1:
+            kept.append("")
+    return f"{web[1].lower()}://{host}{slash}{'/'.join(kept)}{mark}{rest}"
+
+
+def _divided(text: str) -> tuple[str, str, str]:
+    """What comes before the query or the fragment, its mark, and the rest."""
+    places = [place for sign in "?#" if (place := text.find(sign)) >= 0]
+    if not places:
+        return text, "", ""
+    first = min(places)
+    return text[:first], text[first], text[first + 1 :]
+
+
+def _usual_host(host: str) -> str:
+    """Short and hexadecimal forms of an IPv4 address in its usual one."""
+    if not _NUMERIC.fullmatch(host):
+        return host
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host
+
+
 def _parse_server(url: str) -> ServerAddress:
     try:
         parts = urlsplit(url)
@@ -136,7 +202,9 @@ def _parse_server(url: str) -> ServerAddress:
     settings = parse_qsl(parts.query, keep_blank_values=True)
     if any(name == "database" for name, _ in settings):
         raise InvalidDatabaseUrl("The query string 'database' is not allowed in the ClickHouse URL")
-    path = [segment for segment in parts.path.split("/") if segment]
+    path = parts.path.removeprefix("/").split("/")
+    if len(path) > 1 and path[-1] == "":
+        path.pop()
     if len(path) > 1:
         raise InvalidDatabaseUrl(
             "The path of the ClickHouse URL must be of length 0 or 1, and end with the database name if set",
@@ -147,11 +215,16 @@ def _parse_server(url: str) -> ServerAddress:
     user = unquote(parts.username) if parts.username else named.get("user")
     password = unquote(parts.password) if parts.password is not None else named.get("password")
     learn_login(user, password)
+    for what, given in (("username", user), ("password", password)):
+        if given is not None and _CONTROL.search(given):
+            raise InvalidDatabaseUrl(
+                f"Failed to build ClickHouse HTTP client because {what} contains invalid bytes: failed to parse header value"
+            )
     return ServerAddress(
-        host=parts.hostname,
+        host=_usual_host(parts.hostname),
         port=port or (443 if secure else 80),
         secure=secure,
-        database=unquote(path[0]) if path else "default",
+        database=unquote(path[0]) or "default",
         user=user,
         password=password,
         settings=tuple((name, value) for name, value in settings if name not in (*OWN_SETTINGS, "user", "password")),

@@ -8,6 +8,7 @@ import time
 from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.errors import StorageError
 from tensorzero.clickhouse.snapshots import Snapshot, noted_query, snapshot_row
+from tensorzero.clickhouse.url import settled_url
 from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import ConfigError, ConfigMistake, GatewayError
 from tensorzero.gateway.files.object_storage import validate
@@ -25,7 +26,8 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
     for warning in config.warnings:
         logger.warning(warning)
     enabled = config.gateway.observability_enabled
-    url = os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None if clickhouse_url is None else clickhouse_url
+    named = os.environ.get("TENSORZERO_CLICKHOUSE_URL") or None
+    url = (named and settled_url(named)) if clickhouse_url is None else clickhouse_url
     if enabled is False or (url is None and enabled is None):
         return gateway_on(config, None)
     if url is None:

@@ -243,7 +243,7 @@ def raw_exchange(port: int, request: bytes) -> bytes:
 def secrets_of(tmp_path: Path) -> tuple[int, str]:
     found = holder.read_holder(tmp_path / "db.lock")
     assert found
-    return found.port, f"X-ClickHouse-User: {holder.USER}\r\nX-ClickHouse-Key: {found.token}\r\n"
+    return found.port, f"Host: 127.0.0.1\r\nX-ClickHouse-User: {holder.USER}\r\nX-ClickHouse-Key: {found.token}\r\n"
 
 
 @pytest.mark.parametrize(
@@ -254,8 +254,8 @@ def secrets_of(tmp_path: Path) -> tuple[int, str]:
         "POST / HTTP/1.1\r\n{key}Content-Length: -5\r\n\r\nSELECT 1",
         "POST / HTTP/1.1\r\n{key}Transfer-Encoding: chunked\r\n\r\nzz\r\nSELECT 1",
         "POST / HTTP/1.1\r\n{key}Content-Encoding: gzip\r\nContent-Length: 8\r\n\r\nSELECT 1",
-        "POST / HTTP/1.1\r\nX-ClickHouse-User: tensorzero\r\nX-ClickHouse-Key: kl\u00fc\r\nContent-Length: 8\r\n\r\nSELECT 1",
-        "POST / HTTP/1.1\r\nAuthorization: Basic !!!\r\nContent-Length: 8\r\n\r\nSELECT 1",
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-ClickHouse-User: tensorzero\r\nX-ClickHouse-Key: kl\u00fc\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic !!!\r\nContent-Length: 8\r\n\r\nSELECT 1",
     ],
 )
 def test_nonsense_at_the_endpoint_hurts_nobody(
@@ -276,8 +276,8 @@ def test_a_request_that_was_cut_short_does_nothing(tmp_path: Path, url: str, ope
     database = open_database(url)
     port, key = secrets_of(tmp_path)
     _, rows = inference()
-    body = b"INSERT INTO tensorzero.ChatInference FORMAT JSONEachRow\n" + encode_row(rows[0][1]) + b"\n"
-    head = f"POST / HTTP/1.1\r\n{key}Content-Length: {len(body) + 700}\r\n\r\n".encode()
+    body = b"INSERT INTO ChatInference FORMAT JSONEachRow\n" + encode_row(rows[0][1]) + b"\n"
+    head = f"POST /?database=tensorzero HTTP/1.1\r\n{key}Content-Length: {len(body) + 700}\r\n\r\n".encode()
     assert raw_exchange(port, head + body) == b""
     assert count(database) == 0
 
@@ -286,7 +286,7 @@ def test_a_strangers_large_body_is_not_read(tmp_path: Path, url: str, open_datab
     open_database(url)
     port, _ = secrets_of(tmp_path)
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * 70_000)
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000000000\r\n\r\n" + b"x" * 70_000)
         assert b" 403 " in connection.recv(65536)
 
 

@@ -24,6 +24,7 @@ from tensorzero.gateway.config.shapes import (
 )  # fmt: skip
 from tensorzero.masking.known import learn_header, learn_url, learn_variable
 from tensorzero.masking.literals import learn_location
+from tensorzero.settled import settled
 
 TIMEOUTS = Record(
     "TimeoutsConfig",
@@ -126,6 +127,8 @@ def parse_location(text: str) -> CredentialLocation | None:
     kind, separator, name = text.partition("::")
     if kind == "env":
         learn_variable(name)
+    if kind == "path":
+        settled(name)  # where the file is, is said now; what it holds, when a call needs it
     return CredentialLocation(kind, name) if separator and kind in _LOCATED else None  # type: ignore[arg-type]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tensorzero.gateway.errors import ConfigError, ConfigMistake, GatewayError
+from tensorzero.settled import settled
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -70,7 +71,7 @@ class Filesystem:
 
     def __init__(self, root: str) -> None:
         self.kind: Mapping[str, Any] = {"type": "filesystem", "path": root}
-        self._root = Path(root)
+        self._root = Path(settled(root))
 
     def put(self, path: str, content: bytes) -> None:
         target = self._root / inside(path)

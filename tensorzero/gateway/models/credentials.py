@@ -13,6 +13,7 @@ from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.masking.known import learn
 from tensorzero.masking.literals import looks_like_key
+from tensorzero.settled import settled
 
 _NOT_THE_KEY = (
     "`env::` is followed by the name of an environment variable, and the configuration has a key there. Put the key into a "
@@ -73,7 +74,7 @@ def _from_call(name: str, credentials: Mapping[str, str], provider: str) -> str:
 
 def _from_file(path: str, provider: str) -> str:
     try:
-        key = Path(path).read_text(encoding="utf-8").strip()
+        key = Path(settled(path)).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "stream did not contain valid UTF-8"
         raise MissingKey(
