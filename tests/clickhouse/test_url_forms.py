@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tensorzero.clickhouse.errors import InvalidDatabaseUrl, SpoolError
+from tensorzero.clickhouse.errors import InvalidDatabaseUrl
 from tensorzero.clickhouse.places import spool_directory
 from tensorzero.clickhouse.url import EngineAddress, ServerAddress, parse_url, settled_url
-from tensorzero.settled import settled
 
 PLACE = ("host", 8123, "db")
 PATH = "The path of the ClickHouse URL must be of length 0 or 1, and end with the database name if set"
@@ -116,20 +115,6 @@ def test_a_relative_spool_stays_where_it_was(variable: str, tmp_path: Path, monk
     assert before.is_relative_to(tmp_path)
     moved(tmp_path, monkeypatch)
     assert spool_directory(server) == before
-
-
-def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a container that runs under a number without a name."""
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)
-    settled.cache_clear()
-    try:
-        with pytest.raises(SpoolError) as raised:
-            spool_directory(parse_url("http://host/db"))
-        with pytest.raises(InvalidDatabaseUrl, match="Invalid chdb URL"):
-            parse_url("chdb://~/db")
-    finally:
-        settled.cache_clear()
-    assert "TENSORZERO_SPOOL_DIR" in (raised.value.hint or "")
 
 
 def test_a_relative_chdb_directory_of_a_setting_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
