@@ -20,6 +20,8 @@ REPRS = "masking/test_reprs.py"
 FILES = "gateway/test_files.py"
 LIMITS = "faces/test_limits.py"
 INCLUDED = "gateway/config/test_included_files.py"
+PRIVATE = "clickhouse/test_private.py"
+STATEMENTS = "clickhouse/test_holder_statements.py"
 
 PROMISES: dict[str, tuple[str, ...]] = {
     # Keys and passwords
@@ -145,6 +147,28 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "The process that holds a chdb directory": (
         "clickhouse/test_holder.py::test_the_endpoint_answers_only_with_the_token",
         "clickhouse/test_holder.py::test_no_token_is_shown",
+    ),
+    "That file is this user's alone": (
+        f"{PRIVATE}::test_a_token_file_that_others_could_open_is_made_afresh",
+        f"{PRIVATE}::test_a_token_file_of_another_user_is_refused",
+        f"{PRIVATE}::test_a_link_in_the_place_of_the_token_file_is_refused",
+    ),
+    "A chdb directory and a spool directory": (
+        f"{PRIVATE}::test_a_new_chdb_directory_is_private",
+        f"{PRIVATE}::test_a_chdb_directory_of_another_user_is_refused",
+        f"{PRIVATE}::test_a_link_in_the_place_of_the_spool_is_refused",
+        f"{PRIVATE}::test_what_others_put_into_an_open_spool_is_not_delivered",
+    ),
+    "The holder takes rows": (
+        f"{STATEMENTS}::test_nothing_but_reads_of_tables_and_our_rows_is_done",
+        f"{STATEMENTS}::test_every_table_function_of_the_engine_is_refused_but_harmless_ones",
+        f"{STATEMENTS}::test_a_request_brings_no_setting_that_is_not_known",
+    ),
+    "A `Host` that is not loopback": (f"{STATEMENTS}::test_a_request_for_another_host_is_refused_whatever_it_carries",),
+    "A connection that has not shown the token": (
+        f"{STATEMENTS}::test_silent_strangers_take_few_descriptors_and_keep_nobody_out",
+        f"{STATEMENTS}::test_a_stranger_has_little_time_for_its_head",
+        f"{STATEMENTS}::test_a_strangers_endless_head_is_cut",
     ),
 }
 
