@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,9 @@ else:  # the engine keeps some files of every directory that it has ever opened
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 8192:
         resource.setrlimit(resource.RLIMIT_NOFILE, (8192 if hard == resource.RLIM_INFINITY else min(hard, 8192), hard))
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background jobs, whose programs would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same cases each time, however slow the machine; `tools/fuzz.py` looks for new ones.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

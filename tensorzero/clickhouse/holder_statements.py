@@ -16,6 +16,7 @@ from tensorzero.clickhouse.errors import QueryRefused
 from tensorzero.clickhouse.replay import completing_select
 from tensorzero.clickhouse.schema_tables import TABLES
 from tensorzero.clickhouse.tables import DERIVED
+from tensorzero.masking.reprs import discreet
 
 SETTINGS = frozenset(
     [
@@ -76,6 +77,7 @@ _TOKEN = re.compile(
 _VALUE = re.compile(r"[0-9]+|'[A-Za-z0-9_/+:-]*'", re.ASCII)
 
 
+@discreet()
 @dataclass(frozen=True, slots=True)
 class Allowed:
     """How a statement is run: with the engine's `readonly`, and after these settings of its own."""

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from tensorzero.clickhouse.home import home, homeless
+from tensorzero.clickhouse.home import expanded, home, homeless
 from tensorzero.clickhouse.url import Address, ServerAddress
 from tensorzero.settled import settled
 
@@ -16,13 +16,17 @@ def spool_directory(address: Address) -> Path | None:
     """The directory for this database's spool files; None for a database in memory. No password is part of it."""
     override = os.environ.get("TENSORZERO_SPOOL_DIR")
     if isinstance(address, ServerAddress):
-        return (Path(settled(override)) if override else state_directory() / "tensorzero" / "spool") / address.key
+        return (_settled(override) if override else state_directory() / "tensorzero" / "spool") / address.key
     if address.directory is None:
         return None
     name = database_name(address.database)
     if override:
-        return Path(settled(override)) / f"chdb-{address.key}-{name}"
+        return _settled(override) / f"chdb-{address.key}-{name}"
     return address.directory.with_name(address.directory.name + ".spool") / name
+
+
+def _settled(given: str) -> Path:
+    return Path(settled(str(expanded(given))))
 
 
 def state_directory() -> Path:

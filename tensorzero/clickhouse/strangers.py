@@ -24,7 +24,7 @@ class Strangers:
     """Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._until: dict[socket.socket, float] = {}
 
     def admit(self, client: socket.socket) -> None:
