@@ -38,10 +38,17 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-                self._sockets += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+                self._sockets.append(client)
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        """While nothing passes the server hears of nobody: it would cut strangers that say nothing."""
+        with contextlib.suppress(OSError):
+            self._flows.wait()
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+            self._sockets.append(server)
+            threading.Thread(target=self._pass_on, args=(server, client), daemon=True).start()
+            self._pass_on(client, server)
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -152,7 +152,6 @@ def test_examples_that_cannot_be_had_in_time_end_the_call(client: TensorZeroGate
     assert seconds_of(ask) < LIMIT + SLACK
 
 
-@pytest.mark.xfail(reason="some of a hundred calls see the connection cut instead of their own time limit", strict=False)
 def test_a_hundred_hanging_calls_starve_no_other(config_dir: Callable[..., Path], url: str, relay: Relay) -> None:
     async def run() -> None:
         with warnings.catch_warnings():
