@@ -357,16 +357,16 @@ class AsyncStream:
         try:
             if deadline is not None and not transfer.done and time.monotonic() >= deadline.at:
                 raise DeadlineExceeded(deadline)  # a stream that never pauses is never waited for either
-            while not transfer.parts:
-                if transfer.done:
-                    fault = transfer.fault()
-                    self.drop()
-                    if fault is not None:
-                        raise fault
-                    return b""
+            while not transfer.parts and not transfer.done:
                 transfer.resume()
                 await transfer.wait(deadline)
-            return transfer.take()
+            if transfer.parts and (data := transfer.take()):
+                return data
+            fault = transfer.fault()
+            self.drop()
+            if fault is not None:
+                raise fault
+            return b""
         except FAULTS as error:
             raise broken(error, transfer.handle.place.shown, transfer.lines) from error
 

@@ -275,8 +275,8 @@ class BlockingStream:
         if line is None:  # what arrives on its handle belongs to another transfer
             return b""
         try:
-            if self._await_bytes(line, deadline):
-                return self._transfer.take()
+            if self._await_bytes(line, deadline) and (data := self._transfer.take()):
+                return data
             fault = self._transfer.fault()
         except FAULTS as error:
             fault = broken(error, self._url, self._transfer.lines)

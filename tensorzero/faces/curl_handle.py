@@ -29,6 +29,7 @@ class Handle:
     __slots__ = (
         "_at",
         "_body",
+        "_counting",
         "_headers",
         "_once",
         "_options",
@@ -56,6 +57,7 @@ class Handle:
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
         self._once = False
+        self._counting = True
         self._body = b""
         self._at = 0
         self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
@@ -84,6 +86,9 @@ class Handle:
         if self._once:
             setopt(pycurl.FORBID_REUSE, 0)
             self._once = False
+        if not self._counting:
+            setopt(pycurl.WRITEFUNCTION, self._take)
+            self._counting = True
         self.size = 0
 
     def _set_place(self, place: Destination) -> None:
@@ -106,6 +111,18 @@ class Handle:
         """Close this transfer's connection at its end."""
         self.curl.setopt(pycurl.FORBID_REUSE, 1)
         self._once = True
+
+    def leave_counting(self) -> None:
+        """Until the next request, whoever takes the pieces counts them: a call of Python for each would be a tenth of what an
+        event costs. Not where they are decompressed: one read from the socket may become a thousand times its size then."""
+        self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
+        self._counting = False
+
+    def count(self, size: int) -> bool:
+        """Count what was taken, where that was left to its taker; False once it is too much."""
+        if not self._counting:
+            self.size += size
+        return self.size <= self.limit
 
     def _set_method(self, method: str, size: int) -> None:
         if method == "POST" or size:

@@ -63,7 +63,7 @@ class HeaderLines(Mapping[str, str]):
         for line in reversed(self._lines):
             if line[:size].lower() == start:
                 return line[size:].decode("latin-1").strip()
-            if status_in(line) is not None:
+            if line[:5] == b"HTTP/" and status_in(line) is not None:
                 break
         return default
 
