@@ -193,6 +193,7 @@ class AsyncTransfer(Transfer):
 
     def stream(self) -> None:
         """Wake the reader as data arrives."""
+        self.handle.stream()
         self._pool.streams.add(self)
 
     def tell(self) -> None:
@@ -357,16 +358,16 @@ class AsyncStream:
         try:
             if deadline is not None and not transfer.done and time.monotonic() >= deadline.at:
                 raise DeadlineExceeded(deadline)  # a stream that never pauses is never waited for either
-            while not transfer.parts and not transfer.done:
+            while not transfer.parts:
+                if transfer.done:
+                    fault = transfer.fault()
+                    self.drop()
+                    if fault is not None:
+                        raise fault
+                    return b""
                 transfer.resume()
                 await transfer.wait(deadline)
-            if transfer.parts and (data := transfer.take()):
-                return data
-            fault = transfer.fault()
-            self.drop()
-            if fault is not None:
-                raise fault
-            return b""
+            return transfer.take()
         except FAULTS as error:
             raise broken(error, transfer.handle.place.shown, transfer.lines) from error
 

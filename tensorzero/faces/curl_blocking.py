@@ -217,7 +217,9 @@ class BlockingHttp:
     async def open_stream(self, request: HttpRequest, deadline: Deadline | None = None) -> BlockingStream:
         try:
             line = self._take()
-            stream = BlockingStream(line, line.begin(request), self._idle, self._settings())
+            transfer = line.begin(request)
+            transfer.handle.stream()
+            stream = BlockingStream(line, transfer, self._idle, self._settings())
         except FAULTS as error:
             raise broken(error, request.url) from error
         onward = None
@@ -275,8 +277,8 @@ class BlockingStream:
         if line is None:  # what arrives on its handle belongs to another transfer
             return b""
         try:
-            if self._await_bytes(line, deadline) and (data := self._transfer.take()):
-                return data
+            if self._await_bytes(line, deadline):
+                return self._transfer.take()
             fault = self._transfer.fault()
         except FAULTS as error:
             fault = broken(error, self._url, self._transfer.lines)

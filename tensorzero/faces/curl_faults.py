@@ -19,7 +19,6 @@ FAULTS = (pycurl.error, OSError, ValueError, MemoryError)
 """What may come up on the way besides libcurl's own codes: no descriptor left, no memory, a text that nothing can carry."""
 
 TIMED_OUT = (pycurl.E_OPERATION_TIMEDOUT, "operation timed out")
-TOO_MUCH = (pycurl.E_WRITE_ERROR, "the answer is too large")
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which has no name in pycurl and comes without words
 _PROXY = 97  # CURLE_PROXY, likewise
 _OF_PROXIES = frozenset((pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_UNSUPPORTED_PROTOCOL, _PROXY))
@@ -30,7 +29,7 @@ def failure(handle: Handle, code: int, text: str) -> HttpError:
     """The end of a transfer that libcurl gives up with `code`, in its words."""
     url = handle.shown
     status = whole_head(handle.lines)
-    if handle.size > handle.limit:
+    if handle.size > handle.limit or code == pycurl.E_FILESIZE_EXCEEDED:
         return too_large("answer", handle.limit, ANSWER, url=url, status=status)
     if code == pycurl.E_SEND_FAIL_REWIND:
         text = "connection closed before message completed"

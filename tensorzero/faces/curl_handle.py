@@ -15,6 +15,7 @@ from tensorzero.faces.proxies import upper_case_proxy
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PILE = 256
+_LIMITING = pycurl.version_info()[2] >= 0x081400  # 8.20: only since then is what comes out of decompression limited too
 _NONE = ""
 _NOBODY = Destination("", "", "", "", "", 0, True)
 
@@ -29,10 +30,10 @@ class Handle:
     __slots__ = (
         "_at",
         "_body",
-        "_counting",
         "_headers",
         "_once",
         "_options",
+        "_piling",
         "_proxy",
         "_url",
         "curl",
@@ -57,9 +58,11 @@ class Handle:
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
         self._once = False
-        self._counting = True
+        self._piling = True
         self._body = b""
         self._at = 0
+        if _LIMITING:
+            self.curl.setopt(pycurl.MAXFILESIZE_LARGE, self.limit)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._take)
         self.curl.setopt(pycurl.HEADERFUNCTION, self.lines.append)
         self.curl.setopt(pycurl.READFUNCTION, self._read)
@@ -86,9 +89,9 @@ class Handle:
         if self._once:
             setopt(pycurl.FORBID_REUSE, 0)
             self._once = False
-        if not self._counting:
+        if not self._piling:
             setopt(pycurl.WRITEFUNCTION, self._take)
-            self._counting = True
+            self._piling = True
         self.size = 0
 
     def _set_place(self, place: Destination) -> None:
@@ -112,17 +115,12 @@ class Handle:
         self.curl.setopt(pycurl.FORBID_REUSE, 1)
         self._once = True
 
-    def leave_counting(self) -> None:
-        """Until the next request, whoever takes the pieces counts them: a call of Python for each would be a tenth of what an
-        event costs. Not where they are decompressed: one read from the socket may become a thousand times its size then."""
-        self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
-        self._counting = False
-
-    def count(self, size: int) -> bool:
-        """Count what was taken, where that was left to its taker; False once it is too much."""
-        if not self._counting:
-            self.size += size
-        return self.size <= self.limit
+    def stream(self) -> None:
+        """Until the next request, leave the pieces as they come: they are taken soon, and a call of Python for each would be a
+        tenth of what an event costs. An older libcurl leaves the limit to us."""
+        if _LIMITING:
+            self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
+            self._piling = False
 
     def _set_method(self, method: str, size: int) -> None:
         if method == "POST" or size:

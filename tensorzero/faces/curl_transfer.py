@@ -14,7 +14,7 @@ import time
 
 import pycurl
 
-from tensorzero.faces.curl_faults import TOO_MUCH, failure
+from tensorzero.faces.curl_faults import failure
 from tensorzero.faces.curl_handle import Handle
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
 from tensorzero.faces.header_lines import HeaderLines, whole_head
@@ -52,11 +52,8 @@ class Transfer:
         """The headers of a stream are there. llama.cpp's server, which announces how long it keeps a connection, closes it
         after a stream all the same, just when the next request may be on its way. The original uses no connection again after
         a stream (observed 2026.6.0)."""
-        names = {line.partition(b":")[0].lower() for line in self.lines}
-        if b"keep-alive" in names:
+        if any(line[:11].lower() == b"keep-alive:" for line in self.lines):
             self.handle.use_once()
-        if b"content-encoding" not in names:
-            self.handle.leave_counting()
 
     def hang_up(self) -> bool:
         """End the connection under whoever waits for it, from any thread; False while libcurl itself is at work."""
@@ -74,13 +71,10 @@ class Transfer:
         self.error = error
 
     def take(self) -> bytes:
-        """What has arrived since the last call; nothing, and the end, where that is too much."""
+        """What has arrived since the last call."""
         parts = self.parts
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         parts.clear()
-        if not self.handle.count(len(data)):
-            self.end(TOO_MUCH)
-            return b""
         return data if type(data) is bytes else bytes(data)
 
     def fault(self) -> HttpError | None:

@@ -13,6 +13,7 @@ import pytest
 from socket_server import SocketServer
 from ways import WAYS, Way, get, within
 
+from tensorzero.faces import curl_handle
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.faces.face import Http, HttpError, HttpRequest
 from tensorzero.faces.limits import ANSWER, EVENT, limits_of_environment
@@ -60,6 +61,16 @@ def test_a_stream_that_is_too_large_is_the_same_error(way: Way, server: SocketSe
     with pytest.raises(HttpError) as caught:
         way.run(lambda http: read_all(http, f"{server.url}/{name}"))
     assert caught.value.chain[-1] == f"the answer is larger than {MEGABYTE} bytes"
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_an_older_libcurl_leaves_the_limit_to_us(server: SocketServer, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(ANSWER, str(MEGABYTE))
+    monkeypatch.setattr(curl_handle, "_LIMITING", False)
+    for library in ("libcurl, blocking", "libcurl, asyncio"):
+        with Way(library) as old, pytest.raises(HttpError) as caught:
+            old.run(lambda http: read_all(http, f"{server.url}/{name}"))
+        assert caught.value.chain[-1] == f"the answer is larger than {MEGABYTE} bytes"
 
 
 @pytest.mark.parametrize("name", ["headers", "header", "early", "continue"])
