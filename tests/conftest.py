@@ -33,6 +33,8 @@ else:  # the engine keeps some files of every directory that it has ever opened
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background jobs, whose programs would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ.pop("VIRTUAL_ENV", None)  # of whoever started the tests: IPython warns where it names another environment
+
 # The same cases each time, however slow the machine; `tools/fuzz.py` looks for new ones.
 settings.register_profile("suite", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")

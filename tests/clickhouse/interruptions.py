@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -35,15 +35,22 @@ class Interrupt:
 
     def call(self, function: Callable[..., Any], *args: Any) -> bool:
         """Whether `function(*args)` returned; False when it was interrupted, `where` says at what line."""
+        return next(self._contained(function, args))
+
+    def _contained(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[bool]:
+        """A generator has a state of exceptions of its own: an interrupt on the first step of a handler leaves the handled
+        exception there, where it would else be the context of every later exception of this thread."""
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
             function(*args)
         except KeyboardInterrupt:
-            return False
+            returned = False
+        else:
+            returned = True
         finally:
             sys.settrace(before)
-        return True
+        yield returned
 
     def _enter(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         if frame.f_code.co_name == "__del__":  # what a finalizer raises, Python drops

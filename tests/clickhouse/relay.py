@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 
 
 class Relay:
@@ -16,8 +17,11 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         self._flows = threading.Event()
         self._flows.set()
+        self._closed = False
+        self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._accept)
 
     def freeze(self) -> None:
         """From now on new connections are accepted, and no byte passes."""
@@ -27,27 +31,41 @@ class Relay:
         self._flows.set()
 
     def close(self) -> None:
+        with self._lock:
+            self._closed = True
         self.thaw()
-        self._listener.close()
-        for one in self._sockets:
+        for one in (self._listener, *self._sockets):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _start(self, work: Callable[..., None], *args: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _keep(self, one: socket.socket) -> socket.socket:
+        """Raises OSError once the relay is closed."""
+        with self._lock:
+            if not self._closed:
+                self._sockets.append(one)
+                return one
+        one.close()
+        raise OSError("closed")
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
-                self._sockets.append(client)
-                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+                self._start(self._connect, self._keep(self._listener.accept()[0]))
 
     def _connect(self, client: socket.socket) -> None:
         """While nothing passes the server hears of nobody: it would cut strangers that say nothing."""
         with contextlib.suppress(OSError):
             self._flows.wait()
-            server = socket.create_connection(("127.0.0.1", self._server_port))
-            self._sockets.append(server)
-            threading.Thread(target=self._pass_on, args=(server, client), daemon=True).start()
+            server = self._keep(socket.create_connection(("127.0.0.1", self._server_port)))
+            self._start(self._pass_on, server, client)
             self._pass_on(client, server)
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
