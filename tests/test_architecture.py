@@ -93,6 +93,17 @@ def offences(room: str, *forbidden: str) -> list[str]:
         ("tensorzero.gateway.models", ("tensorzero.gateway.endpoints", "tensorzero.gateway.variants")),
         ("tensorzero.gateway.variants", ("tensorzero.gateway.endpoints",)),
         (
+            "tensorzero.parsing",
+            (
+                "tensorzero.clients",
+                "tensorzero.gateway",
+                "tensorzero.inputs",
+                "tensorzero.faces",
+                "tensorzero.clickhouse",
+                "tensorzero.types",
+            ),
+        ),
+        (
             "tensorzero.masking",
             ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse", "tensorzero.types"),
         ),

@@ -18,8 +18,9 @@ from tensorzero.clients.optimization import (
 )
 from tensorzero.clients.received import RenderedSample
 from tensorzero.clients.replies import reader
-from tensorzero.clients.shapes import WrongShapeError, kind, plain, shape_error
+from tensorzero.clients.shapes import WrongShapeError, plain, shape_error
 from tensorzero.clients.transport import Call, Transport
+from tensorzero.parsing.words import invalid_type
 from tensorzero.types import (
     ChunkReader,
     FeedbackResponse,
@@ -334,7 +335,7 @@ def _request(given: Any, target: str) -> dict[str, Any]:
     value = plain(given, target)
     if not isinstance(value, dict):
         name = target.rpartition(":")[2]
-        raise shape_error(value, target, WrongShapeError((), f"invalid type: {kind(value)}, expected struct {name}"))
+        raise shape_error(value, target, WrongShapeError((), invalid_type(value, f"struct {name}")))
     return value  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -258,6 +258,6 @@ def _text(body: bytes, headers: Mapping[str, str]) -> str:
 
 
 def _fault(body: bytes) -> str:
-    from tensorzero.gateway.json_fault import json_fault
+    from tensorzero.parsing.json_fault import json_fault
 
     return json_fault(body) or "not JSON"

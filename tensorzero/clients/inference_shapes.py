@@ -9,7 +9,6 @@ from tensorzero.clients.shapes import (
     Path,
     WrongShapeError,
     integer,
-    kind,
     number,
     one_of,
     plain,
@@ -19,6 +18,7 @@ from tensorzero.clients.shapes import (
     unknown_field,
     unsigned,
 )
+from tensorzero.parsing.words import invalid_type
 
 _PARAMS = "core::option::Option<tensorzero_types::inference_params::InferenceParams>"
 _CACHE = "tensorzero_core::cache::CacheParamsOptions"
@@ -67,9 +67,7 @@ def _params(value: dict[str, Any]) -> dict[str, Any]:
         raise WrongShapeError((), "missing field `chat_completion`")
     given = value["chat_completion"]
     if not isinstance(given, dict):
-        raise WrongShapeError(
-            ("chat_completion",), f"invalid type: {kind(given)}, expected struct ChatCompletionInferenceParams"
-        )
+        raise WrongShapeError(("chat_completion",), invalid_type(given, "struct ChatCompletionInferenceParams"))
     found: dict[str, Any] = {}
     for key, item in cast("dict[str, Any]", given).items():
         read = _CHAT_COMPLETION.get(key)
@@ -133,7 +131,7 @@ def provider_tool(value: Any) -> dict[str, Any]:
 
 def _provider_tool(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise WrongShapeError((), f"invalid type: {kind(value)}, expected struct ProviderTool")
+        raise WrongShapeError((), invalid_type(value, "struct ProviderTool"))
     given = cast("dict[str, Any]", value)
     scope = None
     for key in given:

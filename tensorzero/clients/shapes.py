@@ -15,6 +15,8 @@ import orjson
 
 from tensorzero.clients.failures import refused
 from tensorzero.inputs.soundness import MAX_DEPTH, fault_place
+from tensorzero.parsing import words
+from tensorzero.parsing.words import invalid_type, unexpected
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 
 Path = tuple["str | int", ...]
@@ -76,7 +78,7 @@ def _plain_by_json(value: Any, target: str) -> Any:
     place = fault_place(json.loads(text))
     if place is None:
         return orjson.loads(text)
-    from tensorzero.gateway.json_fault import json_fault
+    from tensorzero.parsing.json_fault import json_fault
 
     raise _failure(target, f"{place}{json_fault(text) or 'expected value'}")
 
@@ -127,31 +129,16 @@ def _end_of(value: Any, path: Path, at_key: bool) -> int:
     return offset + len(json.dumps(value))
 
 
-def kind(value: Any) -> str:
-    """What a value is, in the words of the errors."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"boolean `{str(value).lower()}`"
-    if isinstance(value, int):
-        return f"integer `{value}`"
-    if isinstance(value, float):
-        return f"floating point `{value}`"
-    if isinstance(value, str):
-        return f"string {json.dumps(value, ensure_ascii=False)}"
-    return "sequence" if isinstance(value, list) else "map"
-
-
 def text(value: Any, path: Path) -> str:
     if not isinstance(value, str):
-        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected a string")
+        raise WrongShapeError(path, invalid_type(value, "a string"))
     return value
 
 
 def number(value: Any, path: Path) -> float:
     """A 32-bit float; a whole number goes on as one too."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected f32")
+        raise WrongShapeError(path, invalid_type(value, "f32"))
     if abs(value) >= _BEYOND_SINGLE:
         raise WrongShapeError(path, "number out of range")
     return float(value)
@@ -167,15 +154,15 @@ def integer(value: Any, path: Path) -> int:
 
 def _integer(value: Any, path: Path, least: int, most: int, expected: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected {expected}")
+        raise WrongShapeError(path, invalid_type(value, expected))
     if not least <= value <= most:
-        raise WrongShapeError(path, f"invalid value: {kind(value)}, expected {expected}")
+        raise WrongShapeError(path, f"invalid value: {unexpected(value)}, expected {expected}")
     return value
 
 
 def texts(value: Any, path: Path) -> list[str]:
     if not isinstance(value, list):
-        raise WrongShapeError(path, f"invalid type: {kind(value)}, expected a sequence")
+        raise WrongShapeError(path, invalid_type(value, "a sequence"))
     return [text(item, (*path, at)) for at, item in enumerate(cast("list[Any]", value))]
 
 
@@ -184,18 +171,11 @@ def one_of(*names: str) -> Callable[[Any, Path], str]:
         if not isinstance(value, str):
             raise WrongShapeError(path, "expected value")
         if value not in names:
-            raise WrongShapeError(path, f"unknown variant `{value}`, expected {_listed(names)}")
+            raise WrongShapeError(path, words.unknown_variant(value, names))
         return value
 
     return read
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    quoted = [f"`{name}`" for name in names]
-    if len(quoted) == 1:
-        return quoted[0]
-    return " or ".join(quoted) if len(quoted) == 2 else "one of " + ", ".join(quoted)
-
-
 def unknown_field(key: str, path: Path, names: tuple[str, ...]) -> WrongShapeError:
-    return WrongShapeError((*path, key), f"unknown field `{key}`, expected {_listed(names)}", at_key=True)
+    return WrongShapeError((*path, key), words.unknown_field(key, names), at_key=True)

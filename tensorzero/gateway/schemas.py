@@ -13,8 +13,8 @@ from typing import Any, cast
 import jsonschema_rs
 import orjson
 
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.schema_patterns import compile_beyond_javascript
+from tensorzero.parsing.json_fault import json_fault
 
 _TYPES = re.compile(r'is not of types ((?:"[a-z]+"(?:, )?)+)\Z')
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS

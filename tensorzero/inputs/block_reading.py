@@ -9,7 +9,7 @@ import orjson
 
 from tensorzero.inputs.blocks import InputBlock, RawText, Template, Text, Thought, ToolCall, ToolResult, Unknown
 from tensorzero.inputs.file_reading import BlockError, parse_file
-from tensorzero.inputs.shape_errors import unexpected, unexpected_block
+from tensorzero.parsing.words import unexpected, unexpected_content
 
 __all__ = ["BlockError", "parse_block", "strict_fields"]
 
@@ -117,7 +117,7 @@ def _summary(raw: Any) -> list[dict[str, Any]] | None:
     for index, part in enumerate(cast("list[Any]", raw)):
         where = f"summary.[{index}]: "
         if not isinstance(part, dict):
-            raise BlockError(f"{where}invalid type: {unexpected_block(part)}, expected object")
+            raise BlockError(f"{where}invalid type: {unexpected_content(part)}, expected object")
         fields = cast("dict[str, Any]", part)
         kind = fields.get("type")
         if not isinstance(kind, str):

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from tensorzero.inputs.block_reading import BlockError, parse_block
 from tensorzero.inputs.blocks import Input, InputBlock, InputMessage, Role, Template, Text
-from tensorzero.inputs.shape_errors import InputShapeError, unexpected, unexpected_block
+from tensorzero.inputs.shape_errors import InputShapeError
 from tensorzero.inputs.soundness import is_whole
+from tensorzero.parsing.words import unexpected, unexpected_content
 
 __all__ = ["Input", "InputShapeError", "parse_input", "usual_input"]
 
@@ -181,7 +182,7 @@ def _content(raw: Any, path: str, steps: tuple[str | int, ...]) -> list[tuple[In
     blocks: list[tuple[InputBlock | None, dict[str, Any]]] = []
     for index, block in enumerate(cast("list[Any]", raw)):
         if not isinstance(block, dict):
-            reason = f"invalid type: {unexpected_block(block)}, expected object"
+            reason = f"invalid type: {unexpected_content(block)}, expected object"
             raise InputShapeError(f"{path}[{index}]", reason, (*steps, "content", index), "closed")
         try:
             blocks.append(parse_block(cast("dict[str, Any]", block)))

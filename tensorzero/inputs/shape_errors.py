@@ -39,39 +39,6 @@ class InputShapeError(ValueError):
         return f"{self.path}: {self.reason}{where}"
 
 
-def unexpected(value: Any) -> str:
-    """A value as the original's reader names it in `invalid type: …`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"boolean `{'true' if value else 'false'}`"
-    if isinstance(value, str):
-        return f'string "{_escaped(value)}"'
-    if isinstance(value, int):
-        if -(1 << 63) <= value < 1 << 64:
-            return f"integer `{value}`"
-        value = float(value)
-    if isinstance(value, float):
-        return f"floating point `{_float(value)}`"
-    return "map" if isinstance(value, dict) else "sequence"
-
-
-def unexpected_block(value: Any) -> str:
-    """The same where an object was read ahead: numbers lose their value."""
-    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else unexpected(value)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-
-
-def _float(value: float) -> str:
-    mantissa, exponent, power = repr(value).partition("e")
-    if not exponent:
-        return mantissa
-    return f"{mantissa}e{'-' if power.startswith('-') else '+'}{power.lstrip('+-').lstrip('0')}"
-
-
 def _column(raw: Any, steps: tuple[str | int, ...], stop: Stop) -> int:
     start = key_end = end = 0
     value = raw

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from python_steps import steps_of
 
-from tensorzero.gateway import json_fault as module
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.providers.openai_shapes import ANSWER
-from tensorzero.gateway.shape_fault import shape_fault
+from tensorzero.parsing import json_fault as module
+from tensorzero.parsing.json_fault import json_fault
+from tensorzero.parsing.shape_fault import shape_fault
 
 CASES: list[tuple[str, str | None]] = json.loads((Path(__file__).parent / "data" / "json_faults.json").read_text("utf-8"))
 MANY = 200_000

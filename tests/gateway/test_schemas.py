@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.parsing.json_fault import json_fault
 
 CASES = json.loads((Path(__file__).parent / "data" / "schemas.json").read_text("utf-8"))
 MESSAGE = re.compile(r'JsonSchema \{ message: "(.*)" \}\)\) \}, glob', re.DOTALL)

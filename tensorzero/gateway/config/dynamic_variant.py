@@ -13,12 +13,13 @@ from tensorzero.gateway.config.mistakes import Mistakes, Place
 from tensorzero.gateway.config.paths import DATA, VARIANT_FILES
 from tensorzero.gateway.config.paths import NAME as PATH
 from tensorzero.gateway.config.sections import FunctionConfig, VariantConfig
-from tensorzero.gateway.config.shapes import INVALID, unexpected
+from tensorzero.gateway.config.shapes import INVALID
 from tensorzero.gateway.config.template_files import variant_template_sources
 from tensorzero.gateway.config.variant_shapes import VARIANTS
 from tensorzero.gateway.config.variants_section import assemble_variant
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.templates import Templates
+from tensorzero.parsing.words import unexpected
 
 NAME = "tensorzero::dynamic_variant"
 

@@ -22,8 +22,8 @@ from tensorzero.gateway.config.shapes import (
     Text,
     Unresolved,
     as_json,
-    unexpected,
     unknown_variant,
+    wrong_type,
 )  # fmt: skip
 from tensorzero.gateway.config.shared_shapes import TEXTS
 from tensorzero.gateway.config.variant_shapes import JUDGE_VARIANTS
@@ -89,9 +89,7 @@ class _Evaluation:
         if isinstance(value, Unresolved):
             return INVALID
         if not isinstance(value, Mapping):
-            mistakes.at(
-                place, f"invalid type: {unexpected(value)}, expected internally tagged enum UninitializedEvaluationConfig"
-            )
+            wrong_type(value, "internally tagged enum UninitializedEvaluationConfig", place, mistakes)
             return INVALID
         kind = value.get("type")
         if kind is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest
 from tensorzero.gateway.config.sections import ExperimentationConfig
-from tensorzero.gateway.config.shapes import INVALID, U64, Choice, Field, Real, Record, Shape, Table, Tagged, Text, unexpected
+from tensorzero.gateway.config.shapes import INVALID, U64, Choice, Field, Real, Record, Shape, Table, Tagged, Text, wrong_type
 from tensorzero.gateway.config.shared_shapes import TEXTS
 
 
@@ -20,7 +20,7 @@ class _Candidates:
             return _WEIGHTS.read(value, place, mistakes)
         if not isinstance(value, list):
             expected = "a list of variant names or a map of variant names to weights"
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected {expected}")
+            wrong_type(value, expected, place, mistakes)
             return INVALID
         names = _names(value, place, mistakes)
         return INVALID if names is INVALID else dict.fromkeys(names, 1.0)

@@ -24,7 +24,7 @@ from tensorzero.gateway.config.shapes import (
     Table,
     Text,
     dig,
-    unexpected,
+    wrong_type,
 )  # fmt: skip
 from tensorzero.gateway.config.shared_shapes import TEXTS, Location, Url, build_location
 
@@ -34,7 +34,7 @@ BUCKETS = "tensorzero_inference_latency_overhead_seconds_buckets"
 class _SocketAddress:
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, str):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected a string")
+            wrong_type(value, "a string", place, mistakes)
             return INVALID
         host, _, port = value.rpartition(":")
         try:

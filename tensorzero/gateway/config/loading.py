@@ -19,7 +19,7 @@ from tensorzero.gateway.config.gateway_section import (
     check_gateway,
     meaningless,
 )  # fmt: skip
-from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest, one_of
+from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest
 from tensorzero.gateway.config.model_references import check_models_used, check_namespaces
 from tensorzero.gateway.config.models_section import (
     EMBEDDING_MODELS,
@@ -48,6 +48,7 @@ from tensorzero.gateway.config.snapshot import take_snapshot
 from tensorzero.gateway.config.template_files import build_templates, template_sources
 from tensorzero.gateway.config.variants_section import check_candidates, check_templates
 from tensorzero.gateway.errors import ConfigError, ConfigMistake
+from tensorzero.parsing.words import unknown_field
 
 SECTIONS: dict[str, Shape] = {
     "gateway": GATEWAY,
@@ -100,8 +101,7 @@ def _read_sections(document: Mapping[str, Any], mistakes: Mistakes) -> dict[str,
     for name, value in document.items():
         place = Place().key(name)
         if name not in SECTIONS:
-            expected = one_of(list(SECTIONS), "")
-            mistakes.at(place, f"unknown field `{name}`, {expected}", nearest(name, SECTIONS))
+            mistakes.at(place, unknown_field(name, list(SECTIONS)), nearest(name, SECTIONS))
         elif (section := SECTIONS[name].read(value, place, mistakes)) is not INVALID:
             read[name] = section
     if "gateway" not in read:

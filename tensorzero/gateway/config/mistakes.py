@@ -87,17 +87,3 @@ class Locate:
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The right name that `name` most likely meant."""
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)), None)
-
-
-def one_of(names: Sequence[str], none: str) -> str:
-    """`expected …` as the original lists names."""
-    quoted = [f"`{name}`" for name in names]
-    match len(quoted):
-        case 0:
-            return none
-        case 1:
-            return f"expected {quoted[0]}"
-        case 2:
-            return f"expected {quoted[0]} or {quoted[1]}"
-        case _:
-            return f"expected one of {', '.join(quoted)}"

@@ -21,7 +21,7 @@ from tensorzero.gateway.config.shapes import (
     Table,
     Tagged,
     Text,
-    unexpected,
+    wrong_type,
 )  # fmt: skip
 from tensorzero.gateway.config.shared_shapes import RETRIES, TEXTS, default_retries
 
@@ -55,7 +55,7 @@ class _Range:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, list):
-            mistakes.at(place, f"invalid type: {unexpected(value, json=True)}, expected an array of length 2")
+            wrong_type(value, "an array of length 2", place, mistakes)
             return INVALID
         if len(value) != 2:
             expected = "an array of length 2" if len(value) < 2 else "fewer elements in array"

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest, one_of
-from tensorzero.gateway.config.shapes import INVALID, USIZE, Choice, Flag, Items, Real, unexpected
+from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest
+from tensorzero.gateway.config.shapes import INVALID, USIZE, Choice, Flag, Items, Real, wrong_type
+from tensorzero.parsing.words import plain_float, quoted, unexpected, unknown_variant
 
 _RESOURCES = {"model_inferences": "model_inference", "tokens": "token", "cost": "cost"}
 _INTERVALS = ("second", "minute", "hour", "day", "week", "month")
@@ -32,7 +33,7 @@ class RateLimiting:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected struct TomlUninitializedRateLimitingConfig")
+            wrong_type(value, "struct TomlUninitializedRateLimitingConfig", place, mistakes)
             return INVALID
         shapes: dict[str, Any] = {
             "rules": Items(_Rule()),
@@ -57,7 +58,7 @@ class RateLimiting:
 class _Rule:
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected a map")
+            wrong_type(value, "a map", place, mistakes)
             return INVALID
         limits: list[dict[str, Any]] = []
         before = len(mistakes.found)
@@ -68,8 +69,7 @@ class _Rule:
             if name not in _RESOURCES:
                 mistakes.at(place, f"Unknown resource: {name}", nearest(name, _RESOURCES))
             elif interval not in _INTERVALS:
-                expected = one_of(_INTERVALS, "")
-                mistakes.at(place, f"unknown variant `{interval}`, {expected}", nearest(interval, _INTERVALS))
+                mistakes.at(place, unknown_variant(interval, _INTERVALS), nearest(interval, _INTERVALS))
             elif isinstance(limit := _limit(amount, money=name == "cost"), str):
                 mistakes.at(place, limit)
             else:
@@ -126,7 +126,7 @@ def _scope_shown(scope: Mapping[str, str]) -> tuple[tuple[Any, ...], str]:
     """How the original orders a scope among others, and how it prints it."""
     if "tag_key" in scope:
         order, value = _scope_value(scope["tag_value"])
-        text = f"Tag(TagRateLimitingConfigScope {{ tag_key: {_quoted(scope['tag_key'])}, tag_value: {value} }})"
+        text = f"Tag(TagRateLimitingConfigScope {{ tag_key: {quoted(scope['tag_key'])}, tag_value: {value} }})"
         return (0, scope["tag_key"], order), text
     order, value = _scope_value(scope["api_key_public_id"])
     return (1, order), f"ApiKeyPublicId(ApiKeyPublicIdConfigScope {{ api_key_public_id: {value} }})"
@@ -135,19 +135,15 @@ def _scope_shown(scope: Mapping[str, str]) -> tuple[tuple[Any, ...], str]:
 def _scope_value(value: str) -> tuple[tuple[int, str], str]:
     if value in ("tensorzero::each", "tensorzero::total"):
         return (1, value), value.removeprefix("tensorzero::").capitalize()
-    return (0, value), f"Concrete({_quoted(value)})"
-
-
-def _quoted(text: str) -> str:
-    return unexpected(text).removeprefix("string ")
+    return (0, value), f"Concrete({quoted(value)})"
 
 
 def _priority_problems(value: Mapping[str, Any]) -> list[str]:
     always, priority = value.get("always"), value.get("priority")
     if always is not None and not isinstance(always, bool):
-        return [f"invalid type: {unexpected(always)}, expected a boolean"]
+        return [f"invalid type: {unexpected(always, plain_float)}, expected a boolean"]
     if priority is not None and (isinstance(priority, bool) or not isinstance(priority, int)):
-        return [f"invalid type: {unexpected(priority)}, expected usize"]
+        return [f"invalid type: {unexpected(priority, plain_float)}, expected usize"]
     if priority is not None and not USIZE.low <= priority <= USIZE.high:
         return [f"invalid value: integer `{priority}`, expected usize"]
     if always and priority is not None:
@@ -160,7 +156,7 @@ def _priority_problems(value: Mapping[str, Any]) -> list[str]:
 def _scope(value: Any) -> tuple[list[dict[str, str]], str | None]:
     """The scopes, or what is wrong with the first bad one."""
     if not isinstance(value, list):
-        return [], f"{_SCOPED}invalid type: {unexpected(value)}, expected a sequence\nin `scope`\n"
+        return [], f"{_SCOPED}invalid type: {unexpected(value, plain_float)}, expected a sequence\nin `scope`\n"
     for item in value:
         if problem := _scope_problem(item):
             return [], f"{_SCOPED}{problem}\nin `scope`\n"
@@ -175,7 +171,7 @@ def _scope_problem(item: Any) -> str | None:
             return "missing field `tag_value`\n"
         for key in ("tag_key", "tag_value"):
             if not isinstance(item[key], str):
-                return f"invalid type: {unexpected(item[key])}, expected a string\nin `{key}`\n"
+                return f"invalid type: {unexpected(item[key], plain_float)}, expected a string\nin `{key}`\n"
         tag = item["tag_value"]
         if tag.startswith("tensorzero::") and tag not in ("tensorzero::each", "tensorzero::total"):
             rule = 'besides tensorzero::each and tensorzero::total may not start with "tensorzero::".'
@@ -184,7 +180,7 @@ def _scope_problem(item: Any) -> str | None:
     if isinstance(item, Mapping) and "api_key_public_id" in item:
         public_id = item["api_key_public_id"]
         if not isinstance(public_id, str):
-            return f"invalid type: {unexpected(public_id)}, expected a string\nin `api_key_public_id`\n"
+            return f"invalid type: {unexpected(public_id, plain_float)}, expected a string\nin `api_key_public_id`\n"
         if public_id != "tensorzero::each" and len(public_id) != 12:
             rule = "must be 12 characters long. Check that this is a TensorZero API key public ID."
             return f"API key public ID `{public_id}` {rule}\nin `api_key_public_id`\n"

@@ -7,16 +7,21 @@ the order in which the original looks: as written in TOML, sorted below a `type`
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest, one_of
-from tensorzero.gateway.config.toml_text import ESCAPES, Moment, Single, write_float
-
-_PLAIN_FROM, _PLAIN_TO = 1e-5, 1e16  # floats that JSON text has without an exponent
-_EXPONENT = re.compile(r"(e[+-])0")
+from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest
+from tensorzero.gateway.config.toml_text import Moment, Single
+from tensorzero.parsing import words
+from tensorzero.parsing.words import (
+    json_float,
+    missing_field,
+    plain_float,
+    unexpected,
+    unknown_field,
+    wrong_length,
+)
 
 
 class _Invalid:
@@ -34,27 +39,6 @@ class Unresolved(dict[str, Any]):
 
 class Shape(Protocol):
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any: ...
-
-
-def unexpected(value: Any, *, json: bool = False) -> str:
-    """A value as the original names it in `invalid type: …`; `json` for what it reads through JSON."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return f"boolean `{str(value).lower()}`"
-        case int():
-            return f"integer `{value}`"
-        case float():
-            return f"floating point `{_number(value, json=json)}`"
-        case str():
-            return f'string "{_debug(value)}"'
-        case Mapping():
-            return "map"
-        case Sequence():
-            return "sequence"
-        case _:
-            return "map"
 
 
 def toml_type(value: Any) -> str:
@@ -89,13 +73,13 @@ class Text:
     expected: str = "a string"
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
-        return str(value) if isinstance(value, str) else _wrong_type(value, self.expected, place, mistakes)
+        return str(value) if isinstance(value, str) else wrong_type(value, self.expected, place, mistakes)
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
-        return value if isinstance(value, bool) else _wrong_type(value, "a boolean", place, mistakes)
+        return value if isinstance(value, bool) else wrong_type(value, "a boolean", place, mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +92,7 @@ class Whole:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
-            return _wrong_type(value, self.kind, place, mistakes)
+            return wrong_type(value, self.kind, place, mistakes)
         if self.low <= value <= self.high:
             return value
         mistakes.at(place, f"invalid value: integer `{value}`, expected {self.kind}")
@@ -128,7 +112,7 @@ class Real:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return _wrong_type(value, "f32" if self.single else "f64", place, mistakes)
+            return wrong_type(value, "f32" if self.single else "f64", place, mistakes)
         return Single(value) if self.single else float(value)
 
 
@@ -155,7 +139,7 @@ class Choice:
             value = key
         if not isinstance(value, str) or isinstance(value, Moment):
             if place.json:
-                return _wrong_type(value, "string or map", place, mistakes)
+                return wrong_type(value, "string or map", place, mistakes)
             mistakes.at(place, "invalid type: unit variant, expected string only")
             return INVALID
         value = self.aliases.get(value, value)
@@ -173,7 +157,7 @@ class Identifier:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, str):
-            return _wrong_type(value, "variant identifier", place, mistakes)
+            return wrong_type(value, "variant identifier", place, mistakes)
         return Choice(self.names).read(str(value), place, mistakes)
 
 
@@ -183,7 +167,7 @@ class Items:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, list):
-            return _wrong_type(value, "a sequence", place, mistakes)
+            return wrong_type(value, "a sequence", place, mistakes)
         items = [self.shape.read(item, place.index(i), mistakes) for i, item in enumerate(value)]
         return INVALID if INVALID in items else items
 
@@ -199,7 +183,7 @@ class Table:
         if isinstance(value, Unresolved):
             return INVALID
         if not isinstance(value, Mapping):
-            return _wrong_type(value, self.expected, place, mistakes)
+            return wrong_type(value, self.expected, place, mistakes)
         out: dict[str, Any] = {}
         for key in sorted(value) if place.json else value:
             item = self.shape.read(value[key], place.key(key), mistakes)
@@ -272,7 +256,7 @@ class Record:
         if isinstance(value, list) and self.listing:
             return self._in_order(value, place, mistakes)
         if not isinstance(value, Mapping):
-            return _wrong_type(value, f"struct {self.name}", place, mistakes)
+            return wrong_type(value, f"struct {self.name}", place, mistakes)
         by_name = {f.name: f for f in self.fields if f.written}
         read: dict[str, Any] = {}
         unlisted: list[str] = []
@@ -286,7 +270,7 @@ class Record:
                 read[key] = known.shape.read(value[key], place.key(key), mistakes)
         for known in self.fields:
             if known.required and known.name not in read:
-                mistakes.at(place, f"missing field `{known.name}`")
+                mistakes.at(place, missing_field(known.name))
                 read[known.name] = INVALID
         for key in unlisted:  # a flattened structure says so last
             self._unknown(key, by_name, place, mistakes)
@@ -302,8 +286,7 @@ class Record:
             if read[one.name] is INVALID:
                 return INVALID
         if len(values) < (len(known) if self.needed is None else self.needed):
-            elements = f"{len(known)} element{'s' if len(known) > 1 else ''}"
-            mistakes.at(place, f"invalid length {len(values)}, expected struct {self.name} with {elements}")
+            mistakes.at(place, wrong_length(len(values), self.name, len(known)))
             return INVALID
         if len(values) > len(known):
             mistakes.at(place, f"invalid length {len(values)}, expected fewer elements in array")
@@ -320,7 +303,7 @@ class Record:
         near = nearest(key, by_name)
         if self.listing:
             # A frozen place prints no key of its own.
-            mistakes.at(place.key(key), f"unknown field `{key}`, {one_of(list(by_name), 'there are no fields')}", near)
+            mistakes.at(place.key(key), unknown_field(key, list(by_name)), near)
         else:
             mistakes.say(f"{place.printed}: unknown field `{key}`", (*place.keys, key), near)
 
@@ -342,7 +325,7 @@ class Tagged:
             if self.expected == "object" and isinstance(value, int | float) and not isinstance(value, bool):
                 mistakes.at(place, "invalid type: number, expected object")
                 return INVALID
-            return _wrong_type(value, f"struct {self.own.name}" if self.own else self.expected, place, mistakes)
+            return wrong_type(value, f"struct {self.own.name}" if self.own else self.expected, place, mistakes)
         own_names = {f.name for f in self.own.fields if f.written} if self.own else set[str]()
         mine = {key: item for key, item in value.items() if key in own_names}
         mine = as_json(mine) if place.json else mine
@@ -371,21 +354,11 @@ def dig(value: Any, *keys: str) -> Any:
 
 
 def unknown_variant(name: str, names: Sequence[str], place: Place, mistakes: Mistakes) -> None:
-    mistakes.at(place, f"unknown variant `{name}`, {one_of(names, 'there are no variants')}", nearest(name, names))
+    mistakes.at(place, words.unknown_variant(name, names), nearest(name, names))
 
 
-def _wrong_type(value: Any, expected: str, place: Place, mistakes: Mistakes) -> Any:
-    mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected {expected}")
+def wrong_type(value: Any, expected: str, place: Place, mistakes: Mistakes) -> Any:
+    """Report that `value` is not `expected`; INVALID."""
+    shown = unexpected(value, json_float if place.json else plain_float)
+    mistakes.at(place, f"invalid type: {shown}, expected {expected}")
     return INVALID
-
-
-def _number(value: float, *, json: bool) -> str:
-    if math.isnan(value):
-        return "NaN"
-    if not json or value == 0 or _PLAIN_FROM <= abs(value) < _PLAIN_TO:
-        return write_float(value)
-    return _EXPONENT.sub(r"\1", repr(value))
-
-
-def _debug(text: str) -> str:
-    return "".join(ESCAPES.get(char, char) for char in text)

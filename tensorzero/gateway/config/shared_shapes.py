@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from tensorzero.gateway.config.mistakes import Mistakes, Place, one_of
+from tensorzero.gateway.config.mistakes import Mistakes, Place
 from tensorzero.gateway.config.sections import CredentialLocation, ExtraBody, ExtraHeader, Retries, Timeouts
 from tensorzero.gateway.config.shapes import (
     INVALID,
@@ -20,10 +20,11 @@ from tensorzero.gateway.config.shapes import (
     Real,
     Record,
     Text,
-    unexpected,
+    wrong_type,
 )  # fmt: skip
 from tensorzero.masking.known import learn_header, learn_url, learn_variable
 from tensorzero.masking.literals import learn_location
+from tensorzero.parsing.words import quoted, unknown_field
 from tensorzero.settled import settled
 
 TIMEOUTS = Record(
@@ -81,7 +82,7 @@ class Replacement:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected struct {self.name}")
+            wrong_type(value, f"struct {self.name}", place, mistakes)
             return INVALID
         if self.key in value and not isinstance(value[self.key], str):
             return Text().read(value[self.key], place.key(self.key), mistakes)
@@ -161,12 +162,12 @@ class Location:
             return ONE_LOCATION.read(value, place, mistakes)
         if not isinstance(value, Mapping):
             expected = "a string or an object with 'default' and 'fallback' fields"
-            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected {expected}")
+            wrong_type(value, expected, place, mistakes)
             return INVALID
         out: dict[str, Any] = {}
         for key in value:
             if key not in ("default", "fallback"):
-                mistakes.at(place, f"unknown field `{key}`, {one_of(('default', 'fallback'), '')}")
+                mistakes.at(place, unknown_field(key, ("default", "fallback")))
                 out[key] = INVALID
         for key in ("default", "fallback"):
             if key in value and not isinstance(value[key], str):
@@ -190,11 +191,11 @@ class Url:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, str):
-            mistakes.at(place, f"invalid type: {unexpected(value, json=place.json)}, expected a string representing an URL")
+            wrong_type(value, "a string representing an URL", place, mistakes)
             return INVALID
         learn_url(value)
         if (problem := url_problem(value)) is not None:
-            mistakes.at(place, f"{problem}: {_quoted(value)}")
+            mistakes.at(place, f"{problem}: {quoted(value)}")
             return INVALID
         parts = urlsplit(value.strip())
         if parts.scheme in _SPECIAL:
@@ -235,10 +236,6 @@ def _lower_host(netloc: str) -> str:
     return f"{user}{at}{host.lower()}"
 
 
-def _quoted(text: str) -> str:
-    return unexpected(text).removeprefix("string ")
-
-
 _COST_FIELDS = (Field("cost_per_million", Real()), Field("cost_per_unit", Real()), Field("required", Flag(), default=False))
 _BOTH_POINTERS = (Field("pointer", Text()), Field("pointer_nonstreaming", Text()), Field("pointer_streaming", Text()))
 _RATES = ("cost_per_million", "cost_per_unit")
@@ -271,7 +268,7 @@ class Costs:
 
     def _entry(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected struct {self.entry.name}")
+            wrong_type(value, f"struct {self.entry.name}", place, mistakes)
             return INVALID
         for field in self.entry.fields[:-1]:  # the original forgets which one it was
             if field.name in value and field.shape.read(value[field.name], place, mistakes) is INVALID:
@@ -289,7 +286,7 @@ class Costs:
             if entry[key] and not entry[key].startswith("/"):
                 return f"invalid JSON pointer `{entry[key]}`: NoLeadingSlash"
             if escape := _WRONG_ESCAPE.search(entry[key]):
-                return f"invalid JSON pointer `{entry[key]}`: InvalidEscape({_quoted(escape[0])})"
+                return f"invalid JSON pointer `{entry[key]}`: InvalidEscape({quoted(escape[0])})"
         if sum(rate in entry for rate in _RATES) != 1:
             return "must specify exactly one of `cost_per_million` or `cost_per_unit`"
         return None

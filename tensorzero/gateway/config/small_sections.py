@@ -22,9 +22,10 @@ from tensorzero.gateway.config.shapes import (
     Shape,
     Table,
     Text,
-    unexpected,
+    wrong_type,
 )  # fmt: skip
 from tensorzero.gateway.config.shared_shapes import Location, build_location
+from tensorzero.parsing.words import quoted
 
 METRICS = Table(
     Record(
@@ -98,7 +99,7 @@ class _StorageChoice:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected internally tagged enum GCPBatchConfigType")
+            wrong_type(value, "internally tagged enum GCPBatchConfigType", place, mistakes)
             return INVALID
         if "storage_type" not in value:
             mistakes.at(place, "missing field `storage_type`")
@@ -172,7 +173,7 @@ class _ObjectStorage:
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if not isinstance(value, Mapping):
-            mistakes.at(place, f"invalid type: {unexpected(value)}, expected internally tagged enum StorageKind")
+            wrong_type(value, "internally tagged enum StorageKind", place, mistakes)
             return INVALID
         if "type" not in value:
             mistakes.at(place, "missing field `type`")
@@ -204,4 +205,4 @@ def check_object_storage(read: Mapping[str, Any], mistakes: Mistakes) -> None:
 def _optional(value: Any) -> str:
     if value is None:
         return "None"
-    return f"Some({str(value).lower() if isinstance(value, bool) else unexpected(value).removeprefix('string ')})"
+    return f"Some({str(value).lower() if isinstance(value, bool) else quoted(value)})"

@@ -15,9 +15,9 @@ from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.values import CacheOptions
-from tensorzero.inputs.shape_errors import unexpected
 from tensorzero.masking.known import learn_body
 from tensorzero.masking.reprs import discreet
+from tensorzero.parsing.words import unexpected
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -12,7 +12,7 @@ from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.functions.tools import ToolSettings, stored_tools
 from tensorzero.gateway.schemas import Schema, SchemaError
 from tensorzero.inputs.block_reading import BlockError, strict_fields
-from tensorzero.inputs.shape_errors import unexpected, unexpected_block
+from tensorzero.parsing.words import unexpected, unexpected_content
 
 _FORMS = (
     'A demonstration is a text, or a list of blocks: {"type": "text", "text": "…"} or '
@@ -64,7 +64,7 @@ def chat_demonstration(value: Any, tools: ToolSettings) -> list[dict[str, Any]]:
 
 def _block(block: Any) -> dict[str, Any]:
     if not isinstance(block, dict):
-        raise BlockError(f"invalid type: {unexpected_block(block)}, expected object")
+        raise BlockError(f"invalid type: {unexpected_content(block)}, expected object")
     fields = cast("dict[str, Any]", block)
     kind = fields.get("type")
     if not isinstance(kind, str):

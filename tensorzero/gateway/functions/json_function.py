@@ -13,9 +13,9 @@ import orjson
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.functions.tools import ToolSettings
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.schemas import Schema, SchemaError
 from tensorzero.inputs.blocks import RequestMessage, Text, ToolResult
+from tensorzero.parsing.json_fault import json_fault
 
 _MAX_DEPTH = 127
 _JSON_LINE = "Respond using JSON."

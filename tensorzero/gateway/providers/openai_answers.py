@@ -8,12 +8,12 @@ from typing import Any, NoReturn, cast
 import orjson
 
 from tensorzero.gateway.errors import GatewayError, ProviderError
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.providers.openai_shapes import ANSWER, CHUNK
 from tensorzero.gateway.providers.own_words import own_words
-from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Block, ProviderChunk, ProviderResponse, Usage
 from tensorzero.masking.known import learn_sent
+from tensorzero.parsing.json_fault import json_fault
+from tensorzero.parsing.shape_fault import shape_fault
 
 _FINISH = {
     "stop": "stop",

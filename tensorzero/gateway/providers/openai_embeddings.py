@@ -9,7 +9,6 @@ import orjson
 from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.json_text import json_bytes
 from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
@@ -20,9 +19,10 @@ from tensorzero.gateway.providers.openai_answers import parse_usage
 from tensorzero.gateway.providers.openai_requests import endpoint, login_of
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
-from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Usage
 from tensorzero.gateway.version import USER_AGENT
+from tensorzero.parsing.json_fault import json_fault
+from tensorzero.parsing.shape_fault import shape_fault
 
 
 class OpenAIEmbeddings:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 import orjson
 
 from tensorzero.gateway.errors import ProviderError
-from tensorzero.gateway.json_fault import json_fault
 from tensorzero.gateway.providers.openai_responses_shapes import ANSWER
-from tensorzero.gateway.shape_fault import shape_fault
 from tensorzero.gateway.values import Block, ProviderResponse, Usage
+from tensorzero.parsing.json_fault import json_fault
+from tensorzero.parsing.shape_fault import shape_fault
 
 Item = Mapping[str, Any]
 

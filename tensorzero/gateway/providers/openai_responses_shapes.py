@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tensorzero.gateway.shape_fault import Cursor, optional, sequence, struct, text, unsigned
+from tensorzero.parsing.shape_fault import Cursor, optional, sequence, struct, text, unsigned
 
 _COUNT = optional(unsigned(32))
 _USAGE = optional(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from tensorzero.gateway.shape_fault import one_of_texts, optional, sequence, struct, tagged, text, unsigned, untagged
+from tensorzero.parsing.shape_fault import one_of_texts, optional, sequence, struct, tagged, text, unsigned, untagged
 
 _COUNT = optional(unsigned(32))
 _TEXT = optional(text)

@@ -12,10 +12,10 @@ import orjson
 from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.json_fault import json_fault
-from tensorzero.gateway.shape_fault import Cursor, Shape, optional, sequence, shape_fault, struct, tagged, text
 from tensorzero.gateway.values import Block, InferenceCall
 from tensorzero.inputs.blocks import RequestBlock, RequestMessage, Text, Thought, ToolCall, Unknown
+from tensorzero.parsing.json_fault import json_fault
+from tensorzero.parsing.shape_fault import Cursor, Shape, optional, sequence, shape_fault, struct, tagged, text
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

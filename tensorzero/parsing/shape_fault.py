@@ -10,6 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from tensorzero.parsing.words import (
+    duplicate_field,
+    invalid_type,
+    missing_field,
+    no_variant,
+    unexpected,
+    unknown_variant,
+    wrong_length,
+)
+
 EXACT_UP_TO = 16 * 1024 * 1024
 """Characters of a text whose fault is looked for."""
 EXACT_STEPS = 50_000
@@ -85,26 +95,7 @@ def _wrong(cursor: Cursor, expected: str) -> _FaultError:
     if start in "{[":
         return _FaultError(f"invalid type: {'map' if start == '{' else 'sequence'}, expected {expected}", cursor.at)
     value = cursor.take()
-    return _FaultError(f"invalid type: {kind(value)}, expected {expected}", cursor.at)
-
-
-def kind(value: Any) -> str:
-    """What a value is, as the original's errors call it."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return f"boolean `{str(value).lower()}`"
-        case int() if -(2**63) <= value < 2**64:
-            return f"integer `{value}`"
-        case int() | float():
-            return f"floating point `{float(value)}`"
-        case str():
-            return f"string {json.dumps(value, ensure_ascii=False)}"
-        case list():
-            return "sequence"
-        case _:
-            return "map"
+    return _FaultError(invalid_type(value, expected), cursor.at)
 
 
 def text(cursor: Cursor) -> None:
@@ -119,7 +110,7 @@ def unsigned(bits: int) -> Shape:
             raise _wrong(cursor, f"u{bits}")
         value = cursor.take()
         if isinstance(value, float) or not -(2**63) <= value < 2**64:
-            raise _FaultError(f"invalid type: {kind(value)}, expected u{bits}", cursor.at)
+            raise _FaultError(invalid_type(value, f"u{bits}"), cursor.at)
         if not 0 <= value < 2**bits:
             raise _FaultError(f"invalid value: integer `{value}`, expected u{bits}", cursor.at)
 
@@ -178,7 +169,7 @@ def struct(name: str, fields: Mapping[str, Shape], required: tuple[str, ...] = (
                 cursor.step()
             key = cursor.take()
             if key in seen:
-                raise _FaultError(f"duplicate field `{key}`", cursor.at)
+                raise _FaultError(duplicate_field(key), cursor.at)
             if key in fields:
                 seen.add(key)
             cursor.peek()
@@ -187,7 +178,7 @@ def struct(name: str, fields: Mapping[str, Shape], required: tuple[str, ...] = (
         cursor.step()
         for key in required:
             if key not in seen:
-                raise _FaultError(f"missing field `{key}`", cursor.at)
+                raise _FaultError(missing_field(key), cursor.at)
         return None
 
     return read
@@ -203,8 +194,7 @@ def _fields_in_order(cursor: Cursor, name: str, shapes: tuple[Shape, ...]) -> No
         count += 1
     cursor.step()
     if count < len(shapes):
-        elements = f"{len(shapes)} element{'' if len(shapes) == 1 else 's'}"
-        raise _FaultError(f"invalid length {count}, expected struct {name} with {elements}", cursor.at)
+        raise _FaultError(wrong_length(count, name, len(shapes)), cursor.at)
 
 
 def untagged(name: str, fits: Callable[[Any], bool]) -> Shape:
@@ -212,7 +202,7 @@ def untagged(name: str, fits: Callable[[Any], bool]) -> Shape:
 
     def read(cursor: Cursor) -> None:
         if not fits(cursor.take()):
-            raise _FaultError(f"data did not match any variant of untagged enum {name}", cursor.at + 1)
+            raise _FaultError(no_variant(name), cursor.at + 1)
 
     return read
 
@@ -241,25 +231,23 @@ def _tagged_fault(value: Any, variants: Mapping[str, Mapping[str, Any]]) -> str 
     if not isinstance(tag, str):
         return "TensorZeroDerive: missing tag field `type`"
     if tag not in variants:
-        names = [f"`{name}`" for name in variants]
-        expected = " or ".join(names) if len(names) < 3 else f"one of {', '.join(names)}"
-        return f"unknown variant `{tag}`, expected {expected}"
+        return unknown_variant(tag, list(variants))
     fields = variants[tag]
     for key, item in given.items():
         reason = None if key not in fields else _field_fault(key, item, fields[key])
         if reason is not None:
             return reason
-    return next((f"missing field `{key}`" for key in fields if key not in given), None)
+    return next((missing_field(key) for key in fields if key not in given), None)
 
 
 def _field_fault(path: str, value: Any, shape: Any) -> str | None:
     if shape is text:
-        return None if isinstance(value, str) else f"{path}: invalid type: {kind(value)}, expected a string"
+        return None if isinstance(value, str) else f"{path}: invalid type: {unexpected(value)}, expected a string"
     name, keys = cast("tuple[str, tuple[str, ...]]", shape)
     if not isinstance(value, dict):
-        return f"{path}: invalid type: {kind(value)}, expected struct {name}"
+        return f"{path}: invalid type: {unexpected(value)}, expected struct {name}"
     given = cast("dict[str, Any]", value)
     for key in keys:
         if key in given and not isinstance(given[key], str):
-            return f"{path}.{key}: invalid type: {kind(given[key])}, expected a string"
+            return f"{path}.{key}: invalid type: {unexpected(given[key])}, expected a string"
     return next((f"{path}: missing field `{key}`" for key in keys if key not in given), None)
