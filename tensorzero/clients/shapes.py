@@ -16,6 +16,7 @@ import orjson
 from tensorzero.clients.failures import refused
 from tensorzero.inputs.soundness import MAX_DEPTH, fault_place
 from tensorzero.parsing import words
+from tensorzero.parsing.columns import span_of
 from tensorzero.parsing.words import invalid_type, unexpected
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
 
@@ -96,7 +97,8 @@ def shape_error(value: Any, target: str, wrong: WrongShapeError) -> TensorZeroIn
     if not wrong.placed:
         return _failure(target, wrong.reason)
     where = path_text(wrong.path)
-    column = _end_of(value, wrong.path, wrong.at_key) + wrong.past
+    span = span_of(value, wrong.path)
+    column = (span.key_end if wrong.at_key else span.end) + wrong.past
     return _failure(target, f"{where}{': ' if where else ''}{wrong.reason} at line 1 column {column}")
 
 
@@ -107,26 +109,6 @@ def _failure(target: str, reason: str) -> TensorZeroInternalError:
 def path_text(path: Path) -> str:
     """`messages[0].content`"""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
-
-
-def _end_of(value: Any, path: Path, at_key: bool) -> int:
-    """The column where the element ends, in the text that `json.dumps` makes of the whole."""
-    offset = 0
-    for depth, step in enumerate(path):
-        offset += 1
-        if isinstance(step, int):
-            offset += sum(len(json.dumps(item)) + 2 for item in value[:step])
-        else:
-            for key, item in value.items():
-                offset += len(json.dumps(key))
-                if key == step:
-                    break
-                offset += len(json.dumps(item)) + 4
-            if at_key and depth == len(path) - 1:
-                return offset
-            offset += 2
-        value = value[step]
-    return offset + len(json.dumps(value))
 
 
 def text(value: Any, path: Path) -> str:

@@ -6,9 +6,10 @@ the reader stood. It is worked out here from the value, and only when there is a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
+
+from tensorzero.parsing.columns import span_of
 
 Stop = Literal["before", "start", "key", "value", "closed"]
 
@@ -40,30 +41,12 @@ class InputShapeError(ValueError):
 
 
 def _column(raw: Any, steps: tuple[str | int, ...], stop: Stop) -> int:
-    start = key_end = end = 0
-    value = raw
-    last = True
-    for step in steps:
-        position = start + 1
-        items = list(cast("dict[Any, Any]", value).items()) if isinstance(value, dict) else list(enumerate(value))
-        for index, (key, item) in enumerate(items):
-            if isinstance(value, dict):
-                key_end = position + _length(str(key))
-                position = key_end + 2
-            if key == step:
-                start, end, last = position, position + _length(item), index == len(items) - 1
-                value = item
-                break
-            position += _length(item) + 2
+    span = span_of(raw, steps)
     if stop in ("before", "start"):
-        return start + (stop == "start")
+        return span.start + (stop == "start")
     if stop == "key":
-        return key_end
+        return span.key_end
     if stop == "closed":
         comma = 2 if steps and isinstance(steps[-1], int) else 0
-        return end + (1 if last else comma)
-    return end if steps else _length(raw)
-
-
-def _length(value: Any) -> int:
-    return len(json.dumps(value, default=str))
+        return span.end + (1 if span.last else comma)
+    return span.end
