@@ -193,7 +193,7 @@ class AsyncTransfer(Transfer):
 
     def stream(self) -> None:
         """Wake the reader as data arrives."""
-        self.handle.stream()
+        self.handle.pile(False)
         self._pool.streams.add(self)
 
     def tell(self) -> None:
@@ -289,6 +289,8 @@ class AsyncHttp:
         try:
             transfer = self._pool().begin(request)
             try:
+                if not transfer.handle.piling:
+                    transfer.handle.pile(True)
                 while not transfer.done:
                     await transfer.wait(deadline)
                 reply = transfer.reply()
@@ -327,9 +329,9 @@ class AsyncHttp:
         transfer = self._pool().begin(request)
         transfer.stream()
         try:
-            while not (transfer.has_headers or transfer.done):
+            while not (whole := transfer.has_headers) and not transfer.done:
                 await transfer.wait(deadline)
-            if not transfer.has_headers:  # what came before a break is still to be read
+            if not whole:  # what came before a break is still to be read
                 transfer.check()
             transfer.begin_stream()
             return AsyncStream(transfer)

@@ -96,6 +96,8 @@ class Line:
     def exchange(self, request: HttpRequest, deadline: Deadline | None) -> HttpReply:
         """One whole exchange."""
         transfer = self.begin(request)
+        if not self._handle.piling:
+            self._handle.pile(True)
         perform = self._multi.perform
         while perform()[1]:
             self._wait(transfer, deadline)
@@ -218,7 +220,7 @@ class BlockingHttp:
         try:
             line = self._take()
             transfer = line.begin(request)
-            transfer.handle.stream()
+            transfer.handle.pile(False)
             stream = BlockingStream(line, transfer, self._idle, self._settings())
         except FAULTS as error:
             raise broken(error, request.url) from error
@@ -260,9 +262,9 @@ class BlockingStream:
         transfer, line = self._transfer, self._line
         assert line is not None
         try:
-            while not (transfer.has_headers or transfer.done):
+            while not (whole := transfer.has_headers) and not transfer.done:
                 line.step(transfer, deadline)
-            if not transfer.has_headers:  # what came before a break is still to be read
+            if not whole:  # what came before a break is still to be read
                 transfer.check()
             transfer.begin_stream()
             self.status, self.headers = transfer.status, HeaderLines(transfer.lines.copy())

@@ -33,13 +33,13 @@ class Handle:
         "_headers",
         "_once",
         "_options",
-        "_piling",
         "_proxy",
         "_url",
         "curl",
         "limit",
         "lines",
         "parts",
+        "piling",
         "place",
         "shown",
         "size",
@@ -58,7 +58,7 @@ class Handle:
         self._headers: Mapping[str, str] = {}
         self._options: tuple[str, int] = ("", -1)
         self._once = False
-        self._piling = True
+        self.piling = True
         self._body = b""
         self._at = 0
         if _LIMITING:
@@ -89,9 +89,6 @@ class Handle:
         if self._once:
             setopt(pycurl.FORBID_REUSE, 0)
             self._once = False
-        if not self._piling:
-            setopt(pycurl.WRITEFUNCTION, self._take)
-            self._piling = True
         self.size = 0
 
     def _set_place(self, place: Destination) -> None:
@@ -115,12 +112,12 @@ class Handle:
         self.curl.setopt(pycurl.FORBID_REUSE, 1)
         self._once = True
 
-    def stream(self) -> None:
-        """Until the next request, leave the pieces as they come: they are taken soon, and a call of Python for each would be a
-        tenth of what an event costs. An older libcurl leaves the limit to us."""
-        if _LIMITING:
-            self.curl.setopt(pycurl.WRITEFUNCTION, self.parts.append)
-            self._piling = False
+    def pile(self, piling: bool) -> None:
+        """Whether many pieces of this and later answers become one. Those of a stream are left as they come: they are taken
+        soon, and a call of Python for each would be a tenth of what an event costs. An older libcurl leaves the limit to us."""
+        if _LIMITING and piling is not self.piling:
+            self.curl.setopt(pycurl.WRITEFUNCTION, self._take if piling else self.parts.append)
+            self.piling = piling
 
     def _set_method(self, method: str, size: int) -> None:
         if method == "POST" or size:
