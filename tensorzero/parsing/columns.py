@@ -21,15 +21,19 @@ class Span(NamedTuple):
 
 
 def span_of(whole: Any, steps: Sequence[str | int]) -> Span:
-    """Of the part of `whole` to which the keys and indices lead."""
+    """Of the part of `whole` to which the keys and indices lead; as far as they lead where an object is given as the list of
+    its values, which the original reads too."""
     span = Span(0, 0, _length(whole), last=True)
     value = whole
     for step in steps:
-        span, value = _within(value, step, span.start + 1)
+        found = _within(value, step, span.start + 1)
+        if found is None:
+            break
+        span, value = found
     return span
 
 
-def _within(value: Any, step: str | int, position: int) -> tuple[Span, Any]:
+def _within(value: Any, step: str | int, position: int) -> tuple[Span, Any] | None:
     """The part under one key or index of an object or list whose first part begins at `position`."""
     if isinstance(value, dict):
         items = list(cast("dict[Any, Any]", value).items())
@@ -39,12 +43,12 @@ def _within(value: Any, step: str | int, position: int) -> tuple[Span, Any]:
                 start = key_end + 2
                 return Span(start, key_end, start + _length(item), index == len(items) - 1), item
             position = key_end + 2 + _length(item) + 2
-        raise KeyError(step)
+        return None
     for index, item in enumerate(value):
         if index == step:
             return Span(position, 0, position + _length(item), index == len(value) - 1), item
         position += _length(item) + 2
-    raise IndexError(step)
+    return None
 
 
 def _length(value: Any) -> int:

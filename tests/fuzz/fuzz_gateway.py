@@ -86,7 +86,7 @@ class FuzzFace(BlockingFace):
     async def sleep(self, seconds: float, deadline: Any = None) -> None:
         pass
 
-    async def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def blocking(self, function: Callable[..., Any], *args: Any, deadline: Any = None) -> Any:
         return function(*args)
 
     async def gather(self, *coroutines: Any) -> list[Any]:

@@ -34,7 +34,11 @@ def test_a_part_is_cut_out_of_the_text_by_its_span(whole: Any) -> None:
             assert text[: span.key_end].endswith(json.dumps(steps[-1]))
 
 
-@pytest.mark.parametrize(("whole", "step", "error"), [({"a": 1}, "b", KeyError), ([1], 1, IndexError)])
-def test_what_is_not_there_has_no_place(whole: Any, step: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
-        span_of(whole, (step,))
+@pytest.mark.parametrize("steps", [("a", "role", 0), ("a", 2), ("a",)])
+def test_a_way_that_ends_early_is_followed_to_its_end(steps: tuple[Any, ...]) -> None:
+    span = span_of({"a": [1, 2]}, steps)
+    assert json.dumps({"a": [1, 2]})[span.start : span.end] == "[1, 2]"
+
+
+def test_a_way_that_never_begins_leads_to_the_whole() -> None:
+    assert span_of({}, ("a",)) == (0, 0, 2, True)
