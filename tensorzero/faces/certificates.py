@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tensorzero.faces.face import HttpError
+from tensorzero.settled import settled
 
 
 class Trusted(NamedTuple):
@@ -18,11 +19,13 @@ class Trusted(NamedTuple):
 
 
 def trusted() -> Trusted:
-    """Raises `HttpError` where a variable names what cannot be read."""
+    """Relative paths mean what they meant when they were first needed. Raises `HttpError` for what cannot be read."""
     file, directories = os.environ.get("SSL_CERT_FILE") or None, os.environ.get("SSL_CERT_DIR") or None
     if file is not None:
+        file = settled(file)
         _check(lambda at=file: Path(at).open("rb").close(), "SSL_CERT_FILE")
     if directories is not None:
+        directories = os.pathsep.join(map(settled, directories.split(os.pathsep)))
         for directory in directories.split(os.pathsep):
             _check(lambda at=directory: os.scandir(at).close(), "SSL_CERT_DIR")
     if file is None and directories is None:

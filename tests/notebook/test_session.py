@@ -495,3 +495,14 @@ def test_a_configuration_without_thumbs_in_place_of_the_notebooks_own_says_so_at
     assert "[metrics.thumbs_up]" in told
     (folder / "tensorzero.toml").write_text(CONFIG.replace("liked", "rating"))
     assert "\n" not in greeting(start_session())
+
+
+def test_a_notebook_that_changes_its_directory_keeps_its_folder(run: Run, folder: Path) -> None:
+    run("%load_ext tensorzero_notebook")
+    (folder / "other").mkdir()
+    run("%cd other")
+    run("%%tensorzero --model dummy::good\nhi")
+    assert "rows: 1" in run("from tensorzero_notebook import inferences\nprint('rows:', len(inferences()))")
+    run("%%tensorzero_variant haiku warm --model dummy::good\nA haiku.")
+    assert not (folder / "other" / ".tensorzero").exists()
+    assert (folder / ".tensorzero" / "db").is_dir()
