@@ -63,7 +63,7 @@ _NO_OBJECT_STORAGE = (
 
 
 @dataclass(slots=True)
-class Asked:
+class CheckedRequest:
     """A checked call and the variants that may answer it."""
 
     call: InferenceCall
@@ -72,7 +72,7 @@ class Asked:
     namespace: str | None
 
 
-def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
+def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> CheckedRequest:
     """`body["input"]` was read already. Raises `GatewayError`."""
     started = time.monotonic()
     get = body.get
@@ -122,7 +122,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         _take_options(gateway, call, body)
     if has_files:
         call.files = _files(gateway, given)
-    return Asked(call, variants, pinned is not None or dynamic is not None, namespace)
+    return CheckedRequest(call, variants, pinned is not None or dynamic is not None, namespace)
 
 
 def _take_extras(gateway: Gateway, call: InferenceCall, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]) -> None:
