@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.config.catalog import PREFIXES
 from tensorzero.gateway.config.sections import (
     ChatCompletionConfig,
     ExperimentationConfig,
@@ -26,7 +27,7 @@ from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
 from tensorzero.gateway.models.cache import cache_options
-from tensorzero.gateway.models.shorthand import PREFIXES, find_model, missing_hint
+from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
