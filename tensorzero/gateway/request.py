@@ -12,9 +12,9 @@ from tensorzero.masking.reprs import discreet
 
 
 @discreet("body", "headers")
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """What an endpoint is given.
+    """What an endpoint is given; nobody changes it.
 
     `body`: the JSON object, empty where there is none; of an inference from a client in this process its `input` is read
     already. `parameters`: those of the path, decoded. `deadline`: by when the caller wants the answer.
