@@ -6,8 +6,8 @@ import base64
 import json
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
+from tensorzero import routes
 from tensorzero.clients import arguments
 from tensorzero.clients.inference_body import trace_headers
 from tensorzero.clients.optimization import (
@@ -63,8 +63,8 @@ def inference(
         headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
         headers.pop("content-length", None)
     if body.get("stream"):
-        return Call("POST", "/inference", body, ChunkReader(), True, headers)
-    return Call("POST", "/inference", body, parse_inference_response, False, headers)
+        return Call(routes.INFERENCE, body, ChunkReader(), True, headers)
+    return Call(routes.INFERENCE, body, parse_inference_response, False, headers)
 
 
 def feedback(
@@ -91,7 +91,7 @@ def feedback(
         "tags": checked_tags,
         "dryrun": dryrun,
     }
-    return Call("POST", "/feedback", body, _read_feedback)
+    return Call(routes.FEEDBACK, body, _read_feedback)
 
 
 def _read_feedback(reply: dict[str, Any]) -> FeedbackResponse:
@@ -109,57 +109,58 @@ def workflow_evaluation_run(
         "display_name": arguments.optional_text("display_name", display_name),
         "internal": True,  # what the original's client of 2026.6.0 sends (observed)
     }
-    return Call("POST", "/workflow_evaluation_run", body, parse_workflow_evaluation_run_response)
+    return Call(routes.WORKFLOW_EVALUATION_RUN, body, parse_workflow_evaluation_run_response)
 
 
 def workflow_evaluation_run_episode(run_id: Any, task_name: str | None, tags: dict[str, str] | None) -> Call:
-    path = f"/workflow_evaluation_run/{arguments.uuid_text('run_id', run_id)}/episode"
+    parameters = {"run_id": arguments.uuid_text("run_id", run_id)}
     body = {
         "task_name": arguments.optional_text("task_name", task_name),
         "tags": arguments.optional_text_map("tags", tags) or {},
     }
-    return Call("POST", path, body, parse_workflow_evaluation_run_episode_response)
+    read = parse_workflow_evaluation_run_episode_response
+    return Call(routes.WORKFLOW_EVALUATION_EPISODE, body, read, parameters=parameters)
 
 
 def create_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
     body = {"datapoints": _requests(requests, "CreateDatapointRequest", ("chat", "json"))}
-    return Call("POST", _dataset(dataset_name, "/datapoints"), body, _read_created)
+    return Call(routes.CREATE_DATAPOINTS, body, _read_created, parameters=_dataset(dataset_name))
 
 
 def update_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
     """An omitted field is left out of the body, unlike in the original, which sends null for it (observed 2026.6.0)."""
     body = {"datapoints": _requests(requests, "UpdateDatapointRequest", ("chat", "json"))}
-    return Call("PATCH", _dataset(dataset_name, "/datapoints"), body, _read_updated)
+    return Call(routes.UPDATE_DATAPOINTS, body, _read_updated, parameters=_dataset(dataset_name))
 
 
 def update_datapoints_metadata(dataset_name: str, requests: Sequence[Any]) -> Call:
     body = {"datapoints": _requests(requests, "UpdateDatapointMetadataRequest", ())}
-    return Call("PATCH", _dataset(dataset_name, "/datapoints/metadata"), body, _read_updated)
+    return Call(routes.UPDATE_DATAPOINTS_METADATA, body, _read_updated, parameters=_dataset(dataset_name))
 
 
 def get_datapoints(ids: Sequence[Any], dataset_name: str | None) -> Call:
     body = {"ids": _listed_ids(ids)}
     if dataset_name is None:
-        return Call("POST", "/v1/datasets/get_datapoints", body, _read_datapoints)
-    return Call("POST", _dataset(dataset_name, "/get_datapoints"), body, _read_datapoints)
+        return Call(routes.GET_DATAPOINTS_OF_ANY, body, _read_datapoints)
+    return Call(routes.GET_DATAPOINTS, body, _read_datapoints, parameters=_dataset(dataset_name))
 
 
 def list_datapoints(dataset_name: str, request: Any) -> Call:
     body = _request(request, "tensorzero_core::endpoints::datasets::v1::types::ListDatapointsRequest")
-    return Call("POST", _dataset(dataset_name, "/list_datapoints"), body, _read_datapoints)
+    return Call(routes.LIST_DATAPOINTS, body, _read_datapoints, parameters=_dataset(dataset_name))
 
 
 def delete_datapoints(dataset_name: str, ids: Sequence[Any]) -> Call:
-    return Call("DELETE", _dataset(dataset_name, "/datapoints"), {"ids": _listed_ids(ids)}, _read_deleted)
+    return Call(routes.DELETE_DATAPOINTS, {"ids": _listed_ids(ids)}, _read_deleted, parameters=_dataset(dataset_name))
 
 
 def delete_dataset(dataset_name: str) -> Call:
-    return Call("DELETE", _dataset(dataset_name, ""), None, _read_deleted)
+    return Call(routes.DELETE_DATASET, None, _read_deleted, parameters=_dataset(dataset_name))
 
 
 def create_datapoints_from_inferences(dataset_name: str, params: Any, output_source: str | None) -> Call:
     """With a root `output_source`, `params` must be an object, and keeps the value (observed 2026.6.0)."""
-    path = _dataset(dataset_name, "/from_inferences")
+    parameters = _dataset(dataset_name)
     if output_source is not None:
         if params.output_source is not None:
             raise ValueError(
@@ -167,7 +168,7 @@ def create_datapoints_from_inferences(dataset_name: str, params: Any, output_sou
             )
         params.output_source = arguments.text("output_source", output_source)
     target = "tensorzero_core::endpoints::datasets::v1::types::CreateDatapointsFromInferenceRequestParams"
-    return Call("POST", path, _request(params, target), _read_created)
+    return Call(routes.CREATE_DATAPOINTS_FROM_INFERENCES, _request(params, target), _read_created, parameters=parameters)
 
 
 def get_inferences(ids: Sequence[Any], function_name: str | None, output_source: str) -> Call:
@@ -178,7 +179,7 @@ def get_inferences(ids: Sequence[Any], function_name: str | None, output_source:
         "function_name": arguments.optional_text("function_name", function_name),
         "output_source": output_source,
     }
-    return Call("POST", "/v1/inferences/get_inferences", body, _read_inferences)
+    return Call(routes.GET_INFERENCES, body, _read_inferences)
 
 
 def _inference_output_source(given: Any) -> str:
@@ -193,7 +194,7 @@ def _inference_output_source(given: Any) -> str:
 
 def list_inferences(request: Any) -> Call:
     body = _request(request, "tensorzero_core::endpoints::stored_inferences::v1::types::ListInferencesRequest")
-    return Call("POST", "/v1/inferences/list_inferences", body, _read_inferences)
+    return Call(routes.LIST_INFERENCES, body, _read_inferences)
 
 
 def render_samples(stored_samples: Sequence[Any], variants: dict[str, str], concurrency: int | None) -> Call:
@@ -202,7 +203,7 @@ def render_samples(stored_samples: Sequence[Any], variants: dict[str, str], conc
         "variants": arguments.text_map("variants", variants),
         "concurrency": arguments.optional_unsigned("concurrency", concurrency),
     }
-    return Call("POST", "/experimental_render_samples", body, _read_samples)
+    return Call(routes.RENDER_SAMPLES, body, _read_samples)
 
 
 def _read_samples(reply: list[dict[str, Any]]) -> list[RenderedSample]:
@@ -217,7 +218,7 @@ def launch_optimization(
         "val_samples": None if val_samples is None else arguments.sequence("val_samples", val_samples),
         "optimization_config": optimizer_json(optimization_config),
     }
-    return Call("POST", "/experimental_optimization", body, _read_job_handle)
+    return Call(routes.LAUNCH_OPTIMIZATION, body, _read_job_handle)
 
 
 def launch_optimization_workflow(
@@ -253,7 +254,7 @@ def launch_optimization_workflow(
     given["filters"] = None if filters is None else plain(filters, _VALUE)
     given["order_by"] = None if order_by is None else plain(order_by, _VALUE)
     body = {name: value for name, value in given.items() if value is not None} | {"optimizer_config": optimizer}
-    return Call("POST", "/experimental_optimization_workflow", body, _read_job_handle)
+    return Call(routes.LAUNCH_OPTIMIZATION_WORKFLOW, body, _read_job_handle)
 
 
 def _read_job_handle(encoded: str) -> OptimizationJobHandle:
@@ -265,16 +266,17 @@ def poll_optimization(job_handle: OptimizationJobHandle) -> Call:
     if not isinstance(job_handle, OptimizationJobHandle):  # pyright: ignore[reportUnnecessaryIsInstance]
         arguments.refuse("job_handle", job_handle, "OptimizationJobHandle")
     encoded = job_handle._encoded  # pyright: ignore[reportPrivateUsage]
-    return Call("GET", f"/experimental_optimization/{encoded}", None, OptimizationJobInfo._of)  # pyright: ignore[reportPrivateUsage]
+    read = OptimizationJobInfo._of  # pyright: ignore[reportPrivateUsage]
+    return Call(routes.POLL_OPTIMIZATION, None, read, parameters={"job_handle": encoded})
 
 
 def gepa_launch(**given: Any) -> Call:
     body = {name: value for name, value in given.items() if value is not None}
-    return Call("POST", "/v1/optimization/gepa", body, GepaLaunchResponse._of)  # pyright: ignore[reportPrivateUsage]
+    return Call(routes.LAUNCH_GEPA, body, GepaLaunchResponse._of)  # pyright: ignore[reportPrivateUsage]
 
 
 def gepa_get(task_id: str) -> Call:
-    return Call("GET", f"/v1/optimization/gepa/{quote(arguments.text('task_id', task_id), safe='')}", None, dict)
+    return Call(routes.GET_GEPA, None, dict, parameters={"task_id": arguments.text("task_id", task_id)})
 
 
 def run_evaluation(
@@ -319,11 +321,11 @@ def run_evaluation(
     if given["datapoint_ids"] is not None:
         given["datapoint_ids"] = [arguments.listed_uuid(item, "datapoint_ids") for item in given["datapoint_ids"]]
     body = {name: value for name, value in given.items() if value is not None}
-    return Call("POST", "/internal/evaluations/run", body, dict, stream=True)
+    return Call(routes.RUN_EVALUATION, body, dict, stream=True)
 
 
-def _dataset(name: str, rest: str) -> str:
-    return f"/v1/datasets/{quote(arguments.text('dataset_name', name), safe='')}{rest}"
+def _dataset(name: str) -> dict[str, str]:
+    return {"dataset_name": arguments.text("dataset_name", name)}
 
 
 def _listed_ids(ids: Sequence[Any]) -> list[str]:

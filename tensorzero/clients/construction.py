@@ -14,6 +14,7 @@ from tensorzero.clients.native import Native, is_own, native_repr
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
 from tensorzero.masking.known import learn, learn_url
+from tensorzero.routes import CONFIG
 from tensorzero.types import TensorZeroInternalError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         from tensorzero.clients.config_views import Config
         from tensorzero.faces.blocking import BlockingFace
 
-        call = Call("GET", "/experimental_get_config", None, Config._of)  # pyright: ignore[reportPrivateUsage]
+        call = Call(CONFIG, None, Config._of)  # pyright: ignore[reportPrivateUsage]
         return call.read(drive(self._transport.send(call, BlockingFace())))
 
     def _embedded_only(self, name: str) -> None:

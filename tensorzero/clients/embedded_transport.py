@@ -18,7 +18,8 @@ from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
-from tensorzero.gateway.routes import route, stream_route
+from tensorzero.gateway.request import Request
+from tensorzero.gateway.routes import endpoint_of, stream_of
 from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
 
 if TYPE_CHECKING:
@@ -49,19 +50,22 @@ class EmbeddedTransport:
             return None
         return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
 
+    def _request(self, call: Call, face: Face) -> Request:
+        return Request(call.body or {}, face, self._deadline(), call.parameters)
+
     def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         body["input"] = read_input(body["input"])
         return body
 
     async def send(self, call: Call, face: Face) -> Any:
         try:
-            return await route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
+            return await endpoint_of(call.route)(self.gateway, self._request(call, face))
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from _cause(error)
 
     async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
         try:
-            batches = await stream_route(call.method, call.path)(self.gateway, call.body or {}, face, self._deadline())
+            batches = await stream_of(call.route)(self.gateway, self._request(call, face))
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from _cause(error)
         return EmbeddedStream(batches)

@@ -109,9 +109,9 @@ class HttpTransport:
         if call.stream:
             headers["accept"] = "text/event-stream"
         if call.body is None:
-            return HttpRequest(call.method, self._url + call.path, headers)
+            return HttpRequest(call.route.method, self._url + call.path, headers)
         headers.setdefault("content-type", "application/json")
-        return HttpRequest(call.method, self._url + call.path, headers, _encoded(call.body))
+        return HttpRequest(call.route.method, self._url + call.path, headers, _encoded(call.body))
 
     def _unreachable(self, error: HttpError) -> TensorZeroInternalError:
         told = ": ".join(error.chain) if self._verbose_errors else str(error)

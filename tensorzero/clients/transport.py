@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tensorzero.faces.face import Face
 from tensorzero.masking.reprs import discreet
+from tensorzero.routes import Route
 
 
 @discreet("headers")
@@ -15,15 +16,20 @@ from tensorzero.masking.reprs import discreet
 class Call:
     """One call of the HTTP API; nobody changes it.
 
-    `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk.
+    `body` is JSON-able; `read` makes what the caller gets of the decoded reply or of one chunk; `parameters` are those of
+    the route's path.
     """
 
-    method: str
-    path: str
+    route: Route
     body: Mapping[str, Any] | None
     read: Callable[[Any], Any]
     stream: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return self.route.path(self.parameters)
 
 
 class Transport(Protocol):

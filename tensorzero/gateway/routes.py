@@ -1,67 +1,65 @@
-"""(method, path) -> endpoint: the only list of what the gateway can do."""
+"""Route -> endpoint: the only list of what the gateway can do."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.endpoints.embeddings import give_embeddings
 from tensorzero.gateway.endpoints.feedback import give_feedback
 from tensorzero.gateway.endpoints.inference import infer
 from tensorzero.gateway.endpoints.inference_request import read_request
 from tensorzero.gateway.endpoints.inference_stream import open_stream
 from tensorzero.gateway.errors import NotYet
+from tensorzero.gateway.request import Request
+from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, INFERENCE, Route
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
 
-Endpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awaitable[Any]]
-StreamEndpoint = Callable[["Gateway", Mapping[str, Any], Face, "Deadline | None"], Awaitable[AsyncIterator[list[Any]]]]
+Endpoint = Callable[["Gateway", Request], Awaitable[Any]]
+"""Answers with JSON-able data. Raises `GatewayError`."""
+StreamEndpoint = Callable[["Gateway", Request], Awaitable[AsyncIterator[list[Any]]]]
+"""Answers with batches of chunks, once the first is there. Raises `GatewayError` before it, and yields it afterwards."""
 
 
-def _inference(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Awaitable[Any]:
-    return infer(gateway, read_request(gateway, body, face, deadline))
+def _inference(gateway: Gateway, request: Request) -> Awaitable[Any]:
+    return infer(gateway, read_request(gateway, request.body, request.face, request.deadline))
 
 
-def _inference_stream(
-    gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None
-) -> Awaitable[AsyncIterator[list[Any]]]:
-    return open_stream(gateway, read_request(gateway, body, face, deadline))
+def _inference_stream(gateway: Gateway, request: Request) -> Awaitable[AsyncIterator[list[Any]]]:
+    return open_stream(gateway, read_request(gateway, request.body, request.face, request.deadline))
 
 
-async def _shown_config(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Any:
-    from tensorzero.gateway.endpoints.shown_config import shown_functions  # asked for seldom
+async def _config(gateway: Gateway, _request: Request) -> Any:
+    from tensorzero.gateway.endpoints.config_json import functions_json  # asked for seldom
 
-    return {"functions": shown_functions(gateway.config)}
+    return {"functions": functions_json(gateway.config)}
 
 
-ROUTES: dict[tuple[str, str], Endpoint] = {
-    ("POST", "/inference"): _inference,
-    ("POST", "/feedback"): give_feedback,
-    ("POST", "/openai/v1/embeddings"): give_embeddings,
-    ("GET", "/experimental_get_config"): _shown_config,
+ENDPOINTS: dict[Route, Endpoint] = {
+    INFERENCE: _inference,
+    FEEDBACK: give_feedback,
+    EMBEDDINGS: give_embeddings,
+    CONFIG: _config,
 }
-STREAMS: dict[tuple[str, str], StreamEndpoint] = {
-    ("POST", "/inference"): _inference_stream,
-}
+STREAMS: dict[Route, StreamEndpoint] = {INFERENCE: _inference_stream}
 
 
-def route(method: str, path: str) -> Endpoint:
+def endpoint_of(route: Route) -> Endpoint:
     """Raises `NotYet` for what this version does not do."""
-    endpoint = ROUTES.get((method, path))
-    return endpoint if endpoint is not None else _not_yet(method, path)
+    endpoint = ENDPOINTS.get(route)
+    return endpoint if endpoint is not None else _not_yet(route)
 
 
-def stream_route(method: str, path: str) -> StreamEndpoint:
-    """The like for what answers with a stream."""
-    endpoint = STREAMS.get((method, path))
-    return endpoint if endpoint is not None else _not_yet(method, path)
+def stream_of(route: Route) -> StreamEndpoint:
+    """Same for what answers with a stream."""
+    endpoint = STREAMS.get(route)
+    return endpoint if endpoint is not None else _not_yet(route)
 
 
-def _not_yet(method: str, path: str) -> NoReturn:
+def _not_yet(route: Route) -> NoReturn:
     raise NotYet(
-        f"{method} {path} is not supported by this version of the embedded gateway yet.",
+        f"{route.method} {route.template} is not supported by this version of the embedded gateway yet.",
         hint="`build_http` sends the call to a running gateway instead.",
     )

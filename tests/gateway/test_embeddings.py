@@ -15,14 +15,16 @@ from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.gateway import Gateway
-from tensorzero.gateway.routes import route
+from tensorzero.gateway.request import Request
+from tensorzero.gateway.routes import endpoint_of
+from tensorzero.routes import EMBEDDINGS
 
 PREFIX = "tensorzero::embedding_model_name::"
 Embed = Callable[..., dict[str, Any]]
 
 
 def asked(gateway: Gateway, body: dict[str, Any]) -> dict[str, Any]:
-    answering: Any = route("POST", "/openai/v1/embeddings")(gateway, body, BlockingFace(), None)
+    answering: Any = endpoint_of(EMBEDDINGS)(gateway, Request(body, BlockingFace()))
     return drive(answering)
 
 

@@ -14,7 +14,9 @@ from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.kept import LONGEST_NAME, MOST_KEPT, Kept
-from tensorzero.gateway.routes import route
+from tensorzero.gateway.request import Request
+from tensorzero.gateway.routes import endpoint_of
+from tensorzero.routes import EMBEDDINGS
 
 Build = Callable[..., TensorZeroGateway]
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
@@ -63,7 +65,7 @@ def variant(number: int) -> dict[str, Any]:
 
 def vectors(client: TensorZeroGateway, model: str) -> Any:
     body = {"input": "hi", "model": f"tensorzero::embedding_model_name::{model}"}
-    answering: Any = route("POST", "/openai/v1/embeddings")(gateway_of(client), body, BlockingFace(), None)
+    answering: Any = endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingFace()))
     return drive(answering)
 
 

@@ -16,7 +16,7 @@ from tensorzero.gateway.config.sections import ExtraBody
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.models.extra import apply_body
 from tensorzero.gateway.providers.dummy import DummyProvider
-from tensorzero.gateway.providers.openai import OpenAIProvider
+from tensorzero.gateway.providers.http_provider import HttpProvider
 
 Build = Callable[..., TensorZeroGateway]
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
@@ -197,15 +197,15 @@ def test_whatever_a_provider_raises_the_next_one_answers(
 ) -> None:
     asked: list[str] = []
     name = "stream" if stream else "infer"
-    sound = getattr(OpenAIProvider, name)
+    sound = getattr(HttpProvider, name)
 
-    async def odd(self: OpenAIProvider, call: Any) -> Any:
+    async def odd(self: HttpProvider, call: Any) -> Any:
         asked.append(self._config.name)
         if self._config.name == "p":
             raise error
         return await sound(self, call)
 
-    monkeypatch.setattr(OpenAIProvider, name, odd)
+    monkeypatch.setattr(HttpProvider, name, odd)
     caplog.set_level(logging.CRITICAL, logger="tensorzero")
     answer: Any = build(two(models)).inference(function_name="f", input=ASK, stream=stream)
     answered = next(iter(answer)) if stream else answer

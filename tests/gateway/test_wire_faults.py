@@ -19,7 +19,9 @@ from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.providers.own_words import own_words
-from tensorzero.gateway.routes import route
+from tensorzero.gateway.request import Request
+from tensorzero.gateway.routes import endpoint_of
+from tensorzero.routes import EMBEDDINGS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "faces"))
 from socket_server import SocketServer
@@ -58,7 +60,7 @@ def model(kind: str, *urls: str) -> str:
 
 def embed(client: TensorZeroGateway) -> Any:
     body = {"input": "abc", "model": "tensorzero::embedding_model_name::m"}
-    return drive(route("POST", "/openai/v1/embeddings")(gateway_of(client), body, BlockingFace(), None))  # type: ignore[arg-type]
+    return drive(endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingFace())))  # type: ignore[arg-type]
 
 
 def ask(client: TensorZeroGateway, kind: str, *, stream: bool = False, **arguments: Any) -> Any:

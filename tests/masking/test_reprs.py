@@ -17,6 +17,7 @@ from tensorzero.faces.face import HttpReply, HttpRequest
 from tensorzero.gateway.config.sections import ExtraHeader
 from tensorzero.masking.known import learn
 from tensorzero.masking.reprs import discreet
+from tensorzero.routes import INFERENCE
 
 KEY = "sk-proj-Aq7LkW0zPx4mVt2RbYc9JdHs"
 ROOMS = ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse")
@@ -73,7 +74,7 @@ def test_headers_and_credentials_are_hidden_before_anybody_knows_them() -> None:
     )
     assert leaked(KEY, repr(HttpReply(200, {"set-cookie": KEY}, KEY.encode()))) == []
     assert leaked(KEY, repr(ExtraHeader("x-anything", KEY))) == []
-    call = Call("POST", "/inference", {"credentials": {"k": KEY}, "extra_headers": [{"name": "x", "value": KEY}]}, str)
+    call = Call(INFERENCE, {"credentials": {"k": KEY}, "extra_headers": [{"name": "x", "value": KEY}]}, str)
     assert leaked(KEY, repr(call)) == []
     assert "'/inference'" in repr(call)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES, LISTED, PREFIXES, ProviderShapes, provider_type, trouble_with
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
-from tensorzero.gateway.config.provider_shapes import CREDENTIAL_KEYS, DEFAULT_LOCATIONS, PROVIDERS, check_provider
 from tensorzero.gateway.config.sections import CredentialLocation, EmbeddingModelConfig, ModelConfig, ProviderConfig
 from tensorzero.gateway.config.shapes import U64, Field, Flag, Record, Table, Tagged, dig
 from tensorzero.gateway.config.shared_shapes import (
@@ -22,21 +22,16 @@ from tensorzero.gateway.config.shared_shapes import (
     build_timeouts,
     timeouts_over,
 )  # fmt: skip
-from tensorzero.gateway.models.shorthand import LOCAL, PREFIXES
 
-PROVIDER_NAMES = (
-    "anthropic", "aws_bedrock", "aws_sagemaker", "azure", "gcp_vertex_anthropic", "gcp_vertex_gemini",
-    "google_ai_studio_gemini", "groq", "hyperbolic", "fireworks", "mistral", "openai", "openrouter", "together", "vllm", "xai",
-    "tgi", "sglang", "deepseek",
-)  # fmt: skip
+LOCAL = "local"  # models that this process serves itself: known by name before they run
 SHORTHANDS = tuple(f"{prefix}::" for prefix in (*PREFIXES, LOCAL))
-EMBEDDING_SHORTHANDS = ("openai::", "openrouter::", "dummy::")
-_RESERVED = ("tensorzero::", *(f"{name}::" for name in PROVIDER_NAMES))
-_EMBEDDING_PROVIDERS = ("openai", "azure", "openrouter", "dummy")
+EMBEDDING_SHORTHANDS = tuple(f"{prefix}::" for prefix in EMBEDDING_PREFIXES)
+_RESERVED = ("tensorzero::", *(f"{name}::" for name in LISTED))
 
 _PROVIDER = Tagged(
-    PROVIDERS,
-    listed=PROVIDER_NAMES,
+    ProviderShapes(),
+    listed=LISTED,
+    trouble=trouble_with,
     own=Record(
         "UninitializedModelProvider",
         (
@@ -50,8 +45,9 @@ _PROVIDER = Tagged(
     ),
 )
 _EMBEDDING_PROVIDER = Tagged(
-    PROVIDERS,
-    listed=PROVIDER_NAMES,
+    ProviderShapes(),
+    listed=LISTED,
+    trouble=trouble_with,
     own=Record(
         "UninitializedEmbeddingProviderConfig",
         (
@@ -152,7 +148,8 @@ def build_embedding_models(
         providers: dict[str, ProviderConfig] = {}
         for provider_name, provider in model["providers"].items():
             where = (*keys, "providers", provider_name)
-            if provider["type"] not in _EMBEDDING_PROVIDERS:
+            known = provider_type(provider["type"])
+            if known is None or known.embeds is None:
                 mistakes.say(f"Unsupported provider config for embedding: {provider['type']}", where)
             providers[provider_name] = _build_provider(provider_name, provider, where, defaults, mistakes)
         limits = {key: item["timeout_ms"] for key, item in model["providers"].items() if "timeout_ms" in item}
@@ -173,9 +170,11 @@ def _build_provider(
     mistakes: Mistakes,
 ) -> ProviderConfig:
     kind = provider["type"]
-    located = build_location(provider.get(CREDENTIAL_KEYS.get(kind, "api_key_location")))
-    credential = located or defaults.get(kind) or DEFAULT_LOCATIONS[kind]
-    problem = check_provider(kind, provider, credential)
+    known = provider_type(kind)
+    assert known is not None  # the shape of the section was found by it
+    located = build_location(provider.get(known.credential_key))
+    credential = located or defaults.get(kind) or known.default_location
+    problem = known.problem(provider, credential)
     if problem is not None:
         mistakes.say(f"{'.'.join(keys)}: {problem}", keys)
     return ProviderConfig(

@@ -317,6 +317,8 @@ class Tagged:
     own: Record | None = None
     listed: tuple[str, ...] = ()
     expected: str = "a map"
+    trouble: Callable[[str], str | None] | None = None
+    """Why a choice that is not there is not, as a hint, where somebody knows."""
 
     def read(self, value: Any, place: Place, mistakes: Mistakes) -> Any:
         if isinstance(value, Unresolved):
@@ -338,7 +340,8 @@ class Tagged:
             mistakes.at(place, f"TensorZeroDerive: missing tag field `{self.tag}`", hint=f"Write {options}{more}.")
             return INVALID
         if chosen not in self.options:
-            unknown_variant(chosen, self.listed or tuple(self.options), place, mistakes)
+            hint = None if self.trouble is None else self.trouble(chosen)
+            unknown_variant(chosen, self.listed or tuple(self.options), place, mistakes, hint)
             return INVALID
         inner = self.options[chosen].read(rest, place.group(), mistakes)
         if inner is INVALID or own is INVALID:
@@ -353,8 +356,8 @@ def dig(value: Any, *keys: str) -> Any:
     return value
 
 
-def unknown_variant(name: str, names: Sequence[str], place: Place, mistakes: Mistakes) -> None:
-    mistakes.at(place, words.unknown_variant(name, names), nearest(name, names))
+def unknown_variant(name: str, names: Sequence[str], place: Place, mistakes: Mistakes, hint: str | None = None) -> None:
+    mistakes.at(place, words.unknown_variant(name, names), nearest(name, names), hint=hint)
 
 
 def wrong_type(value: Any, expected: str, place: Place, mistakes: Mistakes) -> Any:

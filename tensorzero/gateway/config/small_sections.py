@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tensorzero.gateway.config.catalog import CATALOG, ProviderType
 from tensorzero.gateway.config.functions_section import build_schema
 from tensorzero.gateway.config.mistakes import Mistakes, Place
 from tensorzero.gateway.config.sections import CredentialLocation, MetricConfig, ToolConfig
@@ -75,21 +76,6 @@ def build_tools(read: Mapping[str, Any], mistakes: Mistakes) -> dict[str, ToolCo
     return tools
 
 
-_API_KEY_TYPES = (
-    "anthropic", "azure", "deepseek", "fireworks", "google_ai_studio_gemini", "groq", "hyperbolic", "mistral", "openai",
-    "openrouter", "sglang", "tgi", "together", "vllm", "xai",
-)  # fmt: skip
-_GCP_TYPES = ("gcp_vertex_gemini", "gcp_vertex_anthropic")
-_TYPE_NAMES = {
-    "anthropic": "Anthropic", "azure": "Azure", "deepseek": "DeepSeek", "fireworks": "Fireworks",
-    "gcp_vertex_gemini": "GCPVertexGemini", "gcp_vertex_anthropic": "GCPVertexAnthropic",
-    "google_ai_studio_gemini": "GoogleAIStudioGemini", "groq": "Groq", "hyperbolic": "Hyperbolic", "mistral": "Mistral",
-    "openai": "OpenAI", "openrouter": "OpenRouter", "sglang": "SGLang", "tgi": "TGI", "together": "Together", "vllm": "VLLM",
-    "xai": "XAI",
-}  # fmt: skip
-_TYPE_ORDER = (*_API_KEY_TYPES[:4], *_GCP_TYPES, *_API_KEY_TYPES[4:])
-
-
 def _texts(required: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[Field, ...]:
     return (*(Field(name, Text(), required=True) for name in required), *(Field(name, Text()) for name in optional))
 
@@ -135,17 +121,24 @@ _SFT: dict[str, tuple[Field, ...]] = {
 }
 
 
-def _type_config(kind: str) -> Record:
-    key = "credential_location" if kind in _GCP_TYPES else "api_key_location"
-    name = _TYPE_NAMES[kind]
+def _type_config(kind: ProviderType) -> Record:
+    gcp = kind.credential_key == "credential_location"
     defaults = Record(
-        "GCPDefaults" if kind in _GCP_TYPES else f"{name}Defaults", (Field(key, Location(), required=True),), open=True
+        "GCPDefaults" if gcp else f"{kind.section}Defaults", (Field(kind.credential_key, Location(), required=True),), open=True
     )
-    fields = (*_SFT.get(kind, ()), Field("defaults", defaults))
-    return Record(f"{name}ProviderTypeConfig", fields, open=kind not in _GCP_TYPES)
+    fields = (*_SFT.get(kind.name, ()), Field("defaults", defaults))
+    return Record(f"{kind.section}ProviderTypeConfig", fields, open=not gcp)
 
 
-PROVIDER_TYPES = Record("ProviderTypesConfig", tuple(Field(kind, _type_config(kind)) for kind in _TYPE_ORDER))
+def _in_order(kind: ProviderType) -> str:
+    """By name, but for Gemini, which the original puts before its sibling."""
+    return kind.name.replace("vertex_gemini", "vertex_a")
+
+
+PROVIDER_TYPES = Record(
+    "ProviderTypesConfig",
+    tuple(Field(kind.name, _type_config(kind)) for kind in sorted(CATALOG, key=_in_order) if kind.section),
+)
 
 
 def build_provider_defaults(read: Mapping[str, Any]) -> dict[str, CredentialLocation]:

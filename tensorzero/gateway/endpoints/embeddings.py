@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
-from tensorzero.gateway.endpoints.accounts import raw_response_entries
 from tensorzero.gateway.endpoints.inference_request import nearest_hint
+from tensorzero.gateway.endpoints.usage import raw_response_entries
 from tensorzero.gateway.errors import BadRequest, NotFound
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
+from tensorzero.gateway.request import Request
 from tensorzero.gateway.values import CacheOptions
 from tensorzero.masking.known import learn_body
 from tensorzero.masking.reprs import discreet
@@ -38,9 +39,10 @@ class _Call:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-async def give_embeddings(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
+async def give_embeddings(gateway: Gateway, request: Request) -> dict[str, Any]:
     """One vector for each input, in order; nothing is stored. Keys that mean nothing here are ignored."""
-    request, name = _request(body), _model_name(body)
+    body = request.body
+    wanted, name = _wanted(body), _model_name(body)
     model = find_embedding_model(gateway.config, name)
     if model is None:
         hint = nearest_hint(name, gateway.config.embedding_models, "Configured embedding models")
@@ -48,8 +50,8 @@ async def give_embeddings(gateway: Gateway, body: Mapping[str, Any], face: Face,
     learn_body(body)
     dryrun = bool(body.get("tensorzero::dryrun"))
     cache = cache_options(gateway, body.get("tensorzero::cache_options"), dryrun=dryrun)
-    call = _Call(face, body.get("tensorzero::credentials") or {}, deadline, cache, gateway.rate_limits)
-    embedded = await embed(gateway.embedding_providers, model, request, call, [])
+    call = _Call(request.face, body.get("tensorzero::credentials") or {}, request.deadline, cache, gateway.rate_limits)
+    embedded = await embed(gateway.embedding_providers, model, wanted, call, [])
     inference = embedded.inference
     tokens = 0 if inference.cached else inference.usage.input_tokens
     response: dict[str, Any] = {
@@ -66,7 +68,7 @@ async def give_embeddings(gateway: Gateway, body: Mapping[str, Any], face: Face,
     return response
 
 
-def _request(body: Mapping[str, Any]) -> EmbeddingRequest:
+def _wanted(body: Mapping[str, Any]) -> EmbeddingRequest:
     for name in ("input", "model"):
         if body.get(name) is None:
             raise BadRequest(f"missing field `{name}`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from tensorzero.gateway.functions.demonstrations import demonstration
 from tensorzero.gateway.gateway import storage_failure
 from tensorzero.gateway.identifiers import WORKFLOW_EPISODE_OFFSET_S, check_v7, new_id, timestamp_s
 from tensorzero.gateway.recording import feedback_row
+from tensorzero.gateway.request import Request
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Target
@@ -29,8 +30,9 @@ LISTENERS: list[Callable[[str, str, str, Any], None]] = []
 """Called with (metric name, level, target id, value as given) once feedback is on disk. They must not raise."""
 
 
-async def give_feedback(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> dict[str, Any]:
+async def give_feedback(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"feedback_id": …}`; the row is in the spool when this returns, unless the call is a dry run."""
+    body, face, deadline = request.body, request.face, request.deadline
     tags = checked_tags(body)
     if DATAPOINT_TAG in tags and HUMAN_TAG in tags and EVALUATOR_TAG not in tags:
         raise BadRequest(f"{EVALUATOR_TAG} is required when {DATAPOINT_TAG} and {HUMAN_TAG} are provided")

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.accounts import raw_response_entries, raw_usage_entries, total_usage
-from tensorzero.gateway.endpoints.inference_request import Asked
+from tensorzero.gateway.endpoints.inference_request import CheckedRequest
 from tensorzero.gateway.endpoints.kept_files import while_keeping
+from tensorzero.gateway.endpoints.usage import raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.errors import AllVariantsFailed, GatewayError
 from tensorzero.gateway.experimentation.sampling import choose_variant
 from tensorzero.gateway.models.infer import Failed
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def infer(gateway: Gateway, asked: Asked) -> dict[str, Any]:
+async def infer(gateway: Gateway, asked: CheckedRequest) -> dict[str, Any]:
     """The public response. Its rows are in the spool when this returns, unless the call is a dry run."""
     failed: Failed = []
 
@@ -36,7 +36,7 @@ async def infer(gateway: Gateway, asked: Asked) -> dict[str, Any]:
     return _response(asked.call, result, failed)
 
 
-async def first_success(asked: Asked, run: Callable[[VariantConfig], Awaitable[T]]) -> T:
+async def first_success(asked: CheckedRequest, run: Callable[[VariantConfig], Awaitable[T]]) -> T:
     """Draw a variant, run it, and after a failure draw among the rest. A pinned one fails with its own error."""
     if asked.pinned:
         return await run(next(iter(asked.variants.values())))

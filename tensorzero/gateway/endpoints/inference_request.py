@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.config.catalog import PREFIXES
 from tensorzero.gateway.config.sections import (
     ChatCompletionConfig,
     ExperimentationConfig,
@@ -26,7 +27,7 @@ from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
 from tensorzero.gateway.models.cache import cache_options
-from tensorzero.gateway.models.shorthand import PREFIXES, find_model, missing_hint
+from tensorzero.gateway.models.shorthand import find_model, missing_hint
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
 from tensorzero.gateway.values import InferenceCall
@@ -63,7 +64,7 @@ _NO_OBJECT_STORAGE = (
 
 
 @dataclass(slots=True)
-class Asked:
+class CheckedRequest:
     """A checked call and the variants that may answer it."""
 
     call: InferenceCall
@@ -72,7 +73,7 @@ class Asked:
     namespace: str | None
 
 
-def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> Asked:
+def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> CheckedRequest:
     """`body["input"]` was read already. Raises `GatewayError`."""
     started = time.monotonic()
     get = body.get
@@ -122,7 +123,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         _take_options(gateway, call, body)
     if has_files:
         call.files = _files(gateway, given)
-    return Asked(call, variants, pinned is not None or dynamic is not None, namespace)
+    return CheckedRequest(call, variants, pinned is not None or dynamic is not None, namespace)
 
 
 def _take_extras(gateway: Gateway, call: InferenceCall, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]) -> None:

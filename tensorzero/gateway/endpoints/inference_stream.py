@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import VariantConfig
-from tensorzero.gateway.endpoints.accounts import NOTHING_SPENT, is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.inference import first_success
-from tensorzero.gateway.endpoints.inference_request import Asked
+from tensorzero.gateway.endpoints.inference_request import CheckedRequest
 from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.whole_stream import WholeStream, preamble, public_chunk
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.collecting import Collector
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Batch = list[Any]
 
 
-async def open_stream(gateway: Gateway, asked: Asked) -> InferenceStream | WholeStream:
+async def open_stream(gateway: Gateway, asked: CheckedRequest) -> InferenceStream | WholeStream:
     """Returns when the first chunk is there. Raises what a plain call would until then."""
     failed: Failed = []
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.gateway.endpoints.accounts import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.recording import inference_rows

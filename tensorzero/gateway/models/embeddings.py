@@ -11,6 +11,7 @@ import orjson
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
+from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError, unforeseen
 from tensorzero.gateway.floats import shortest_singles
@@ -28,7 +29,6 @@ from tensorzero.inputs.blocks import RequestMessage, Text
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits import RateLimits
 
-PREFIXES = ("openai", "openrouter", "dummy")
 
 EmbeddingInput = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 
@@ -90,7 +90,7 @@ def find_embedding_model(config: Config, name: str) -> EmbeddingModelConfig | No
     known = config.embedding_models.get(name) or config.embedding_shorthands.get(name)
     if known is not None:
         return known
-    provider = shorthand_provider(config, name, PREFIXES)
+    provider = shorthand_provider(config, name, EMBEDDING_PREFIXES)
     if provider is None:
         return None
     return config.embedding_shorthands.keep(name, EmbeddingModelConfig(name, (provider.name,), {provider.name: provider}))

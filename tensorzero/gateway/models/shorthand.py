@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
+from tensorzero.gateway.config.catalog import PREFIXES, provider_type
+from tensorzero.gateway.config.models_section import LOCAL
 from tensorzero.gateway.config.sections import Config, CredentialLocation, ModelConfig, ProviderConfig
-
-DEFAULT_KEYS = {
-    "anthropic": "ANTHROPIC_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "fireworks": "FIREWORKS_API_KEY",
-    "google_ai_studio_gemini": "GOOGLE_AI_STUDIO_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "hyperbolic": "HYPERBOLIC_API_KEY",
-    "mistral": "MISTRAL_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-    "together": "TOGETHER_API_KEY",
-    "xai": "XAI_API_KEY",
-}
-PREFIXES = (*DEFAULT_KEYS, "gcp_vertex_gemini", "gcp_vertex_anthropic", "dummy")
-
-LOCAL = "local"  # models that this process serves itself: known by name before they run
 
 _registered: dict[str, ModelConfig] = {}
 
@@ -65,10 +50,6 @@ def shorthand_provider(config: Config, name: str, prefixes: tuple[str, ...] = PR
 
 
 def _credential(config: Config, prefix: str) -> CredentialLocation:
-    if prefix in config.provider_defaults:
-        return config.provider_defaults[prefix]
-    if prefix == "dummy":
-        return CredentialLocation("none")
-    if prefix.startswith("gcp_"):
-        return CredentialLocation("path_from_env", "GCP_VERTEX_CREDENTIALS_PATH")
-    return CredentialLocation("env", DEFAULT_KEYS[prefix])
+    known = provider_type(prefix)
+    assert known is not None  # it is one of the prefixes
+    return config.provider_defaults.get(prefix) or known.default_location

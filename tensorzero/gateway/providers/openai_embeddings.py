@@ -10,9 +10,9 @@ from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_text import json_bytes
-from tensorzero.gateway.models.credentials import resolve
 from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import exchange
+from tensorzero.gateway.providers.authorizers import KeyInHeader
 from tensorzero.gateway.providers.exchange import Answer
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
@@ -36,27 +36,24 @@ class OpenAIEmbeddings:
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
         base = str(config.settings.get("api_base") or self.default_base)
-        self._url, self._login = endpoint(base, "embeddings"), login_of(base)
+        self._url = endpoint(base, "embeddings")
+        self._authorizer = KeyInHeader(config.credential, self.display_name, login=login_of(base))
         self._model = str(config.settings["model_name"])
 
-    def _request(self, call: EmbeddingCall) -> HttpRequest:
-        key = resolve(self._config.credential, call.credentials, self.display_name)
+    async def _request(self, call: EmbeddingCall) -> HttpRequest:
+        authorization = await self._authorizer.authorize(call)
         body: dict[str, Any] = {"model": self._model, "input": call.input}
         if call.dimensions is not None and self.takes_dimensions:
             body["dimensions"] = call.dimensions
         body["encoding_format"] = call.encoding_format
-        headers = {"content-type": "application/json", "user-agent": USER_AGENT}
-        if key is not None:
-            headers["authorization"] = f"Bearer {key}"
-        elif self._login is not None:
-            headers["authorization"] = self._login
+        headers = {"content-type": "application/json", "user-agent": USER_AGENT, **authorization.headers}
         apply_body(body, self._config.extra_body)
         apply_headers(headers, self._config.extra_headers)
         return HttpRequest("POST", self._url, headers, json_bytes(body), call.timeout_s)
 
     async def embed(self, call: EmbeddingCall) -> EmbeddingResponse:
         try:
-            answer = await exchange.answer(self._request(call), call, self.type)
+            answer = await exchange.answer(await self._request(call), call, self.type)
             return exchange.understood(self._read, answer, self.type)
         except ProviderError as error:
             error.api_type = "embeddings"

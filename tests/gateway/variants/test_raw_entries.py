@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tensorzero.gateway.endpoints.accounts import raw_response_entries, raw_usage_entries, total_usage
+from tensorzero.gateway.endpoints.usage import raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.providers.dummy import script
 from tensorzero.gateway.values import ModelInference, ModelRequest, Usage, VariantResult
 from tensorzero.gateway.variants.candidates import as_answer

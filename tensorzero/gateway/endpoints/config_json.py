@@ -41,7 +41,7 @@ _DICL_PARAMETERS = (
 _BUILT_IN = {"analyze": "chat", "mutate": "json"}  # of GEPA, which every configuration has (observed 2026.6.0)
 
 
-def shown_functions(config: Config) -> dict[str, Json]:
+def functions_json(config: Config) -> dict[str, Json]:
     functions = {name: _function(function, config.templates) for name, function in config.functions.items()}
     return functions | _judges(config) | _built_in()
 

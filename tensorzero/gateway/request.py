@@ -1,0 +1,28 @@
+"""One request to the gateway, from a client in this process or from a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.face import Face
+from tensorzero.masking.reprs import discreet
+
+
+@discreet("body", "headers")
+@dataclass(slots=True)
+class Request:
+    """What an endpoint is given; nobody changes it.
+
+    `body`: the JSON object, empty where there is none; of an inference from a client in this process its `input` is read
+    already. `parameters`: those of the path, decoded. `deadline`: by when the caller wants the answer.
+    """
+
+    body: Mapping[str, Any]
+    face: Face
+    deadline: Deadline | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
