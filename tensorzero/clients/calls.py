@@ -32,7 +32,7 @@ from tensorzero.types import (
 from tensorzero.util import UUID
 
 _VALUE = "serde_json::value::Value"
-_NO_HEADERS: dict[str, str] = {}
+_NOTHING: dict[str, str] = {}
 _read_created = reader("CreateDatapointsResponse")
 _read_updated = reader("UpdateDatapointsResponse")
 _read_deleted = reader("DeleteDatapointsResponse")
@@ -50,7 +50,7 @@ def inference(
     gateway_http_headers: dict[str, str] | None,
 ) -> Call:
     """`given`: what `inference_body` makes. With `stream`, `read` reads one chunk."""
-    headers: dict[str, str] = _NO_HEADERS
+    headers: dict[str, str] = _NOTHING
     untraced = otlp_traces_extra_headers is None and otlp_traces_extra_attributes is None
     if not untraced or otlp_traces_extra_resources is not None:
         headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
@@ -63,8 +63,8 @@ def inference(
         headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
         headers.pop("content-length", None)
     if body.get("stream"):
-        return Call(routes.INFERENCE, body, ChunkReader(), True, headers)
-    return Call(routes.INFERENCE, body, parse_inference_response, False, headers)
+        return Call(routes.INFERENCE, body, ChunkReader(), True, headers, _NOTHING)
+    return Call(routes.INFERENCE, body, parse_inference_response, False, headers, _NOTHING)
 
 
 def feedback(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
 
 logger = logging.getLogger("tensorzero")
+_NOTHING: Mapping[str, Any] = {}
 
 
 class EmbeddedTransport:
@@ -45,13 +46,13 @@ class EmbeddedTransport:
         """
         return cls(open_gateway(load_config(config_file), clickhouse_url), timeout)
 
-    def _deadline(self) -> Deadline | None:
-        if self._timeout_s is None:
-            return None
+    def _deadline(self) -> Deadline:
+        assert self._timeout_s is not None
         return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
 
     def _request(self, call: Call, face: Face) -> Request:
-        return Request(call.body or {}, face, self._deadline(), call.parameters)
+        deadline = None if self._timeout_s is None else self._deadline()
+        return Request(call.body or _NOTHING, face, deadline, call.parameters, _NOTHING, _NOTHING)
 
     def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         body["input"] = read_input(body["input"])

@@ -57,8 +57,8 @@ class KeyInHeader:
         self._shown = shown
         self._header = header
         self._scheme = scheme
-        self._without_key = NO_HEADERS if login is None else {header: login}
+        self._without_key = Authorization(NO_HEADERS if login is None else {header: login})
 
     async def authorize(self, call: Asking) -> Authorization:
         key = resolve(self._location, call.credentials, self._shown)
-        return Authorization(self._without_key if key is None else {self._header: f"{self._scheme}{key}"})
+        return self._without_key if key is None else Authorization({self._header: f"{self._scheme}{key}"})

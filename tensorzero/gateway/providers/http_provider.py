@@ -31,7 +31,7 @@ class Dialect(Protocol):
     api_type: str
 
     def check(self, call: ProviderCall) -> None:
-        """Refuse what this API has no word for, before a key is looked for. Raises `GatewayError`."""
+        """Of a call with tools: refuse what this API has no word for, before a key is looked for. Raises `GatewayError`."""
         ...
 
     def url(self, call: ProviderCall) -> str: ...
@@ -80,10 +80,12 @@ class HttpProvider:
 
     async def _request(self, call: ProviderCall) -> HttpRequest:
         """Raises `GatewayError` for what the API cannot say, a missing key or a bad `extra_body` pointer."""
-        self._dialect.check(call)
+        asked = call.request
+        if asked.tools is not None:
+            self._dialect.check(call)
         authorization = await self._authorizer.authorize(call)
         body = self._dialect.body(call)
-        headers = _STREAM_HEADERS if call.request.stream else _HEADERS
+        headers = _STREAM_HEADERS if asked.stream else _HEADERS
         if authorization.headers:
             headers = {**headers, **authorization.headers}
         headers = self._injected(call, body, headers)

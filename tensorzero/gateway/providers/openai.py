@@ -40,9 +40,7 @@ class ChatCompletions:
 
     def check(self, call: ProviderCall) -> None:
         tools = call.request.tools
-        if tools is None or not tools.provider_tools:
-            return
-        count = len(tools.provider_tools_for(call.model_name, self._name))
+        count = 0 if tools is None else len(tools.provider_tools_for(call.model_name, self._name))
         if count:
             raise ProviderError(
                 f"Provider `{self.type}` does not support `provider_tools`, but {count} provider tool(s) were configured for "
