@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,11 +28,20 @@ class Deadline:
 
 
 class DeadlineExceeded(Exception):
-    """Raised by whatever was waiting. Not a `GatewayError`: fallbacks and retries let it pass to its owner."""
+    """Raised by whatever was waiting. Not a `GatewayError`: fallbacks and retries let it pass to its owner.
+
+    `attempts`: what was tried in vain before it passed, as whoever tried says it.
+    """
 
     def __init__(self, deadline: Deadline) -> None:
         super().__init__("deadline exceeded")
         self.deadline = deadline
+        self.attempts: tuple[Any, ...] = ()
+
+    def after(self, attempts: Sequence[Any]) -> DeadlineExceeded:
+        """The same, with attempts that came before its own."""
+        self.attempts = (*attempts, *self.attempts)
+        return self
 
 
 def earliest(*deadlines: Deadline | None) -> Deadline | None:

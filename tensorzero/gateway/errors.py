@@ -23,11 +23,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tensorzero.masking.chain import worded
 from tensorzero.masking.literals import learn_written
 
 logger = logging.getLogger("tensorzero")
+
+
+Attempts = tuple[dict[str, Any], ...]
 
 
 class GatewayError(Exception):
@@ -36,6 +40,7 @@ class GatewayError(Exception):
     status = 500
     retryable = True
     is_masked = True
+    _attempts: Attempts = ()
 
     def __init__(self, message: str, *, status: int | None = None, hint: str | None = None) -> None:
         self.message = worded(message)
@@ -43,6 +48,16 @@ class GatewayError(Exception):
         self.hint = worded(hint)
         if status is not None:
             self.status = status
+
+    @property
+    def attempts(self) -> Attempts:
+        """What the attempts that led to it answered: `{"provider_type", "api_type", "data"}` each, as in `raw_response`."""
+        return self._attempts
+
+    def after(self, attempts: Sequence[dict[str, Any]]) -> GatewayError:
+        """The same error, with attempts that came before its own."""
+        self._attempts = (*attempts, *self._attempts)
+        return self
 
 
 class BadRequest(GatewayError):
@@ -121,6 +136,12 @@ class ProviderError(GatewayError):
         self.raw_request = raw_request
         self.raw_response = worded(raw_response)
 
+    @property
+    def attempts(self) -> Attempts:
+        if self.raw_response is None:
+            return self._attempts
+        return (*self._attempts, {"provider_type": self.provider_type, "api_type": self.api_type, "data": self.raw_response})
+
 
 class FatalStreamError(ProviderError):
     """Ends a stream; other errors inside a stream are reported and the stream goes on."""
@@ -149,6 +170,7 @@ class AllProvidersFailed(GatewayError):
         super().__init__(
             f"All model providers failed to infer with errors: {listed}", hint=_first_hint(e for _, e in self.errors)
         )
+        self._attempts = attempts_of(error for _, error in self.errors)
         self.retryable = any(error.retryable for _, error in self.errors)
         if _is_limited(error for _, error in self.errors):
             self.status, self.retryable = RateLimited.status, False
@@ -163,6 +185,7 @@ class AllRetriesFailed(GatewayError):
         super().__init__(
             f"All retries failed with errors: {listed}", status=self.errors[-1].status, hint=_first_hint(self.errors)
         )
+        self._attempts = attempts_of(self.errors)
 
 
 class AllVariantsFailed(GatewayError):
@@ -184,8 +207,14 @@ class AllCandidatesFailed(GatewayError):
     def __init__(self, errors: Sequence[tuple[int, str, GatewayError]]) -> None:
         listed = "\n".join(f"candidates[{index}] ({name}): {error.message}" for index, name, error in errors)
         super().__init__(f"All candidates failed with errors: {listed}", hint=_first_hint(e for _, _, e in errors))
+        self._attempts = attempts_of(error for _, _, error in errors)
         if _is_limited(error for _, _, error in errors):
             self.status = RateLimited.status
+
+
+def attempts_of(errors: Iterable[GatewayError]) -> Attempts:
+    """What all of them answered, in their order."""
+    return tuple(attempt for error in errors for attempt in error.attempts)
 
 
 def _is_limited(errors: Iterable[GatewayError]) -> bool:

@@ -75,7 +75,7 @@ class CacheOptions:
 
 
 @discreet("credentials", "extra_headers")
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class InferenceCall:
     """One checked call: everything about it that does not depend on the variant.
 

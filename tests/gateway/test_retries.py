@@ -15,7 +15,7 @@ from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.faces.drive import drive
 from tensorzero.gateway.config.sections import Retries
 from tensorzero.gateway.errors import AllProvidersFailed, AllRetriesFailed, GatewayError, ProviderError, TimedOut
-from tensorzero.gateway.variants.chat_completion import with_retries
+from tensorzero.gateway.variants.retries import with_retries
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 
@@ -58,7 +58,8 @@ def test_without_retries_the_error_is_as_it_is() -> None:
 
 
 def test_the_first_success_ends_the_retries() -> None:
-    assert attempts(Retries(3), *failures(2), "answer")[0] == "answer"
+    answer = SimpleNamespace(failed=())
+    assert attempts(Retries(3), *failures(2), answer)[0] is answer
 
 
 def test_used_up_retries_list_every_error_in_order() -> None:
@@ -82,7 +83,7 @@ def test_what_cannot_be_retried_is_not() -> None:
     wrapped = AllProvidersFailed([("a", final), ("b", final)])
     assert attempts(Retries(3), wrapped)[1] == []
     mixed = AllProvidersFailed([("a", final), ("b", ProviderError("again"))])
-    assert len(attempts(Retries(1), mixed, "answer")[1]) == 1
+    assert len(attempts(Retries(1), mixed, SimpleNamespace(failed=()))[1]) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway, TensorZeroInternalError
-from tensorzero.gateway.models.infer import duration
+from tensorzero.gateway.models.time_limits import duration
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 Build = Callable[..., TensorZeroGateway]

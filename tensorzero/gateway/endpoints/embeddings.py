@@ -51,7 +51,7 @@ async def give_embeddings(gateway: Gateway, request: Request) -> dict[str, Any]:
     dryrun = bool(body.get("tensorzero::dryrun"))
     cache = cache_options(gateway, body.get("tensorzero::cache_options"), dryrun=dryrun)
     call = _Call(request.face, body.get("tensorzero::credentials") or {}, request.deadline, cache, gateway.rate_limits)
-    embedded = await embed(gateway.embedding_providers, model, wanted, call, [])
+    embedded = await embed(gateway.embedding_providers, model, wanted, call)
     inference = embedded.inference
     tokens = 0 if inference.cached else inference.usage.input_tokens
     response: dict[str, Any] = {

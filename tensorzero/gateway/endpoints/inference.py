@@ -9,9 +9,8 @@ from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference_request import CheckedRequest
 from tensorzero.gateway.endpoints.kept_files import while_keeping
 from tensorzero.gateway.endpoints.usage import raw_response_entries, raw_usage_entries, total_usage
-from tensorzero.gateway.errors import AllVariantsFailed, GatewayError
+from tensorzero.gateway.errors import AllVariantsFailed, Attempts, GatewayError
 from tensorzero.gateway.experimentation.sampling import choose_variant
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.recording import inference_rows
 from tensorzero.gateway.values import InferenceCall, VariantResult
 from tensorzero.gateway.variants import run as variants
@@ -24,22 +23,25 @@ T = TypeVar("T")
 
 async def infer(gateway: Gateway, asked: CheckedRequest) -> dict[str, Any]:
     """The public response. Its rows are in the spool when this returns, unless the call is a dry run."""
-    failed: Failed = []
 
-    def run(variant: VariantConfig) -> Awaitable[VariantResult]:
-        return variants.infer(gateway, variant, asked.call, failed)
+    def run(variant: VariantConfig, failed: Attempts) -> Awaitable[VariantResult]:
+        return variants.infer(gateway, variant, asked.call)
 
     answering = first_success(asked, run)
-    result = await (answering if asked.call.files is None else while_keeping(gateway, asked.call, answering))
+    result, failed = await (answering if asked.call.files is None else while_keeping(gateway, asked.call, answering))
     if gateway.records and not asked.call.dryrun:
         gateway.write(inference_rows(asked.call, result, gateway.snapshot_hash))
     return _response(asked.call, result, failed)
 
 
-async def first_success(asked: CheckedRequest, run: Callable[[VariantConfig], Awaitable[T]]) -> T:
-    """Draw a variant, run it, and after a failure draw among the rest. A pinned one fails with its own error."""
+async def first_success(asked: CheckedRequest, run: Callable[[VariantConfig, Attempts], Awaitable[T]]) -> tuple[T, Attempts]:
+    """Draw a variant, run it, and after a failure draw among the rest. A pinned one fails with its own error.
+
+    `run` is told what the variants before answered, which is returned beside the answer.
+    """
+    failed: Attempts = ()
     if asked.pinned:
-        return await run(next(iter(asked.variants.values())))
+        return await run(next(iter(asked.variants.values())), failed), failed
     call, active = asked.call, asked.variants
     errors: list[tuple[str, GatewayError]] = []
     while active:
@@ -48,14 +50,15 @@ async def first_success(asked: CheckedRequest, run: Callable[[VariantConfig], Aw
         except GatewayError as error:
             raise (AllVariantsFailed(errors) if errors else error) from error
         try:
-            return await run(active[name])
+            return await run(active[name], failed), failed
         except GatewayError as error:
             errors.append((name, error))
+            failed += error.attempts
             active = {other: variant for other, variant in active.items() if other != name}
     raise AllVariantsFailed(errors)
 
 
-def _response(call: InferenceCall, result: VariantResult, failed: Failed) -> dict[str, Any]:
+def _response(call: InferenceCall, result: VariantResult, failed: Attempts) -> dict[str, Any]:
     response: dict[str, Any] = {
         "inference_id": call.inference_id,
         "episode_id": call.episode_id,

@@ -86,6 +86,23 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     if params and function.type == "chat" and asked_mode(params) == "tool":
         refuse_with_json_tool_mode(function, body)
     has_files = validate_input(function, given)
+    usual = _USUAL.issuperset(body)
+    options: dict[str, Any] = {} if usual else _extras(gateway, function, variants, body)
+    tools = settle_tools(function, gateway.config.tools, body)
+    pinned = get("variant_name")
+    namespace = None if usual else get("namespace")
+    dynamic = None if usual else get("internal_dynamic_variant_config")
+    if dynamic is not None:
+        variants, options["templates"] = _dynamic(gateway, function, dynamic, pinned, namespace)
+    elif pinned is not None:
+        variants = {pinned: _pinned(gateway, function, pinned, namespace)}
+        tags["tensorzero::variant_pinned"] = pinned
+    if namespace is not None:
+        tags["tensorzero::namespace"] = namespace
+    if not usual:
+        options |= _options(gateway, body)
+    if has_files:
+        options["files"] = _files(gateway, given)
     call = InferenceCall(
         face,
         inference_id,
@@ -101,50 +118,40 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
         bool(get("include_raw_response")),
         bool(get("include_raw_usage")),
         deadline,
-        None,
-        function.output_schema,
+        tools,
+        options.pop("schema", function.output_schema),
         gateway.rate_limits,
+        **options,
     )
-    usual = _USUAL.issuperset(body)
-    if not usual:
-        _take_extras(gateway, call, variants, body)
-    call.tools = settle_tools(function, gateway.config.tools, body)
-    pinned = get("variant_name")
-    namespace = None if usual else get("namespace")
-    dynamic = None if usual else get("internal_dynamic_variant_config")
-    if dynamic is not None:
-        variants, call.templates = _dynamic(gateway, function, dynamic, pinned, namespace)
-    elif pinned is not None:
-        variants = {pinned: _pinned(gateway, function, pinned, namespace)}
-        tags["tensorzero::variant_pinned"] = pinned
-    if namespace is not None:
-        tags["tensorzero::namespace"] = namespace
-    if not usual:
-        _take_options(gateway, call, body)
-    if has_files:
-        call.files = _files(gateway, given)
     return CheckedRequest(call, variants, pinned is not None or dynamic is not None, namespace)
 
 
-def _take_extras(gateway: Gateway, call: InferenceCall, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]) -> None:
+def _extras(
+    gateway: Gateway, function: FunctionConfig, variants: Mapping[str, VariantConfig], body: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`extra_body` and `extra_headers` of an `InferenceCall`."""
     learn_body(body)
-    call.extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
-    call.extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
-    if call.extra_body or call.extra_headers:
-        _check_filters(gateway, call.function, variants, [*call.extra_body, *call.extra_headers])
-    if body.get("internal_dynamic_variant_config") is not None and not call.dryrun:
+    extra_body = [_extra_body(entry) for entry in body.get("extra_body") or ()]
+    extra_headers = [_extra_header(entry) for entry in body.get("extra_headers") or ()]
+    if extra_body or extra_headers:
+        _check_filters(gateway, function, variants, [*extra_body, *extra_headers])
+    if body.get("internal_dynamic_variant_config") is not None and not body.get("dryrun"):
         raise BadRequest("If `internal_dynamic_variant_config` is used, `dryrun` must also be set to true")
+    return {"extra_body": extra_body, "extra_headers": extra_headers}
 
 
-def _take_options(gateway: Gateway, call: InferenceCall, body: Mapping[str, Any]) -> None:
+def _options(gateway: Gateway, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What few calls say, as fields of an `InferenceCall`."""
+    found: dict[str, Any] = {}
     if body.get("output_schema") is not None:
-        call.schema = Schema(body["output_schema"])
-    call.include_aggregated_response = bool(body.get("include_aggregated_response"))
-    if call.include_aggregated_response and not call.stream:
+        found["schema"] = Schema(body["output_schema"])
+    found["include_aggregated_response"] = bool(body.get("include_aggregated_response"))
+    if found["include_aggregated_response"] and not body.get("stream"):
         raise BadRequest("`include_aggregated_response` is only supported in streaming mode")
-    call.credentials = body.get("credentials") or {}
+    found["credentials"] = body.get("credentials") or {}
     if body.get("cache_options") is not None:
-        call.cache = cache_options(gateway, body["cache_options"], dryrun=call.dryrun)
+        found["cache"] = cache_options(gateway, body["cache_options"], dryrun=bool(body.get("dryrun")))
+    return found
 
 
 def _files(gateway: Gateway, given: Input) -> CallFiles:

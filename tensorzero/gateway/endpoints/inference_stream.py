@@ -19,11 +19,10 @@ from tensorzero.gateway.endpoints.inference_request import CheckedRequest
 from tensorzero.gateway.endpoints.kept_files import keep_files
 from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.whole_stream import WholeStream, preamble, public_chunk
-from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.errors import Attempts, GatewayError
 from tensorzero.gateway.functions.collecting import Collector
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.models.cost import cost_of
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.recording import inference_rows, raw_chunks
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
 from tensorzero.gateway.variants import run as variants
@@ -37,20 +36,14 @@ Batch = list[Any]
 
 async def open_stream(gateway: Gateway, asked: CheckedRequest) -> InferenceStream | WholeStream:
     """Returns when the first chunk is there. Raises what a plain call would until then."""
-    failed: Failed = []
 
-    async def run(variant: VariantConfig) -> InferenceStream | WholeStream:
-        attempts: Failed = []
-        try:
-            opened = await variants.stream(gateway, variant, asked.call, attempts)
-        except GatewayError:
-            failed.extend(attempts)
-            raise
+    async def run(variant: VariantConfig, failed: Attempts) -> InferenceStream | WholeStream:
+        opened = await variants.stream(gateway, variant, asked.call)
         if isinstance(opened, VariantResult):
-            return WholeStream(gateway, asked.call, opened, failed, attempts)
-        return InferenceStream(gateway, asked.call, variant.name, opened, failed, attempts)
+            return WholeStream(gateway, asked.call, opened, failed)
+        return InferenceStream(gateway, asked.call, variant.name, opened, failed)
 
-    return await first_success(asked, run)
+    return (await first_success(asked, run))[0]
 
 
 class InferenceStream:
@@ -62,8 +55,7 @@ class InferenceStream:
         call: InferenceCall,
         variant_name: str,
         opened: VariantStream,
-        failed_variants: Failed,
-        failed_attempts: Failed,
+        failed_variants: Attempts,
     ) -> None:
         self._gateway = gateway
         self._call = call
@@ -72,7 +64,6 @@ class InferenceStream:
         self._stream = opened.stream
         self._previous = opened.previous
         self._failed_variants = failed_variants
-        self._failed_attempts = failed_attempts
         self._json = call.function.type == "json"
         self._as_text = opened.ready.json_mode == "tool"
         self._collected = Collector()
@@ -113,7 +104,7 @@ class InferenceStream:
         self._record()
 
     async def _run(self) -> AsyncIterator[Batch]:
-        before = preamble(self._call, self._chunk, self._failed_variants, self._failed_attempts, self._previous)
+        before = preamble(self._call, self._chunk, self._failed_variants, self._stream.failed, self._previous)
         if before:
             yield before
         public = self._public_json if self._json else self._public

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.gateway.endpoints.kept_files import keep_files
 from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
-from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.models.infer import Failed
+from tensorzero.gateway.errors import Attempts, GatewayError
 from tensorzero.gateway.recording import inference_rows
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.params import only_asked
@@ -24,9 +23,7 @@ Chunk = dict[str, Any]
 class WholeStream:
     """The whole content as one chunk, then usage and finish reason; see `InferenceStream`."""
 
-    def __init__(
-        self, gateway: Gateway, call: InferenceCall, result: VariantResult, failed_variants: Failed, failed_attempts: Failed
-    ) -> None:
+    def __init__(self, gateway: Gateway, call: InferenceCall, result: VariantResult, failed_variants: Attempts) -> None:
         """Raises `GatewayError` for content that has no chunks."""
         self._gateway = gateway
         self._call = call
@@ -37,7 +34,6 @@ class WholeStream:
         self._content = (result.output["raw"] or "") if self._json else [_chunk(i, b) for i, b in enumerate(result.output)]
         self._ttft_ms = round((time.monotonic() - call.started) * 1000)
         self._failed_variants = failed_variants
-        self._failed_attempts = failed_attempts
         self._recorded = False
         self._batches = iter(self._all())
 
@@ -63,8 +59,7 @@ class WholeStream:
     def _all(self) -> Any:
         call, result = self._call, self._result
         answer, *previous = result.model_inferences
-        attempts = [*self._failed_attempts, *answer.failed]
-        before = preamble(call, self._public, self._failed_variants, attempts, previous)
+        before = preamble(call, self._public, self._failed_variants, answer.failed, previous)
         if before:
             yield before
         entries = raw_usage_entries([answer]) if call.include_raw_usage else []
@@ -125,18 +120,18 @@ def _chunk(index: int, block: Block) -> Block:
 def preamble(
     call: InferenceCall,
     chunk: Callable[..., Chunk],
-    failed_variants: Failed,
-    failed_attempts: Failed,
+    failed_variants: Sequence[dict[str, Any]],
+    failed_attempts: Sequence[dict[str, Any]],
     previous: Sequence[ModelInference],
 ) -> list[Chunk]:
     """What comes before the answer's own chunks, in the original's order; nothing unless raw data was asked for."""
     out: list[Chunk] = []
     if call.include_raw_response and failed_variants:
-        out.append(chunk(None, raw_response=failed_variants))
+        out.append(chunk(None, raw_response=list(failed_variants)))
     if call.include_raw_usage and (usage := raw_usage_entries(previous)):
         out.append(chunk(None, raw_usage=usage))
     if call.include_raw_response and failed_attempts:
-        out.append(chunk(None, raw_response=failed_attempts))
+        out.append(chunk(None, raw_response=list(failed_attempts)))
     if call.include_raw_response and (answers := raw_response_entries(previous)):
         out.append(chunk(None, raw_response=answers))
     return out

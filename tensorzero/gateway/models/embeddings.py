@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -13,14 +13,15 @@ from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
 from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
-from tensorzero.gateway.errors import AllProvidersFailed, GatewayError, unforeseen
+from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
-from tensorzero.gateway.models.infer import Failed, limit, note_raw_response
+from tensorzero.gateway.models.routing import route
 from tensorzero.gateway.models.shorthand import shorthand_provider
+from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.providers import make_embedding_provider
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider, EmbeddingResponse
 from tensorzero.gateway.values import CacheOptions, ModelInference, ModelRequest, Usage
@@ -46,11 +47,13 @@ class EmbeddingRequest:
 class Embedded:
     """A vector for each input: numbers, or base64 text of 32-bit floats where that was asked for.
 
-    `inference` is the answer for rows and raw lists, with the output tokens of an embedding unset.
+    `inference` is the answer for rows and raw lists, with the output tokens of an embedding unset; `failed` are the raw
+    responses of attempts before it.
     """
 
     vectors: list[list[float] | str]
     inference: ModelInference
+    failed: Sequence[dict[str, Any]] = ()
 
 
 class Asking(Protocol):
@@ -97,33 +100,18 @@ def find_embedding_model(config: Config, name: str) -> EmbeddingModelConfig | No
 
 
 async def embed(
-    providers: EmbeddingProviders, model: EmbeddingModelConfig, request: EmbeddingRequest, call: Asking, failed: Failed
+    providers: EmbeddingProviders, model: EmbeddingModelConfig, request: EmbeddingRequest, call: Asking
 ) -> Embedded:
-    """The first provider's vectors. Raises `AllProvidersFailed`; then `failed` gets the raw responses of failures."""
-    own = limit(f"Model {model.name}", "non_streaming.total_ms", model.timeout_ms)
+    """The first provider's vectors. Raises `AllProvidersFailed`."""
+    own = timeout_deadline(f"Model {model.name}", "non_streaming.total_ms", model.timeout_ms)
     deadline = earliest(own, call.deadline)
-    errors: list[tuple[str, GatewayError]] = []
-    raw: Failed = []
-    try:
-        for name in model.routing:
-            try:
-                embedded = await _embed_once(providers, model, _provider(model, name), request, call, deadline)
-            except DeadlineExceeded:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever a provider's side raises, the next one is tried
-                failure = error if isinstance(error, GatewayError) else unforeseen(error, name)
-                errors.append((name, failure))
-                note_raw_response(failure, raw)
-            else:
-                embedded.inference.failed = raw
-                return embedded
-    except DeadlineExceeded as passed:
-        failed += raw
-        if passed.deadline is own:
-            raise passed.deadline.error() from None
-        raise
-    failed += raw
-    raise AllProvidersFailed(errors)
+
+    async def attempt(name: str) -> Embedded:
+        return await _embed_once(providers, model, _provider(model, name), request, call, deadline)
+
+    embedded = await route(model.routing, attempt, own, str)
+    embedded.inference.failed = embedded.failed
+    return embedded
 
 
 def _provider(model: EmbeddingModelConfig, name: str) -> ProviderConfig:
@@ -144,7 +132,7 @@ async def _embed_once(
     outer: Deadline | None,
 ) -> Embedded:
     own_ms = model.provider_timeout_ms.get(config.name)
-    own = limit(f"Model provider {config.name}", "non_streaming.total_ms", own_ms)
+    own = timeout_deadline(f"Model provider {config.name}", "non_streaming.total_ms", own_ms)
     attempt = EmbeddingCall(
         call.face,
         request.input,
@@ -170,9 +158,7 @@ async def _embed_once(
             ticket = call.limits.take(replace(shown, params={"max_tokens": 0}), call.tags)
         answer = await provider.embed(attempt)
     except DeadlineExceeded as passed:
-        if passed.deadline is own:
-            raise passed.deadline.error() from None
-        raise
+        raise owned(passed, own) from None
     if call.cache is not None and key is not None and call.cache.writes:
         _keep(call.cache, key, answer)
     if ticket is not None:

@@ -5,20 +5,20 @@ Nothing that goes wrong with the evaluator fails the call: a candidate is taken 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from tensorzero.gateway.config.sections import ChatCompletionConfig, Retries, VariantConfig
-from tensorzero.gateway.errors import BadRequest, GatewayError
+from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.errors import AllRetriesFailed, Attempts, BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
-from tensorzero.gateway.variants.candidates import any_one, as_answer, listing, usable
-from tensorzero.gateway.variants.chat_completion import Prepared, assemble, with_retries
+from tensorzero.gateway.variants.candidates import Candidates, after, any_one, as_answer, listing, usable
+from tensorzero.gateway.variants.chat_completion import Prepared, ask, assemble
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -50,56 +50,47 @@ In the "answer_choice" block: you should output the index of the best response."
 _QUESTION = "\nPlease evaluate these candidates and provide the index of the best one."
 
 
-async def infer(
-    gateway: Gateway, variant: VariantConfig, candidates: Sequence[VariantResult], call: InferenceCall, failed: Failed
-) -> VariantResult:
+async def infer(gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
     """The best candidate; one that stands alone needs no evaluator."""
-    if len(candidates) == 1:
-        return as_answer(variant.name, candidates, 0)
-    chosen, evaluation = await _judge(gateway, variant.settings["evaluator"], candidates, call, failed)
-    result = as_answer(variant.name, candidates, any_one(candidates) if chosen is None else chosen)
+    answers = candidates.answers
+    if len(answers) == 1:
+        return after(as_answer(variant.name, answers, 0), candidates.failed)
+    try:
+        verdict = await _judge(gateway, variant.settings["evaluator"], answers, call)
+    except DeadlineExceeded as passed:
+        passed.attempts = candidates.failed  # not those of the evaluator (observed 2026.6.0)
+        raise
+    chosen, evaluation = verdict.chosen, verdict.evaluation
+    result = as_answer(variant.name, answers, any_one(answers) if chosen is None else chosen)
     result.original_response = None
     if evaluation is not None:
         result.original_response = evaluation.raw_response
         result.model_inferences.append(evaluation)
-    return result
+    return after(result, (*candidates.failed, *verdict.failed))
+
+
+class _Verdict(NamedTuple):
+    """The position that the evaluator chose, and its answer; None for either where there is none. `failed`: what an evaluator
+    that gave no answer said instead."""
+
+    chosen: int | None = None
+    evaluation: ModelInference | None = None
+    failed: Attempts = ()
 
 
 async def _judge(
-    gateway: Gateway,
-    evaluator: ChatCompletionConfig,
-    candidates: Sequence[VariantResult],
-    call: InferenceCall,
-    failed: Failed,
-) -> tuple[int | None, ModelInference | None]:
-    """The position that the evaluator chose, and its answer; None for either where there is none."""
+    gateway: Gateway, evaluator: ChatCompletionConfig, candidates: Sequence[VariantResult], call: InferenceCall
+) -> _Verdict:
     shown = usable(candidates, call.function.type)
     if len(shown) == 1:
-        return shown[0][0], None
+        return _Verdict(shown[0][0])
     try:
         ready = _prepare(gateway, evaluator, [text for _, text in shown], call)
-        evaluation = await _evaluate(gateway, ready, evaluator.retries, call, failed)
-    except GatewayError:
-        return None, None
+        evaluation = await ask(gateway, ready, evaluator.retries, call, shows_earlier=False)
+    except GatewayError as error:  # of several tries only the last is shown (observed 2026.6.0)
+        return _Verdict(failed=(error.errors[-1] if isinstance(error, AllRetriesFailed) else error).attempts)
     choice = _choice(evaluation.content)
-    return (None if choice is None or choice >= len(shown) else shown[choice][0]), evaluation
-
-
-async def _evaluate(gateway: Gateway, ready: Prepared, retries: Retries, call: InferenceCall, failed: Failed) -> ModelInference:
-    """As `chat_completion.ask_beside`, but of earlier tries nothing is shown (observed 2026.6.0)."""
-    own: Failed = []
-
-    def attempt() -> Awaitable[ModelInference]:
-        own.clear()
-        return gateway.models.infer(ready.model, ready.request, call, own)
-
-    try:
-        evaluation = await with_retries(attempt, retries, call)
-    except GatewayError:
-        failed += own
-        raise
-    evaluation.failed = own
-    return evaluation
+    return _Verdict(None if choice is None or choice >= len(shown) else shown[choice][0], evaluation)
 
 
 def _prepare(gateway: Gateway, evaluator: ChatCompletionConfig, texts: list[str], call: InferenceCall) -> Prepared:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 
+from tensorzero.gateway.errors import Attempts
 from tensorzero.gateway.values import ModelInference, VariantResult
 from tensorzero.inputs.blocks import RequestMessage, Text
 
 _INTRODUCTION = "Here are the candidate answers (with the index and a row of ------ separating):\n"
+
+
+class Candidates(NamedTuple):
+    """Those that answered, one at least, and what those answered that failed."""
+
+    answers: list[VariantResult]
+    failed: Attempts
 
 
 def usable(candidates: Sequence[VariantResult], function_type: str) -> list[tuple[int, str]]:
@@ -36,6 +45,14 @@ def as_answer(variant_name: str, candidates: Sequence[VariantResult], chosen: in
     others[chosen] = others[-1]
     inferences = [*answer.model_inferences, *inferences_of(others[:-1])]
     return replace(answer, variant_name=variant_name, model_inferences=inferences)
+
+
+def after(result: VariantResult, attempts: Attempts) -> VariantResult:
+    """The same result, with attempts that failed before anything of it answered."""
+    if attempts:
+        first = result.model_inferences[0]
+        first.failed = (*attempts, *first.failed)
+    return result
 
 
 def any_one(candidates: Sequence[VariantResult]) -> int:

@@ -9,7 +9,6 @@ import orjson
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import InferenceCall, VariantResult
 from tensorzero.gateway.variants import chat_completion
@@ -23,12 +22,12 @@ _THINKING = {
 }
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
+async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
     """An answer that does not fit the wrapped schema stays as it is, with nothing parsed."""
     if call.schema is None or call.function.type != "json":
         raise GatewayError("Can't use chain of thought variant type with non-JSON function.")
     chat: ChatCompletionConfig = variant.settings["chat_completion"]
-    result = await chat_completion.infer(gateway, chat, replace(call, schema=_wrapped(call.schema)), failed)
+    result = await chat_completion.infer(gateway, chat, replace(call, schema=_wrapped(call.schema)))
     parsed = result.output["parsed"]
     if parsed is not None:
         answer = parsed["response"]

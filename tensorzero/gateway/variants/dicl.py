@@ -9,12 +9,11 @@ import orjson
 from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,
-    ask_beside,
+    ask,
     assemble,
     open_stream,
     result_of,
@@ -46,25 +45,25 @@ _REPORT = (
 )
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantResult:
+async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
     chat: ChatCompletionConfig = variant.settings["chat_request"]
-    ready, embedding = await _prepare(gateway, variant, chat, call, failed)
-    answer = await ask_beside(gateway, ready, chat.retries, call, failed)
+    ready, embedding = await _prepare(gateway, variant, chat, call)
+    answer = await ask(gateway, ready, chat.retries, call)
     result = result_of(variant.name, ready, answer, call)
     result.model_inferences.insert(0, embedding)
     return result
 
 
-async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall, failed: Failed) -> VariantStream:
+async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantStream:
     chat: ChatCompletionConfig = variant.settings["chat_request"]
-    ready, embedding = await _prepare(gateway, variant, chat, call, failed)
-    opened = await open_stream(gateway, ready, chat.retries, call, failed)
+    ready, embedding = await _prepare(gateway, variant, chat, call)
+    opened = await open_stream(gateway, ready, chat.retries, call)
     opened.previous = [embedding]
     return opened
 
 
 async def _prepare(
-    gateway: Gateway, variant: VariantConfig, chat: ChatCompletionConfig, call: InferenceCall, failed: Failed
+    gateway: Gateway, variant: VariantConfig, chat: ChatCompletionConfig, call: InferenceCall
 ) -> tuple[Prepared, ModelInference]:
     """The request, and the embedding that found its examples."""
     settings = variant.settings
@@ -74,7 +73,7 @@ async def _prepare(
         raise GatewayError(f"Embedding model {name} not found")
     given = _without_templates(call.input)
     text = given.stored_json()
-    embedded = await embed(gateway.embedding_providers, model, EmbeddingRequest(text), call, failed)
+    embedded = await embed(gateway.embedding_providers, model, EmbeddingRequest(text), call)
     if len(embedded.vectors) != 1:
         raise GatewayError(f"Internal error: Embedding model returned multiple vectors. {_REPORT}")
     vector = embedded.vectors[0]

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
-from tensorzero.gateway.models.infer import Failed
 from tensorzero.gateway.values import InferenceCall, VariantResult
-from tensorzero.gateway.variants.candidates import any_one, as_answer, inferences_of, listing, usable
+from tensorzero.gateway.variants.candidates import Candidates, after, any_one, as_answer, inferences_of, listing, usable
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,
-    ask_beside,
+    ask,
     assemble,
     open_stream,
     result_of,
@@ -40,49 +40,41 @@ _INSTRUCTIONS = (
 )
 
 
-async def infer(
-    gateway: Gateway, variant: VariantConfig, candidates: Sequence[VariantResult], call: InferenceCall, failed: Failed
-) -> VariantResult:
+async def infer(gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
     """The fused answer; a candidate that stands alone needs no fuser."""
-    if len(candidates) == 1:
-        return as_answer(variant.name, candidates, 0)
+    answers = candidates.answers
+    if len(answers) == 1:
+        return after(as_answer(variant.name, answers, 0), candidates.failed)
     fuser: ChatCompletionConfig = variant.settings["fuser"]
     try:
-        ready = _prepare(gateway, variant, fuser, candidates, call)
-        answer = await ask_beside(gateway, ready, fuser.retries, call, failed)
-    except GatewayError:
-        return _without_fuser(variant, candidates)
+        ready = _prepare(gateway, variant, fuser, answers, call)
+        answer = await ask(gateway, ready, fuser.retries, call)
+    except GatewayError as error:
+        return after(_without_fuser(variant, answers), (*candidates.failed, *error.attempts))
+    except DeadlineExceeded as passed:
+        raise passed.after(candidates.failed) from None
     result = result_of(variant.name, ready, answer, call)
     result.params = {}  # in the row of a plain call, not of a streamed one (observed 2026.6.0)
-    result.model_inferences += inferences_of(candidates)
-    return result
+    result.model_inferences += inferences_of(answers)
+    return after(result, candidates.failed)
 
 
 async def stream(
-    gateway: Gateway,
-    variant: VariantConfig,
-    candidates: Sequence[VariantResult],
-    call: InferenceCall,
-    failed: Failed,
-    before: Failed,
+    gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall
 ) -> VariantStream | VariantResult:
-    """The fuser's stream; a whole answer where a candidate takes its place.
-
-    `before` are the raw responses of candidates that failed: shown with the candidates, or as failures of a whole answer.
-    """
-    if len(candidates) == 1:
-        failed += before
-        return as_answer(variant.name, candidates, 0)
+    """The fuser's stream; a whole answer where a candidate takes its place."""
+    answers = candidates.answers
+    if len(answers) == 1:
+        return after(as_answer(variant.name, answers, 0), candidates.failed)
     fuser: ChatCompletionConfig = variant.settings["fuser"]
     try:
-        ready = _prepare(gateway, variant, fuser, candidates, call)
-        opened = await open_stream(gateway, ready, fuser.retries, call, failed)
-    except GatewayError:
-        failed[:0] = before
-        return _without_fuser(variant, candidates)
-    opened.previous = inferences_of(candidates)
-    if before:
-        opened.previous[0].failed = [*before, *opened.previous[0].failed]
+        ready = _prepare(gateway, variant, fuser, answers, call)
+        opened = await open_stream(gateway, ready, fuser.retries, call)
+    except GatewayError as error:
+        return after(_without_fuser(variant, answers), (*candidates.failed, *error.attempts))
+    opened.previous = inferences_of(answers)
+    if candidates.failed:
+        opened.previous[0].failed = (*candidates.failed, *opened.previous[0].failed)
     return opened
 
 
