@@ -136,14 +136,13 @@ class TemplateConfig:
 @discreet()
 @dataclass(frozen=True, slots=True)
 class VariantConfig:
-    """Any variant. Types other than `chat_completion` keep their checked keys in `settings`."""
+    """What every variant has. `type` as the configuration names it; one subclass a type says the rest."""
 
     name: str
     type: str
     weight: float | None = None
     timeouts: Timeouts = Timeouts()
     namespace: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @discreet()
@@ -174,6 +173,54 @@ class ChatCompletionConfig(VariantConfig):
         found = {name: getattr(self, name) for name in PARAMETERS if name != "json_mode"}
         params = {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
         object.__setattr__(self, "params", params)
+
+
+_NO_CHAT = ChatCompletionConfig("", "chat_completion")
+
+
+@discreet()
+@dataclass(frozen=True, slots=True)
+class SampledConfig(VariantConfig):
+    """Several variants of the function answer; `judge` chooses or fuses. `timeout_s` is deprecated: their own timeouts."""
+
+    candidates: tuple[str, ...] = ()
+    judge: ChatCompletionConfig = _NO_CHAT
+    timeout_s: float | None = None
+
+
+@discreet()
+@dataclass(frozen=True, slots=True)
+class BestOfNConfig(SampledConfig):
+    """`type = "experimental_best_of_n_sampling"`; `judge` is its `evaluator`."""
+
+
+@discreet()
+@dataclass(frozen=True, slots=True)
+class MixtureOfNConfig(SampledConfig):
+    """`type = "experimental_mixture_of_n"`; `judge` is its `fuser`."""
+
+
+@discreet()
+@dataclass(frozen=True, slots=True)
+class DiclConfig(VariantConfig):
+    """`type = "experimental_dynamic_in_context_learning"`: `chat` is asked with the `k` nearest examples.
+
+    `system_instructions` is a file's name and text as read (`paths.NAME`, `paths.DATA`); None for the usual ones.
+    """
+
+    chat: ChatCompletionConfig = _NO_CHAT
+    embedding_model: str = ""
+    k: int = 0
+    max_distance: float | None = None
+    system_instructions: Mapping[str, str] | None = None
+
+
+@discreet()
+@dataclass(frozen=True, slots=True)
+class ChainOfThoughtConfig(VariantConfig):
+    """`type = "experimental_chain_of_thought"`."""
+
+    chat: ChatCompletionConfig = _NO_CHAT
 
 
 @discreet()

@@ -8,7 +8,18 @@ from typing import Any
 
 from tensorzero.gateway.config.mistakes import Mistakes, nearest
 from tensorzero.gateway.config.paths import NAME
-from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig, TemplateConfig, Timeouts, VariantConfig
+from tensorzero.gateway.config.sections import (
+    BestOfNConfig,
+    ChainOfThoughtConfig,
+    ChatCompletionConfig,
+    DiclConfig,
+    FunctionConfig,
+    MixtureOfNConfig,
+    SampledConfig,
+    TemplateConfig,
+    Timeouts,
+    VariantConfig,
+)
 from tensorzero.gateway.config.shared_shapes import build_extra_body, build_extra_headers, build_retries, build_timeouts
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.templates import Templates
@@ -18,7 +29,6 @@ _COPIED = (
     "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "reasoning_effort", "service_tier",
     "thinking_budget_tokens", "verbosity", "json_mode",
 )  # fmt: skip
-_OWN = ("type", "weight", "timeouts", "namespace")
 SAMPLED = {"experimental_best_of_n_sampling": "evaluator", "experimental_mixture_of_n": "fuser"}
 DICL = "experimental_dynamic_in_context_learning"
 CHAIN_OF_THOUGHT = "experimental_chain_of_thought"
@@ -53,14 +63,17 @@ def assemble_variant(
     if kind == "chat_completion":
         chat = build_chat_completion(name, where, read, schemas, keys, mistakes)
         return replace(chat, timeouts=timeouts, namespace=read.get("namespace"))
-    settings = {key: value for key, value in read.items() if key not in _OWN}
-    for part_keys, config in _parts(kind, read):
-        if "model" in config and kind != DICL:
-            built = build_chat_completion(name, where, config, schemas, (*keys, *part_keys), mistakes)
-            settings[part_keys[0] if part_keys else "chat_completion"] = built
+    shared = (name, kind, read.get("weight"), timeouts, read.get("namespace"))
+    if kind in SAMPLED:
+        part = SAMPLED[kind]
+        judge = build_chat_completion(name, where, read[part], schemas, (*keys, part), mistakes)
+        made = BestOfNConfig if part == "evaluator" else MixtureOfNConfig
+        return made(*shared, tuple(read["candidates"]), judge, read.get("timeout_s"))
+    chat = build_chat_completion(name, where, read, schemas, keys, mistakes)
     if kind == DICL:
-        settings["chat_request"] = build_chat_completion(name, where, read, schemas, keys, mistakes)
-    return VariantConfig(name, kind, read.get("weight"), timeouts, read.get("namespace"), settings)
+        instructions = read.get("system_instructions")
+        return DiclConfig(*shared, chat, read["embedding_model"], read["k"], read.get("max_distance"), instructions)
+    return ChainOfThoughtConfig(*shared, chat)
 
 
 def _parts(kind: str, read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
@@ -151,14 +164,29 @@ def check_templates(function: FunctionConfig, templates: Templates, mistakes: Mi
 
 
 def chat_parts(variant: VariantConfig) -> Iterator[tuple[tuple[str, ...], ChatCompletionConfig]]:
-    """The chat_completion configurations inside a variant of any type, and where each stands."""
-    if isinstance(variant, ChatCompletionConfig):
-        yield (), variant
-    for key in ("evaluator", "fuser"):
-        if isinstance(part := variant.settings.get(key), ChatCompletionConfig):
-            yield (key,), part
-    if isinstance(part := variant.settings.get("chat_completion"), ChatCompletionConfig):
-        yield (), part
+    """The chat_completion configurations with templates inside a variant of any type, and where each stands."""
+    match variant:
+        case ChatCompletionConfig():
+            yield (), variant
+        case SampledConfig(judge=judge):
+            yield (SAMPLED[variant.type],), judge
+        case ChainOfThoughtConfig(chat=chat):
+            yield (), chat
+        case _:  # examples take the place of templates
+            return
+
+
+def chat_of(variant: VariantConfig) -> ChatCompletionConfig:
+    """The model request of a variant: its own, or that of its judge."""
+    match variant:
+        case ChatCompletionConfig():
+            return variant
+        case SampledConfig(judge=judge):
+            return judge
+        case DiclConfig(chat=chat) | ChainOfThoughtConfig(chat=chat):
+            return chat
+        case _:
+            raise TypeError(f"{type(variant).__name__} asks no model")
 
 
 def models_of(variant: VariantConfig, variants: Mapping[str, VariantConfig]) -> Iterator[str]:
@@ -167,11 +195,7 @@ def models_of(variant: VariantConfig, variants: Mapping[str, VariantConfig]) -> 
     waiting = [variant]
     while waiting:
         one = waiting.pop(0)
-        if isinstance(one, ChatCompletionConfig):
-            yield one.model
-        for key in ("evaluator", "fuser", "chat_completion", "chat_request"):
-            if isinstance(part := one.settings.get(key), ChatCompletionConfig):
-                yield part.model
+        yield chat_of(one).model
         waiting += [variants[name] for name in _candidates(one) if name in variants and name not in seen]
         seen.update(_candidates(one))
 
@@ -221,7 +245,8 @@ def check_candidates(function: FunctionConfig, declared: Collection[str], mistak
 def share_timeouts(function: str, variants: dict[str, VariantConfig], declared: Collection[str], mistakes: Mistakes) -> None:
     """The deprecated `timeout_s` of a sampled variant becomes its candidates' own timeouts, in place."""
     for name in sorted(variants):
-        seconds = variants[name].settings.get("timeout_s")
+        sampled = variants[name]
+        seconds = sampled.timeout_s if isinstance(sampled, SampledConfig) else None
         if seconds is None or not 0 <= seconds < 2**53:
             continue
         for candidate in _candidates(variants[name]):
@@ -243,7 +268,7 @@ def share_timeouts(function: str, variants: dict[str, VariantConfig], declared: 
 
 
 def _candidates(variant: VariantConfig) -> tuple[str, ...]:
-    return tuple(variant.settings.get("candidates", ())) if variant.type in SAMPLED else ()
+    return variant.candidates if isinstance(variant, SampledConfig) else ()
 
 
 def _cycle(function: FunctionConfig, start: str) -> tuple[str, ...] | None:

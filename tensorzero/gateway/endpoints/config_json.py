@@ -7,13 +7,17 @@ from typing import Any
 
 from tensorzero.gateway.config.paths import DATA, NAME
 from tensorzero.gateway.config.sections import (
+    BestOfNConfig,
+    ChainOfThoughtConfig,
     ChatCompletionConfig,
     Config,
+    DiclConfig,
     ExperimentationConfig,
     ExtraBody,
     ExtraHeader,
     FunctionConfig,
     Retries,
+    SampledConfig,
     TemplateConfig,
     Timeouts,
     VariantConfig,
@@ -30,7 +34,6 @@ _KINDS = {
     "experimental_dynamic_in_context_learning": "dicl",
     "experimental_chain_of_thought": "chain_of_thought",
 }
-_PARTS = {"best_of_n_sampling": "evaluator", "mixture_of_n": "fuser"}
 _NEWER = ("reasoning_effort", "service_tier", "thinking_budget_tokens", "verbosity")  # shown where they are set
 _PARAMETERS = (
     "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "seed", "stop_sequences",
@@ -155,18 +158,19 @@ def _variant(function: FunctionConfig, variant: VariantConfig, templates: Templa
 def _inner(function: FunctionConfig, variant: VariantConfig, templates: Templates) -> Json:
     if isinstance(variant, ChatCompletionConfig):
         return {"type": "chat_completion", **_chat(function, variant, templates)}
-    kind, settings = _KINDS[variant.type], variant.settings
-    if kind == "chain_of_thought":
-        return {"type": kind, **_chat(function, settings["chat_completion"], templates)}
-    if kind == "dicl":
-        return _dicl(variant, settings["chat_request"])
-    part = _PARTS[kind]
-    return {
-        "type": kind,
-        "weight": variant.weight,
-        "candidates": list(settings["candidates"]),
-        part: _chat(function, settings[part], templates),
-    }
+    match variant:
+        case ChainOfThoughtConfig(chat=chat):
+            return {"type": "chain_of_thought", **_chat(function, chat, templates)}
+        case DiclConfig():
+            return _dicl(variant)
+        case SampledConfig(judge=judge, candidates=candidates):
+            kind, part = (
+                ("best_of_n_sampling", "evaluator") if isinstance(variant, BestOfNConfig) else ("mixture_of_n", "fuser")
+            )
+            shown = _chat(function, judge, templates)
+            return {"type": kind, "weight": variant.weight, "candidates": list(candidates), part: shown}
+        case _:
+            raise TypeError(type(variant).__name__)
 
 
 def _chat(function: FunctionConfig, chat: ChatCompletionConfig, templates: Templates) -> Json:
@@ -192,22 +196,22 @@ def _chat(function: FunctionConfig, chat: ChatCompletionConfig, templates: Templ
     }
 
 
-def _dicl(variant: VariantConfig, chat: ChatCompletionConfig) -> Json:
-    settings = variant.settings
+def _dicl(variant: DiclConfig) -> Json:
+    chat = variant.chat
     own = {NAME: "tensorzero::dicl::default_system_instructions", DATA: DEFAULT_INSTRUCTIONS}
     return {
         "type": "dicl",
         "weight": variant.weight,
-        "embedding_model": settings["embedding_model"],
-        "k": settings["k"],
+        "embedding_model": variant.embedding_model,
+        "k": variant.k,
         "model": chat.model,
-        "system_instructions": settings.get("system_instructions") or own,
+        "system_instructions": variant.system_instructions or own,
         **_parameters(chat, _DICL_PARAMETERS),
         "json_mode": chat.json_mode,
         "extra_body": _extra_body(chat.extra_body),
         "extra_headers": _extra_headers(chat.extra_headers),
         "retries": _retries(chat.retries),
-        "max_distance": settings.get("max_distance"),
+        "max_distance": variant.max_distance,
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from tensorzero.faces.deadline import DeadlineExceeded
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.sections import BestOfNConfig, ChatCompletionConfig
 from tensorzero.gateway.errors import AllRetriesFailed, Attempts, BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.schemas import Schema
@@ -50,13 +50,13 @@ In the "answer_choice" block: you should output the index of the best response."
 _QUESTION = "\nPlease evaluate these candidates and provide the index of the best one."
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
+async def infer(gateway: Gateway, variant: BestOfNConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
     """The best candidate; one that stands alone needs no evaluator."""
     answers = candidates.answers
     if len(answers) == 1:
         return after(as_answer(variant.name, answers, 0), candidates.failed)
     try:
-        verdict = await _judge(gateway, variant.settings["evaluator"], answers, call)
+        verdict = await _judge(gateway, variant.judge, answers, call)
     except DeadlineExceeded as passed:
         passed.attempts = candidates.failed  # not those of the evaluator (observed 2026.6.0)
         raise

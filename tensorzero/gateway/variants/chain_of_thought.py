@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.sections import ChainOfThoughtConfig
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.schemas import Schema
 from tensorzero.gateway.values import InferenceCall, VariantResult
@@ -22,12 +22,11 @@ _THINKING = {
 }
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
+async def infer(gateway: Gateway, variant: ChainOfThoughtConfig, call: InferenceCall) -> VariantResult:
     """An answer that does not fit the wrapped schema stays as it is, with nothing parsed."""
     if call.schema is None or call.function.type != "json":
         raise GatewayError("Can't use chain of thought variant type with non-JSON function.")
-    chat: ChatCompletionConfig = variant.settings["chat_completion"]
-    result = await chat_completion.infer(gateway, chat, replace(call, schema=_wrapped(call.schema)))
+    result = await chat_completion.infer(gateway, variant.chat, replace(call, schema=_wrapped(call.schema)))
     parsed = result.output["parsed"]
     if parsed is not None:
         answer = parsed["response"]

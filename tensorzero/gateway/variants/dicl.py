@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.paths import DATA
+from tensorzero.gateway.config.sections import ChatCompletionConfig, DiclConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
@@ -45,8 +46,8 @@ _REPORT = (
 )
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
-    chat: ChatCompletionConfig = variant.settings["chat_request"]
+async def infer(gateway: Gateway, variant: DiclConfig, call: InferenceCall) -> VariantResult:
+    chat = variant.chat
     ready, embedding = await _prepare(gateway, variant, chat, call)
     answer = await ask(gateway, ready, chat.retries, call)
     result = result_of(variant.name, ready, answer, call)
@@ -54,8 +55,8 @@ async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -
     return result
 
 
-async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantStream:
-    chat: ChatCompletionConfig = variant.settings["chat_request"]
+async def stream(gateway: Gateway, variant: DiclConfig, call: InferenceCall) -> VariantStream:
+    chat = variant.chat
     ready, embedding = await _prepare(gateway, variant, chat, call)
     opened = await open_stream(gateway, ready, chat.retries, call)
     opened.previous = [embedding]
@@ -63,11 +64,10 @@ async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall) 
 
 
 async def _prepare(
-    gateway: Gateway, variant: VariantConfig, chat: ChatCompletionConfig, call: InferenceCall
+    gateway: Gateway, variant: DiclConfig, chat: ChatCompletionConfig, call: InferenceCall
 ) -> tuple[Prepared, ModelInference]:
     """The request, and the embedding that found its examples."""
-    settings = variant.settings
-    name = settings["embedding_model"]
+    name = variant.embedding_model
     model = find_embedding_model(gateway.config, name)
     if model is None:
         raise GatewayError(f"Embedding model {name} not found")
@@ -82,8 +82,7 @@ async def _prepare(
     examples = await nearest_examples(gateway, variant, call, vector)
     if call.extra_body:
         raise BadRequest("Inference-level `extra_body` is not yet supported for dynamic_in_content_learning variant")
-    instructions = settings.get("system_instructions")
-    system = DEFAULT_INSTRUCTIONS if instructions is None else instructions["__data"]
+    system = DEFAULT_INSTRUCTIONS if variant.system_instructions is None else variant.system_instructions[DATA]
     if examples:
         messages = (*shown(examples, call.function.type), RequestMessage("user", (Text(text),)))
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from tensorzero.gateway.asking import ask_database
-from tensorzero.gateway.config.sections import VariantConfig
+from tensorzero.gateway.config.sections import DiclConfig
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.values import Block, InferenceCall
 from tensorzero.inputs.blocks import RequestBlock, RequestMessage, Text, Thought, ToolCall, Unknown
@@ -37,17 +37,16 @@ _NO_OUTPUT = (
 
 
 async def nearest_examples(
-    gateway: Gateway, variant: VariantConfig, call: InferenceCall, vector: Sequence[float]
+    gateway: Gateway, variant: DiclConfig, call: InferenceCall, vector: Sequence[float]
 ) -> list[Mapping[str, Any]]:
     """Rows of `input` and `output`, the nearest first; none without a database."""
-    settings = variant.settings
-    if gateway.database is None or not settings["k"]:
+    if gateway.database is None or not variant.k:
         return []
     from tensorzero.clickhouse.errors import QueryRefused, StorageError
     from tensorzero.clickhouse.queries.dicl import nearest_examples_query
     from tensorzero.gateway.gateway import storage_failure
 
-    query = nearest_examples_query(call.function.name, variant.name, vector, settings["k"])
+    query = nearest_examples_query(call.function.name, variant.name, vector, variant.k)
     try:
         rows = await ask_database(call.face, call.deadline, partial(gateway.database.query, flush=False), query)
     except QueryRefused as error:
@@ -57,7 +56,7 @@ async def nearest_examples(
         raise GatewayError(f"Failed to run ClickHouse query: {error}", hint=error.hint) from error
     except StorageError as error:
         raise storage_failure(error) from error
-    farthest = settings.get("max_distance")
+    farthest = variant.max_distance
     return [row for row in rows if farthest is None or row["distance"] <= farthest]
 
 

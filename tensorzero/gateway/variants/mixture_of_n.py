@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensorzero.faces.deadline import DeadlineExceeded
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.sections import ChatCompletionConfig, MixtureOfNConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
 from tensorzero.gateway.values import InferenceCall, VariantResult
@@ -40,12 +40,12 @@ _INSTRUCTIONS = (
 )
 
 
-async def infer(gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
+async def infer(gateway: Gateway, variant: MixtureOfNConfig, candidates: Candidates, call: InferenceCall) -> VariantResult:
     """The fused answer; a candidate that stands alone needs no fuser."""
     answers = candidates.answers
     if len(answers) == 1:
         return after(as_answer(variant.name, answers, 0), candidates.failed)
-    fuser: ChatCompletionConfig = variant.settings["fuser"]
+    fuser = variant.judge
     try:
         ready = _prepare(gateway, variant, fuser, answers, call)
         answer = await ask(gateway, ready, fuser.retries, call)
@@ -60,13 +60,13 @@ async def infer(gateway: Gateway, variant: VariantConfig, candidates: Candidates
 
 
 async def stream(
-    gateway: Gateway, variant: VariantConfig, candidates: Candidates, call: InferenceCall
+    gateway: Gateway, variant: MixtureOfNConfig, candidates: Candidates, call: InferenceCall
 ) -> VariantStream | VariantResult:
     """The fuser's stream; a whole answer where a candidate takes its place."""
     answers = candidates.answers
     if len(answers) == 1:
         return after(as_answer(variant.name, answers, 0), candidates.failed)
-    fuser: ChatCompletionConfig = variant.settings["fuser"]
+    fuser = variant.judge
     try:
         ready = _prepare(gateway, variant, fuser, answers, call)
         opened = await open_stream(gateway, ready, fuser.retries, call)
@@ -78,7 +78,7 @@ async def stream(
     return opened
 
 
-def _without_fuser(variant: VariantConfig, candidates: Sequence[VariantResult]) -> VariantResult:
+def _without_fuser(variant: MixtureOfNConfig, candidates: Sequence[VariantResult]) -> VariantResult:
     result = as_answer(variant.name, candidates, any_one(candidates))
     result.original_response = None
     return result
@@ -86,7 +86,7 @@ def _without_fuser(variant: VariantConfig, candidates: Sequence[VariantResult]) 
 
 def _prepare(
     gateway: Gateway,
-    variant: VariantConfig,
+    variant: MixtureOfNConfig,
     fuser: ChatCompletionConfig,
     candidates: Sequence[VariantResult],
     call: InferenceCall,

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensorzero.faces.deadline import DeadlineExceeded, earliest
-from tensorzero.gateway.config.sections import ChatCompletionConfig, VariantConfig
+from tensorzero.gateway.config.sections import (
+    BestOfNConfig,
+    ChainOfThoughtConfig,
+    ChatCompletionConfig,
+    DiclConfig,
+    MixtureOfNConfig,
+    SampledConfig,
+    VariantConfig,
+)
 from tensorzero.gateway.errors import AllCandidatesFailed, GatewayError, attempts_of
 from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.values import InferenceCall, VariantResult
@@ -16,11 +24,6 @@ from tensorzero.gateway.variants.chat_completion import VariantStream
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
-
-BEST_OF_N = "experimental_best_of_n_sampling"
-MIXTURE_OF_N = "experimental_mixture_of_n"
-DICL = "experimental_dynamic_in_context_learning"
-CHAIN_OF_THOUGHT = "experimental_chain_of_thought"
 
 
 async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
@@ -40,12 +43,13 @@ async def infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -
 
 async def _infer(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantResult:
     """Those that ask more than one model."""
-    if variant.type == BEST_OF_N:
+    if isinstance(variant, BestOfNConfig):
         return await best_of_n.infer(gateway, variant, await _candidates(gateway, variant, call), call)
-    if variant.type == MIXTURE_OF_N:
+    if isinstance(variant, MixtureOfNConfig):
         return await mixture_of_n.infer(gateway, variant, await _candidates(gateway, variant, call), call)
-    if variant.type == DICL:
+    if isinstance(variant, DiclConfig):
         return await dicl.infer(gateway, variant, call)
+    assert isinstance(variant, ChainOfThoughtConfig)
     return await chain_of_thought.infer(gateway, variant, call)
 
 
@@ -69,18 +73,18 @@ async def stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall) 
 async def _stream(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> VariantStream | VariantResult:
     if isinstance(variant, ChatCompletionConfig):
         return await chat_completion.stream(gateway, variant, call)
-    if variant.type == BEST_OF_N:
+    if isinstance(variant, BestOfNConfig):
         return await best_of_n.infer(gateway, variant, await _candidates(gateway, variant, call), call)
-    if variant.type == MIXTURE_OF_N:
+    if isinstance(variant, MixtureOfNConfig):
         return await mixture_of_n.stream(gateway, variant, await _candidates(gateway, variant, call), call)
-    if variant.type == DICL:
+    if isinstance(variant, DiclConfig):
         return await dicl.stream(gateway, variant, call)
     return chain_of_thought.refuse_to_stream()
 
 
-async def _candidates(gateway: Gateway, variant: VariantConfig, call: InferenceCall) -> Candidates:
+async def _candidates(gateway: Gateway, variant: SampledConfig, call: InferenceCall) -> Candidates:
     """All asked at the same time, without the call's parameters and never as streams. Raises `AllCandidatesFailed`."""
-    names = tuple(variant.settings["candidates"])
+    names = variant.candidates
     for name in names:
         if name not in call.function.variants:
             raise GatewayError(f"Unknown candidate variant: {name}")
