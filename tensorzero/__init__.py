@@ -50,6 +50,7 @@ from tensorzero.types import (
     WorkflowEvaluationRunEpisodeResponse,
     WorkflowEvaluationRunResponse,
 )
+from tensorzero.version import VERSION
 
 import_module("tensorzero.ending")  # its exit handler, registered before the user's, runs after them
 
@@ -185,7 +186,7 @@ if TYPE_CHECKING:
         VariantExtraHeaderDelete,
     )
 
-__version__ = "2026.6.0"
+__version__ = VERSION
 
 __all__ = [
     "AlwaysExtraBody",

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from tensorzero import __version__
 from tensorzero.clients.encoded_body import whole_body
 from tensorzero.clients.failures import timed_out, undecodable, with_hint
 from tensorzero.clients.transport import Call
@@ -19,6 +18,7 @@ from tensorzero.faces.sse import SseDecoder
 from tensorzero.masking.known import learn_body, learn_header, learn_sent
 from tensorzero.masking.reprs import Hidden
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
+from tensorzero.version import USER_AGENT
 
 _LINGER_S = 0.05
 _FIRST_ERROR = 400
@@ -34,7 +34,7 @@ class HttpTransport:
         self._url = gateway_url
         self._timeout_s = timeout_s
         self._verbose_errors = verbose_errors
-        self._headers = {"accept": "*/*", "user-agent": f"TensorZero/{__version__}"}
+        self._headers = {"accept": "*/*", "user-agent": USER_AGENT}
         if authorization is not None:
             self._headers["authorization"] = Hidden(authorization)
             learn_header("authorization", authorization)

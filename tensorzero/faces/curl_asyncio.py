@@ -19,10 +19,11 @@ from tensorzero.faces.curl_transfer import Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import Http, HttpReply, HttpRequest, HttpStream
 from tensorzero.faces.header_lines import HeaderLines
-from tensorzero.faces.limits import Limits, limits_of_environment
+from tensorzero.faces.limits import limits_of_environment
 from tensorzero.faces.loop_sockets import sockets_on
 from tensorzero.faces.redirects import REDIRECTS, following
 from tensorzero.faces.running_loop import running_loop
+from tensorzero.faces.sizes import Limits
 
 _SWEEP_S = 5.0
 _KEPT_HANDLES = 256

@@ -22,8 +22,9 @@ from tensorzero.faces.curl_transfer import Transfer
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.faces.face import HttpReply, HttpRequest
 from tensorzero.faces.header_lines import HeaderLines
-from tensorzero.faces.limits import Limits, limits_of_environment
+from tensorzero.faces.limits import limits_of_environment
 from tensorzero.faces.redirects import REDIRECTS, following
+from tensorzero.faces.sizes import Limits
 
 _SHORT_MS = 20
 _SLICE_MS = 50

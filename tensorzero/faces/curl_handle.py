@@ -10,8 +10,8 @@ import pycurl
 from tensorzero.faces.certificates import trusted
 from tensorzero.faces.destination import Destination, destination
 from tensorzero.faces.face import HttpError, HttpRequest
-from tensorzero.faces.limits import Limits
 from tensorzero.faces.proxies import upper_case_proxy
+from tensorzero.faces.sizes import Limits
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PILE = 256

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tensorzero.faces.deadline import Deadline
+from tensorzero.faces.sizes import Limits
 from tensorzero.masking.reprs import discreet
-
-if TYPE_CHECKING:
-    from tensorzero.faces.limits import Limits
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Iterator
 
 from tensorzero.faces.face import HttpError
-from tensorzero.faces.limits import ANSWER, Limits, too_large
+from tensorzero.faces.limits import ANSWER, too_large
+from tensorzero.faces.sizes import Limits
 
 ACCEPTED = "gzip, deflate"
 _PIECE = 1 << 20

@@ -18,10 +18,11 @@ from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
 from tensorzero.faces.fault_hints import fault_hint
 from tensorzero.faces.httpx_decoding import ACCEPTED, Decoding
 from tensorzero.faces.httpx_transports import Transports, async_transport, timed_transport, until
-from tensorzero.faces.limits import Limits, limits_of_environment
+from tensorzero.faces.limits import limits_of_environment
 from tensorzero.faces.proxies import proxy_for, without_secrets
 from tensorzero.faces.redirects import REDIRECTS, following
 from tensorzero.faces.running_loop import running_loop
+from tensorzero.faces.sizes import Limits
 from tensorzero.masking.log import quiet
 
 if TYPE_CHECKING:

@@ -6,23 +6,12 @@ The head of an answer has a limit of its own in every library: 300 kB in libcurl
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from tensorzero.faces.face import HttpError
+from tensorzero.faces.sizes import Limits
 
 ANSWER = "TENSORZERO_MAX_ANSWER_BYTES"
 EVENT = "TENSORZERO_MAX_EVENT_BYTES"
-
-
-class Limits(NamedTuple):
-    """In bytes, after decompression.
-
-    `answer`: a whole body, or all of a stream. 2,048 vectors of 3,072 numbers, which OpenAI gives at once, take 140 MB.
-    `event`: one server-sent event; some hold a picture.
-    """
-
-    answer: int = 256 << 20
-    event: int = 64 << 20
 
 
 def limits_of_environment() -> Limits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tensorzero.faces.limits import EVENT, Limits, too_large
+from tensorzero.faces.limits import EVENT, too_large
+from tensorzero.faces.sizes import Limits
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PILE = 256

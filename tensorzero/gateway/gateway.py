@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensorzero.gateway.call import Silence
 from tensorzero.gateway.config.sections import Config, FunctionConfig
 from tensorzero.gateway.errors import DatabaseError
 from tensorzero.gateway.files.object_storage import open_object_store
 from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models.embeddings import EmbeddingProviders
 from tensorzero.gateway.models.infer import Models
-from tensorzero.gateway.rate_limits import rate_limits
+from tensorzero.gateway.rate_limits.limits import rate_limits
 from tensorzero.gateway.recording import Row
-from tensorzero.gateway.values import Silence
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database

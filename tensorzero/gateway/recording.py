@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ExtraBody
 from tensorzero.gateway.functions.tools import tool_columns
-from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
-from tensorzero.gateway.variants.params import stored
+from tensorzero.gateway.params import stored
+from tensorzero.gateway.values import ModelInference, VariantResult
 from tensorzero.inputs.blocks import stored_messages_json
 
 _COST_LIMIT = 1e9  # the column is a Decimal(18, 9); a larger number would cost the row

@@ -23,7 +23,7 @@ from tensorzero.clients.embedded_transport import EmbeddedTransport
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
 from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
-from tensorzero.faces.limits import Limits
+from tensorzero.faces.sizes import Limits
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.opening import gateway_on
 

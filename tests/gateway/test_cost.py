@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.recording import _model_inference
-from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, Usage
+from tensorzero.gateway.values import ModelInference, ModelRequest, Usage
 
 RATES: list[dict[str, Any]] = [
     {"pointer": "/usage/prompt_tokens", "cost_per_million": 1.5, "required": True},

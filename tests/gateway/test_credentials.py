@@ -15,7 +15,7 @@ import pytest
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.gateway.config.sections import CredentialLocation
-from tensorzero.gateway.models.credentials import MissingKey, resolve
+from tensorzero.gateway.providers.credentials import MissingKey, resolve
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 SECRET = "sk-very-secret-1234567890"

@@ -8,7 +8,7 @@ import pytest
 
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.models.extra import apply_body, apply_headers
+from tensorzero.gateway.providers.extra import apply_body, apply_headers
 
 
 def changed(*entries: ExtraBody) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from scripted_upstream import ScriptedUpstream, answer_with
 from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.gateway.config.sections import ExtraBody
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.models.extra import apply_body
 from tensorzero.gateway.providers.dummy import DummyProvider
+from tensorzero.gateway.providers.extra import apply_body
 from tensorzero.gateway.providers.http_provider import HttpProvider
 
 Build = Callable[..., TensorZeroGateway]

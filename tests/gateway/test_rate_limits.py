@@ -11,9 +11,9 @@ import pytest
 from python_steps import steps_of
 
 from tensorzero import TensorZeroError, TensorZeroGateway
-from tensorzero.gateway import buckets
 from tensorzero.gateway.errors import BadRequest, RateLimited
-from tensorzero.gateway.rate_limits import RateLimits, rate_limits
+from tensorzero.gateway.rate_limits import buckets
+from tensorzero.gateway.rate_limits.limits import RateLimits, rate_limits
 from tensorzero.gateway.values import ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.gateway.schemas.validation import Schema, SchemaError
 
 DRAFTS = [f"http://json-schema.org/draft-0{number}/schema#" for number in (4, 6, 7)]
 BEYOND_JAVASCRIPT = ["(?i)a", "(?x) a", r"\Aa\z", "(?P<n>a)", "a++"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.gateway.schemas.validation import Schema, SchemaError
 from tensorzero.parsing.json_fault import json_fault
 
 CASES = json.loads((Path(__file__).parent / "data" / "schemas.json").read_text("utf-8"))

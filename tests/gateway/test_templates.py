@@ -12,9 +12,9 @@ import pytest
 
 from tensorzero.gateway.config.included_files import IncludedFiles
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.template_loads import template_loads
-from tensorzero.gateway.template_source import as_the_original_reads
-from tensorzero.gateway.templates import TemplateLoadError, Templates, check_template
+from tensorzero.gateway.templates.environment import TemplateLoadError, Templates, check_template
+from tensorzero.gateway.templates.loads import template_loads
+from tensorzero.gateway.templates.source import as_the_original_reads
 
 DATA = json.loads((Path(__file__).parent / "data" / "templates.json").read_text("utf-8"))
 

@@ -15,8 +15,8 @@ from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionCon
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.input_checks import validate_input
 from tensorzero.gateway.functions.rendering import render_messages, stored_messages_json
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
 from tensorzero.inputs.file_reading import BlockError, parse_file
 from tensorzero.inputs.reading import InputShapeError, parse_input

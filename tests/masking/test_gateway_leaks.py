@@ -350,7 +350,7 @@ def test_a_key_that_was_forgotten_meanwhile_is_known_to_the_failure_of_its_call(
     build: Build, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Between its reading and the answer more keys can be read than are remembered."""
-    monkeypatch.setattr("tensorzero.gateway.models.credentials.learn", lambda _key: None)
+    monkeypatch.setattr("tensorzero.gateway.providers.credentials.learn", lambda _key: None)
     monkeypatch.setattr("tensorzero.gateway.endpoints.inference_request.learn_body", lambda _body: None)
     stream = place.startswith("sse")
     shown: list[str] = []

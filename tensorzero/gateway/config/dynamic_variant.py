@@ -18,7 +18,7 @@ from tensorzero.gateway.config.template_files import variant_template_sources
 from tensorzero.gateway.config.variant_shapes import VARIANTS
 from tensorzero.gateway.config.variants_section import assemble_variant
 from tensorzero.gateway.errors import BadRequest, GatewayError
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.parsing.words import unexpected
 
 NAME = "tensorzero::dynamic_variant"

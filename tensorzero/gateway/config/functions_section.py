@@ -15,7 +15,7 @@ from tensorzero.gateway.config.shapes import Choice, Field, FileText, Flag, Reco
 from tensorzero.gateway.config.shared_shapes import TEXTS
 from tensorzero.gateway.config.variant_shapes import VARIANTS
 from tensorzero.gateway.config.variants_section import build_variant, check_no_answer_tool, share_timeouts
-from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.gateway.schemas.validation import Schema, SchemaError
 
 ROLES = ("system", "user", "assistant")
 

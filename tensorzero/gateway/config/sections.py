@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tensorzero.gateway.kept import Kept
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.masking.reprs import discreet
 
 JsonMode = Literal["off", "on", "strict", "tool"]

@@ -8,8 +8,8 @@ from typing import Any
 from tensorzero.gateway.config.included_files import IncludedFiles
 from tensorzero.gateway.config.mistakes import Mistakes
 from tensorzero.gateway.config.paths import DATA, NAME
-from tensorzero.gateway.template_loads import template_loads
-from tensorzero.gateway.templates import Templates, check_template
+from tensorzero.gateway.templates.environment import Templates, check_template
+from tensorzero.gateway.templates.loads import template_loads
 
 
 def template_sources(functions: Mapping[str, Any]) -> dict[str, str]:

@@ -21,8 +21,8 @@ from tensorzero.gateway.config.sections import (
     VariantConfig,
 )
 from tensorzero.gateway.config.shared_shapes import build_extra_body, build_extra_headers, build_retries, build_timeouts
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.templates.environment import Templates
 
 _ROLES = ("system", "user", "assistant")
 _COPIED = (

@@ -23,7 +23,7 @@ from tensorzero.gateway.config.sections import (
     VariantConfig,
 )
 from tensorzero.gateway.floats import shortest_single
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.gateway.variants.dicl import DEFAULT_INSTRUCTIONS
 
 Json = dict[str, Any]

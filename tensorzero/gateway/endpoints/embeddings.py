@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.call import CacheOptions
+from tensorzero.gateway.endpoints.cache_options import cache_options
 from tensorzero.gateway.endpoints.inference_request import nearest_hint
 from tensorzero.gateway.endpoints.usage import raw_response_entries
 from tensorzero.gateway.errors import BadRequest, NotFound
 from tensorzero.gateway.floats import shortest_singles
-from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.embeddings import EmbeddingInput, EmbeddingRequest, embed, find_embedding_model
 from tensorzero.gateway.request import Request
-from tensorzero.gateway.values import CacheOptions
 from tensorzero.masking.known import learn_body
 from tensorzero.masking.reprs import discreet
 from tensorzero.parsing.words import unexpected
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
-    from tensorzero.gateway.rate_limits import RateLimits
+    from tensorzero.gateway.rate_limits.limits import RateLimits
 
 PREFIX = "tensorzero::embedding_model_name::"
 _LARGEST = 2**32

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference_request import CheckedRequest
 from tensorzero.gateway.endpoints.kept_files import while_keeping
@@ -12,7 +13,7 @@ from tensorzero.gateway.endpoints.usage import raw_response_entries, raw_usage_e
 from tensorzero.gateway.errors import AllVariantsFailed, Attempts, GatewayError
 from tensorzero.gateway.experimentation.sampling import choose_variant
 from tensorzero.gateway.recording import inference_rows
-from tensorzero.gateway.values import InferenceCall, VariantResult
+from tensorzero.gateway.values import VariantResult
 from tensorzero.gateway.variants import run as variants
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import Deadline
 from tensorzero.faces.face import Face
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.catalog import PREFIXES
 from tensorzero.gateway.config.sections import (
     ChatCompletionConfig,
@@ -19,6 +20,7 @@ from tensorzero.gateway.config.sections import (
     VariantConfig,
 )
 from tensorzero.gateway.config.variants_section import models_of
+from tensorzero.gateway.endpoints.cache_options import cache_options
 from tensorzero.gateway.errors import BadRequest, GatewayError, NotFound
 from tensorzero.gateway.files.call_files import CallFiles, files_of
 from tensorzero.gateway.files.object_storage import Disabled
@@ -26,11 +28,9 @@ from tensorzero.gateway.functions.input_checks import validate_input
 from tensorzero.gateway.functions.json_function import asked_mode
 from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools
 from tensorzero.gateway.identifiers import check_episode_id, new_id
-from tensorzero.gateway.models.cache import cache_options
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.templates import Templates
-from tensorzero.gateway.values import InferenceCall
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.inputs.blocks import Input
 from tensorzero.masking.known import learn_body
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import CheckedRequest
@@ -24,7 +25,7 @@ from tensorzero.gateway.functions.collecting import Collector
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.recording import inference_rows, raw_chunks
-from tensorzero.gateway.values import Block, InferenceCall, ModelInference, ProviderChunk, Usage, VariantResult
+from tensorzero.gateway.values import Block, ModelInference, ProviderChunk, Usage, VariantResult
 from tensorzero.gateway.variants import run as variants
 from tensorzero.gateway.variants.chat_completion import VariantStream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tensorzero.gateway.values import InferenceCall
+from tensorzero.gateway.call import InferenceCall
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.endpoints.kept_files import keep_files
 from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.errors import Attempts, GatewayError
+from tensorzero.gateway.params import only_asked
 from tensorzero.gateway.recording import inference_rows
-from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
-from tensorzero.gateway.variants.params import only_asked
+from tensorzero.gateway.values import Block, ModelInference, VariantResult
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -17,9 +17,9 @@ from tensorzero.faces.fetch import MAX_SECONDS, Fetched, FetchError, fetch
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.files.object_storage import ObjectStore
 from tensorzero.gateway.values import ProviderCall
-from tensorzero.gateway.version import USER_AGENT
 from tensorzero.inputs.blocks import File, Input, RequestBlock, RequestMessage, content_path
 from tensorzero.inputs.file_types import sniffed
+from tensorzero.version import USER_AGENT
 
 logger = logging.getLogger("tensorzero")
 

@@ -9,8 +9,9 @@ import orjson
 
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
-from tensorzero.gateway.functions.tools import ToolSettings, stored_tools
-from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.gateway.functions.tools import stored_tools
+from tensorzero.gateway.schemas.validation import Schema, SchemaError
+from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.inputs.block_reading import BlockError, strict_fields
 from tensorzero.parsing.words import unexpected, unexpected_content
 

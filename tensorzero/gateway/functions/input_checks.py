@@ -7,7 +7,7 @@ from typing import Any
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.input_hints import arguments_hint, template_hint
-from tensorzero.gateway.schemas import SchemaError
+from tensorzero.gateway.schemas.validation import SchemaError
 from tensorzero.inputs.blocks import File, Input, Template, Text
 
 

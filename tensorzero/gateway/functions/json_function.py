@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from tensorzero.gateway.config.sections import ToolConfig
-from tensorzero.gateway.functions.tools import ToolSettings
-from tensorzero.gateway.schemas import Schema, SchemaError
+from tensorzero.gateway.schemas.validation import Schema, SchemaError
+from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.inputs.blocks import RequestMessage, Text, ToolResult
 from tensorzero.parsing.json_fault import json_fault
 

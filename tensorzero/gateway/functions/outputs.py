@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.functions.json_function import json_output, parsed
-from tensorzero.gateway.functions.tools import ToolSettings
-from tensorzero.gateway.values import Block, InferenceCall
+from tensorzero.gateway.tool_settings import ToolSettings
+from tensorzero.gateway.values import Block
 
 
 def output_of(call: InferenceCall, content: list[Block], json_mode: str | None) -> tuple[Any, list[Block]]:

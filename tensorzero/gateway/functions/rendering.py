@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorzero.gateway.config.sections import ChatCompletionConfig, FunctionConfig
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.templates import Templates
+from tensorzero.gateway.templates.environment import Templates
 from tensorzero.inputs.blocks import (
     Input,
     InputBlock,

@@ -7,76 +7,19 @@ tool has no settings at all, whatever else it asks for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from tensorzero.gateway.config.sections import FunctionConfig, ToolConfig
 from tensorzero.gateway.errors import BadRequest
-from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.tool_settings import CustomTool, Tool, ToolSettings
 
 _FIELDS = ("allowed_tools", "additional_tools", "parallel_tool_calls", "provider_tools", "tool_choice")  # in order of checks
 _OTHER_FIELDS = frozenset(_FIELDS) - {"provider_tools"}  # a client's body always names that one
 _WITH_POINT = ("allowed_tools", "additional_tools")
 _JSON_FUNCTION_FIELDS = ("allowed_tools", "additional_tools", "tool_choice", "parallel_tool_calls")
-
-
-@dataclass(frozen=True, slots=True)
-class CustomTool:
-    """OpenAI's free-form tool: its input is text in a format, not an object with a schema."""
-
-    name: str
-    description: str | None = None
-    format: Mapping[str, Any] | None = None
-
-    def upstream(self) -> dict[str, Any]:
-        shown: dict[str, Any] = {"name": self.name}
-        if self.description is not None:
-            shown["description"] = self.description
-        if self.format is not None:
-            shown["format"] = self.format
-        return shown
-
-
-Tool = ToolConfig | CustomTool
-
-
-@dataclass(frozen=True, slots=True)
-class ToolSettings:
-    """What one call may use. `tools` and `dynamic` are in the order in which models see them.
-
-    `allowed` are names as asked for: with `explicit`, the call's `allowed_tools`; else the function's keys and the names of
-    the call's own tools. `choice` is `none`, `auto`, `required` or `{"specific": name}`.
-    """
-
-    tools: tuple[ToolConfig, ...] = ()
-    dynamic: tuple[Tool, ...] = ()
-    provider_tools: tuple[Mapping[str, Any], ...] = ()
-    allowed: tuple[str, ...] = ()
-    explicit: bool = False
-    choice: str | Mapping[str, str] = "auto"
-    parallel: bool | None = None
-
-    @property
-    def functions(self) -> tuple[ToolConfig, ...]:
-        """Every tool that takes an object."""
-        return (*self.tools, *(tool for tool in self.dynamic if isinstance(tool, ToolConfig)))
-
-    @property
-    def custom(self) -> tuple[CustomTool, ...]:
-        return tuple(tool for tool in self.dynamic if isinstance(tool, CustomTool))
-
-    def named(self, name: str) -> Tool | None:
-        """The tool that models know by this name."""
-        for tool in (*self.tools, *self.dynamic):
-            if tool.name == name:
-                return tool
-        return None
-
-    def provider_tools_for(self, model_name: str, provider_name: str) -> list[Any]:
-        """The provider tools whose scope holds this model and provider."""
-        return [entry["tool"] for entry in self.provider_tools if _in_scope(entry.get("scope"), model_name, provider_name)]
 
 
 def _asked_for(body: Mapping[str, Any]) -> bool:
@@ -169,12 +112,6 @@ def _check_names(settings: ToolSettings) -> None:
 def _not_found(name: str, known: Sequence[str], what: str) -> BadRequest:
     listed = ", ".join(f"`{one}`" for one in known) or "nothing: there are no tools"
     return BadRequest(f"Tool not found: {name}", hint=f"{what} {listed}.")
-
-
-def _in_scope(scope: Any, model_name: str, provider_name: str) -> bool:
-    if scope is None:
-        return True
-    return scope.get("model_name") == model_name and scope.get("provider_name") in (None, provider_name)
 
 
 def tool_columns(settings: ToolSettings) -> dict[str, Any]:

@@ -20,16 +20,16 @@ from tensorzero.clickhouse.queries.cache import short_key
 from tensorzero.clickhouse.tables import CACHE_TABLE
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.gateway.asking import ask_database
+from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.json_function import parsed
-from tensorzero.gateway.functions.tools import ToolSettings
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.values import Block, CacheOptions, ProviderCall, ProviderChunk, Usage
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.tool_settings import ToolSettings
+from tensorzero.gateway.values import Block, ProviderCall, ProviderChunk, Usage
 from tensorzero.masking.reprs import discreet
 
 if TYPE_CHECKING:
-    from tensorzero.gateway.gateway import Gateway
     from tensorzero.gateway.providers.protocol import EmbeddingCall
 
 logger = logging.getLogger("tensorzero")
@@ -54,25 +54,6 @@ class Entry:
     input_tokens: int | None
     output_tokens: int | None
     finish_reason: str | None
-
-
-def cache_options(gateway: Gateway, asked: Mapping[str, Any] | None, *, dryrun: bool) -> CacheOptions | None:
-    """What a call's `cache_options` come to; None where the cache is off, switched off or not there."""
-    mode = (asked or {}).get("enabled") or "off"
-    settings = gateway.config.gateway
-    if mode == "off" or gateway.database is None or settings.cache_enabled is False:
-        return None
-    reads, writes = mode in ("on", "read_only"), mode in ("on", "write_only") and not dryrun
-    if not reads and not writes:
-        return None
-    return CacheOptions(
-        gateway.database,
-        gateway.cache_silence,
-        reads,
-        writes,
-        (asked or {}).get("max_age_s"),
-        settings.fetch_and_encode_input_files_before_inference,
-    )
 
 
 def cache_key(model_name: str, provider_name: str, request: Any) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.providers.protocol import Provider
-from tensorzero.gateway.values import CacheOptions, ModelInference, ProviderCall, ProviderResponse, Usage
+from tensorzero.gateway.values import ModelInference, ProviderCall, ProviderResponse, Usage
 
 
 async def cached_answer(

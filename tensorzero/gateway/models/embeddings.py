@@ -11,6 +11,7 @@ import orjson
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
+from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import GatewayError
@@ -24,11 +25,11 @@ from tensorzero.gateway.models.shorthand import shorthand_provider
 from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.providers import make_embedding_provider
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider, EmbeddingResponse
-from tensorzero.gateway.values import CacheOptions, ModelInference, ModelRequest, Usage
+from tensorzero.gateway.values import ModelInference, ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text
 
 if TYPE_CHECKING:
-    from tensorzero.gateway.rate_limits import RateLimits
+    from tensorzero.gateway.rate_limits.limits import RateLimits
 
 
 EmbeddingInput = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]

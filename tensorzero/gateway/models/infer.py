@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from functools import partial
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.identifiers import new_id
 from tensorzero.gateway.kept import Kept
@@ -19,7 +20,7 @@ from tensorzero.gateway.models.routing import route
 from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.providers import make_provider
 from tensorzero.gateway.providers.protocol import Provider
-from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, ProviderCall
+from tensorzero.gateway.values import ModelInference, ModelRequest, ProviderCall
 
 
 class Models:

@@ -7,16 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, unforeseen
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.request_views import without_data
 from tensorzero.gateway.providers.protocol import Provider, ProviderStream
-from tensorzero.gateway.values import CacheOptions, ProviderCall, ProviderChunk
+from tensorzero.gateway.values import ProviderCall, ProviderChunk
 from tensorzero.masking.echo import without_echo
 
 if TYPE_CHECKING:
-    from tensorzero.gateway.rate_limits import Ticket
+    from tensorzero.gateway.rate_limits.limits import Ticket
 
 
 class ModelStream:

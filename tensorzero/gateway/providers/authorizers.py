@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from tensorzero.faces.face import Face, HttpRequest
 from tensorzero.gateway.config.sections import CredentialLocation
-from tensorzero.gateway.models.credentials import resolve
+from tensorzero.gateway.providers.credentials import resolve
 
 NO_HEADERS: Mapping[str, str] = {}
 

@@ -19,9 +19,9 @@ import orjson
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, RateLimited
 from tensorzero.gateway.kept import Kept
-from tensorzero.gateway.models.credentials import resolve
-from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import dummy_answers as answers
+from tensorzero.gateway.providers.credentials import resolve
+from tensorzero.gateway.providers.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.values import Block, ProviderCall, ProviderChunk, ProviderResponse, Usage
 
 _PAUSE_S = 0.01

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
-from tensorzero.gateway.models.credentials import resolve
+from tensorzero.gateway.providers.credentials import resolve
 from tensorzero.gateway.providers.dummy_answers import RAW_REQUEST
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.values import Usage

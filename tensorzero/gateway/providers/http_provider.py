@@ -10,12 +10,12 @@ from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_text import json_bytes
-from tensorzero.gateway.models.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.providers import exchange
 from tensorzero.gateway.providers.authorizers import Authorizer
 from tensorzero.gateway.providers.exchange import Answer, Events, EventStream
+from tensorzero.gateway.providers.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.values import ProviderCall, ProviderResponse
-from tensorzero.gateway.version import USER_AGENT
+from tensorzero.version import USER_AGENT
 
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}
 _STREAM_HEADERS: Mapping[str, str] = {**_HEADERS, "accept": "text/event-stream"}

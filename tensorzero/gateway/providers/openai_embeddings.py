@@ -10,19 +10,19 @@ from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_text import json_bytes
-from tensorzero.gateway.models.extra import apply_body, apply_headers
 from tensorzero.gateway.providers import exchange
 from tensorzero.gateway.providers.authorizers import KeyInHeader
 from tensorzero.gateway.providers.exchange import Answer
+from tensorzero.gateway.providers.extra import apply_body, apply_headers
 from tensorzero.gateway.providers.openai import DEFAULT_BASE
 from tensorzero.gateway.providers.openai_answers import parse_usage
 from tensorzero.gateway.providers.openai_requests import endpoint, login_of
 from tensorzero.gateway.providers.openai_shapes import EMBEDDINGS
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingResponse
 from tensorzero.gateway.values import Usage
-from tensorzero.gateway.version import USER_AGENT
 from tensorzero.parsing.json_fault import json_fault
 from tensorzero.parsing.shape_fault import shape_fault
+from tensorzero.version import USER_AGENT
 
 
 class OpenAIEmbeddings:

@@ -10,9 +10,9 @@ from tensorzero.gateway.config.sections import ToolConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.floats import single
 from tensorzero.gateway.functions.json_function import with_json_line
-from tensorzero.gateway.functions.tools import ToolSettings
 from tensorzero.gateway.providers.openai_files import file_part
 from tensorzero.gateway.providers.openai_models import must_be_parallel
+from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.gateway.values import ModelRequest
 from tensorzero.inputs.blocks import File, RequestMessage, Text, Thought, ToolCall, ToolResult, Unknown
 

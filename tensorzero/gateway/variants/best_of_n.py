@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import BestOfNConfig, ChatCompletionConfig
 from tensorzero.gateway.errors import AllRetriesFailed, Attempts, BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.values import Block, InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.values import Block, ModelInference, VariantResult
 from tensorzero.gateway.variants.candidates import Candidates, after, any_one, as_answer, listing, usable
 from tensorzero.gateway.variants.chat_completion import Prepared, ask, assemble
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import orjson
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ChainOfThoughtConfig
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.schemas import Schema
-from tensorzero.gateway.values import InferenceCall, VariantResult
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.values import VariantResult
 from tensorzero.gateway.variants import chat_completion
 
 if TYPE_CHECKING:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ChatCompletionConfig, ModelConfig, Retries
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.functions.json_function import asked_mode, respond_tool
 from tensorzero.gateway.functions.outputs import output_of
 from tensorzero.gateway.functions.rendering import render_messages
-from tensorzero.gateway.models.extra import for_variant
 from tensorzero.gateway.models.model_stream import ModelStream
 from tensorzero.gateway.models.shorthand import find_model, missing_hint
-from tensorzero.gateway.values import InferenceCall, ModelInference, ModelRequest, VariantResult
-from tensorzero.gateway.variants.params import merge
+from tensorzero.gateway.params import merge
+from tensorzero.gateway.providers.extra import for_variant
+from tensorzero.gateway.values import ModelInference, ModelRequest, VariantResult
 from tensorzero.gateway.variants.retries import with_retries
 from tensorzero.inputs.blocks import RequestMessage
 

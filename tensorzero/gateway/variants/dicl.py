@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.paths import DATA
 from tensorzero.gateway.config.sections import ChatCompletionConfig, DiclConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.models.embeddings import EmbeddingRequest, embed, find_embedding_model
-from tensorzero.gateway.values import InferenceCall, ModelInference, VariantResult
+from tensorzero.gateway.values import ModelInference, VariantResult
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,
     VariantStream,

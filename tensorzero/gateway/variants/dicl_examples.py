@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from tensorzero.gateway.asking import ask_database
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import DiclConfig
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.values import Block, InferenceCall
+from tensorzero.gateway.values import Block
 from tensorzero.inputs.blocks import RequestBlock, RequestMessage, Text, Thought, ToolCall, Unknown
 from tensorzero.parsing.json_fault import json_fault
 from tensorzero.parsing.shape_fault import Cursor, Shape, optional, sequence, shape_fault, struct, tagged, text

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ChatCompletionConfig, MixtureOfNConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
 from tensorzero.gateway.functions.rendering import render_messages
-from tensorzero.gateway.values import InferenceCall, VariantResult
+from tensorzero.gateway.values import VariantResult
 from tensorzero.gateway.variants.candidates import Candidates, after, any_one, as_answer, inferences_of, listing, usable
 from tensorzero.gateway.variants.chat_completion import (
     Prepared,

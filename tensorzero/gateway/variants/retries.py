@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tensorzero.faces.deadline import DeadlineExceeded
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError, attempts_of
 from tensorzero.gateway.models.routing import Answered
-from tensorzero.gateway.values import InferenceCall
 
 T = TypeVar("T", bound=Answered)
 

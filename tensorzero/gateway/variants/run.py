@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tensorzero.faces.deadline import DeadlineExceeded, earliest
+from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import (
     BestOfNConfig,
     ChainOfThoughtConfig,
@@ -17,7 +18,7 @@ from tensorzero.gateway.config.sections import (
 )
 from tensorzero.gateway.errors import AllCandidatesFailed, GatewayError, attempts_of
 from tensorzero.gateway.models.time_limits import owned, timeout_deadline
-from tensorzero.gateway.values import InferenceCall, VariantResult
+from tensorzero.gateway.values import VariantResult
 from tensorzero.gateway.variants import best_of_n, chain_of_thought, chat_completion, dicl, mixture_of_n
 from tensorzero.gateway.variants.candidates import Candidates
 from tensorzero.gateway.variants.chat_completion import VariantStream

@@ -9,7 +9,7 @@ import pytest
 from tensorzero.gateway.functions.collecting import Collector
 from tensorzero.gateway.functions.json_function import asked_mode, json_output, respond_tool
 from tensorzero.gateway.functions.outputs import chat_output
-from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.schemas.validation import Schema
 
 ANSWER = Schema({"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]})
 THOUGHT = {"type": "thought", "text": "hm"}

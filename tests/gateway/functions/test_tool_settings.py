@@ -10,15 +10,10 @@ import pytest
 from tensorzero.gateway.config.sections import FunctionConfig, ToolConfig
 from tensorzero.gateway.errors import BadRequest
 from tensorzero.gateway.functions.outputs import chat_output
-from tensorzero.gateway.functions.tools import (
-    ToolSettings,
-    refuse_with_json_tool_mode,
-    settle_tools,
-    stored_tools,
-    tool_columns,
-)
+from tensorzero.gateway.functions.tools import refuse_with_json_tool_mode, settle_tools, stored_tools, tool_columns
 from tensorzero.gateway.providers.openai_requests import request_body
-from tensorzero.gateway.schemas import Schema
+from tensorzero.gateway.schemas.validation import Schema
+from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.gateway.values import ModelRequest
 
 PLACE = Schema({"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]})

@@ -13,7 +13,7 @@ from typing import Any, cast
 import jsonschema_rs
 import orjson
 
-from tensorzero.gateway.schema_patterns import compile_beyond_javascript
+from tensorzero.gateway.schemas.patterns import compile_beyond_javascript
 from tensorzero.parsing.json_fault import json_fault
 
 _TYPES = re.compile(r'is not of types ((?:"[a-z]+"(?:, )?)+)\Z')

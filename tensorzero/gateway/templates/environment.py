@@ -17,8 +17,8 @@ import minijinja
 import orjson
 
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.template_hints import IncludedFrom, missing_include_hint, rendering_hint
-from tensorzero.gateway.template_source import EXPONENTS, as_the_original_reads, exponents
+from tensorzero.gateway.templates.hints import IncludedFrom, missing_include_hint, rendering_hint
+from tensorzero.gateway.templates.source import EXPONENTS, as_the_original_reads, exponents
 
 _ABSENT_FILTERS = (
     "filesizeformat",

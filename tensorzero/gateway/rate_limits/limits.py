@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from tensorzero.gateway.buckets import Bucket, Buckets, Limit
 from tensorzero.gateway.errors import BadRequest, RateLimited
+from tensorzero.gateway.rate_limits.buckets import Bucket, Buckets, Limit
 from tensorzero.gateway.values import ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text, ToolCall, ToolResult
 

@@ -1,4 +1,4 @@
-"""The release whose behaviour this gateway has."""
+"""The release whose behaviour this package has."""
 
 VERSION = "2026.6.0"
 USER_AGENT = f"TensorZero/{VERSION}"

@@ -1,0 +1,1 @@
+"""The rules of `[rate_limiting]`, and the buckets that they fill and empty."""

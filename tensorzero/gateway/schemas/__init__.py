@@ -1,0 +1,1 @@
+"""JSON Schemas, compiled once and checked in the words of the original."""
