@@ -42,9 +42,11 @@ class CacheOptions:
 
 
 @discreet("credentials", "extra_headers")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=TYPE_CHECKING, slots=True)
 class InferenceCall:
     """One checked call: everything about it that does not depend on the variant.
+
+    Frozen for the type checker, which sees every line; while it runs, that would cost each call 2 microseconds.
 
     `schema` is what the output has to fit: the call's own `output_schema`, else the function's.
     """
