@@ -5,6 +5,7 @@ Importing it is cheap: what is not needed for a first line of code loads when it
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -458,7 +459,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'tensorzero' has no attribute '{name}'")
     from tensorzero.clients import former_names, openai_patch
 
-    return openai_patch.attention_class() if name == openai_patch.ATTENTION else former_names.lookup(name)
+    if name == openai_patch.ATTENTION:
+        return openai_patch.attention_class()
+    return former_names.lookup(name, sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -29,15 +29,13 @@ _TOP_LEVEL = {
 }
 
 
-def lookup(name: str) -> Any:
-    """What `tensorzero.<name>` was. AttributeError for what never was."""
-    import tensorzero
-
+def lookup(name: str, package: Any) -> Any:
+    """What `tensorzero.<name>` was; `package` is that module. AttributeError for what never was."""
     today = _TOP_LEVEL.get(name)
     if today is None:
         raise AttributeError(f"module 'tensorzero' has no attribute '{name}'")
     warnings.warn(f"`tensorzero.{name}` is now `tensorzero.{today}`.", DeprecationWarning, stacklevel=3)
-    found: Any = tensorzero
+    found = package
     for part in today.split("."):
         found = getattr(found, part)
     return found

@@ -1,6 +1,6 @@
 """Every provider type in one entry: its names, its keys in a configuration, where its credential is, and what serves it.
 
-A type that is not listed may come from another package (see docs/providers.md). Nothing of a provider is imported before one
+A type that is not listed may come from another package: see CONTRIBUTING.md, "Adding a provider". Nothing of a provider is imported before one
 is used.
 """
 
