@@ -1,7 +1,7 @@
 """Every provider type in one entry: its names, its keys in a configuration, where its credential is, and what serves it.
 
-A type that is not listed may come from another package: see CONTRIBUTING.md, "Adding a provider". Nothing of a provider is imported before one
-is used.
+A type that is not listed may come from another package: CONTRIBUTING.md, "Adding a provider", says how. Nothing of a provider
+is imported before one is used.
 """
 
 from __future__ import annotations
