@@ -74,7 +74,7 @@ LAYERS = (
     # the way out, and what comes in
     "faces", "inputs", "types", "internal", "generated_types", "clickhouse",
     # the gateway, from what is configured to what is asked
-    "gateway.errors", "gateway.kept", "gateway.floats", "gateway.identifiers", "gateway.json_text", "gateway.asking",
+    "gateway.errors", "gateway.bounded", "gateway.floats", "gateway.identifiers", "gateway.json_text", "gateway.asking",
     "gateway.schemas", "gateway.templates", "gateway.config", "gateway.tool_settings", "gateway.values", "gateway.params",
     "gateway.files", "gateway.rate_limits", "gateway.call", "gateway.functions", "gateway.experimentation",
     "gateway.providers", "gateway.models", "gateway.recording", "gateway.gateway", "gateway.opening", "gateway.request",

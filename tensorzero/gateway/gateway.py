@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.call import Silence
 from tensorzero.gateway.config.sections import Config, FunctionConfig
 from tensorzero.gateway.errors import DatabaseError
 from tensorzero.gateway.files.object_storage import open_object_store
-from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models.embeddings import EmbeddingProviders
 from tensorzero.gateway.models.infer import Models
 from tensorzero.gateway.rate_limits.limits import rate_limits
@@ -28,7 +28,7 @@ class Gateway:
         limits = config.gateway.global_outbound_http_timeout_ms, config.gateway.read_timeout_ms
         self.models = Models(*limits)
         self.embedding_providers = EmbeddingProviders(*limits)
-        self.default_functions: Kept[str, FunctionConfig] = Kept()  # of `tensorzero::default`, by model name
+        self.default_functions: Bounded[str, FunctionConfig] = Bounded()  # of `tensorzero::default`, by model name
         self.cache_silence = Silence()
         self.snapshot_hash = str(config.snapshot.hash)
         self.rate_limits = rate_limits(config.other.get("rate_limiting"))

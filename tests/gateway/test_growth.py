@@ -13,7 +13,7 @@ from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.faces.blocking import BlockingFace
 from tensorzero.faces.drive import drive
-from tensorzero.gateway.kept import LONGEST_NAME, MOST_KEPT, Kept
+from tensorzero.gateway.bounded import LONGEST_NAME, MOST_VALUES, Bounded
 from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of
 from tensorzero.routes import EMBEDDINGS
@@ -107,7 +107,7 @@ def called(client: TensorZeroGateway, call: Callable[[TensorZeroGateway, int], A
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_gateway_does_not_grow_with_what_calls_name(build: Build, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tensorzero.gateway.kept.MOST_KEPT", WARM // 4)
+    monkeypatch.setattr("tensorzero.gateway.bounded.MOST_VALUES", WARM // 4)
     client = build(FUNCTION, files=FILES)
     called(client, CALLS[name], range(WARM))
     gc.collect()
@@ -129,18 +129,18 @@ def test_twenty_thousand_names_leave_a_thousand_entries(build: Build) -> None:
     for number in range(20_000):
         client.inference(model_name=f"dummy::good{number}", input=ASK)
     gateway = gateway_of(client)
-    assert len(gateway.config.shorthands) <= MOST_KEPT
-    assert len(gateway.default_functions) <= MOST_KEPT
-    assert len(gateway.models._providers) <= MOST_KEPT
+    assert len(gateway.config.shorthands) <= MOST_VALUES
+    assert len(gateway.default_functions) <= MOST_VALUES
+    assert len(gateway.models._providers) <= MOST_VALUES
 
 
 def test_the_same_name_means_the_same_values_until_room_is_made() -> None:
-    kept: Kept[str, list[int]] = Kept()
-    first = kept.keep("a", [1])
-    assert kept.keep("a", [2]) is first
-    for number in range(MOST_KEPT):
-        kept.keep(str(number), [number])
-    assert len(kept) <= MOST_KEPT
-    assert kept.keep("a", [3]) == [3]
-    assert kept.keep("x" * (LONGEST_NAME + 1), [4]) == [4]
-    assert "x" * (LONGEST_NAME + 1) not in kept
+    values: Bounded[str, list[int]] = Bounded()
+    first = values.add("a", [1])
+    assert values.add("a", [2]) is first
+    for number in range(MOST_VALUES):
+        values.add(str(number), [number])
+    assert len(values) <= MOST_VALUES
+    assert values.add("a", [3]) == [3]
+    assert values.add("x" * (LONGEST_NAME + 1), [4]) == [4]
+    assert "x" * (LONGEST_NAME + 1) not in values

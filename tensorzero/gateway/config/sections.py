@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tensorzero.gateway.kept import Kept
+from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.templates.environment import Templates
 from tensorzero.masking.reprs import discreet
@@ -321,5 +321,5 @@ class Config:
     other: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    shorthands: Kept[str, ModelConfig] = field(default_factory=Kept, repr=False, compare=False)  # those asked for so far
-    embedding_shorthands: Kept[str, EmbeddingModelConfig] = field(default_factory=Kept, repr=False, compare=False)
+    shorthands: Bounded[str, ModelConfig] = field(default_factory=Bounded, repr=False, compare=False)  # those asked for so far
+    embedding_shorthands: Bounded[str, EmbeddingModelConfig] = field(default_factory=Bounded, repr=False, compare=False)

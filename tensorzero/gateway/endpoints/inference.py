@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference_request import CheckedRequest
-from tensorzero.gateway.endpoints.kept_files import while_keeping
+from tensorzero.gateway.endpoints.stored_files import while_storing_files
 from tensorzero.gateway.endpoints.usage import raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.errors import AllVariantsFailed, Attempts, GatewayError
 from tensorzero.gateway.experimentation.sampling import choose_variant
@@ -29,7 +29,7 @@ async def infer(gateway: Gateway, asked: CheckedRequest) -> dict[str, Any]:
         return variants.infer(gateway, variant, asked.call)
 
     answering = first_success(asked, run)
-    result, failed = await (answering if asked.call.files is None else while_keeping(gateway, asked.call, answering))
+    result, failed = await (answering if asked.call.files is None else while_storing_files(gateway, asked.call, answering))
     if gateway.records and not asked.call.dryrun:
         gateway.write(inference_rows(asked.call, result, gateway.snapshot_hash))
     return _response(asked.call, result, failed)

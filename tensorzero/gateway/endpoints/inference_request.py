@@ -234,7 +234,7 @@ def _of_model(gateway: Gateway, model_name: str, body: Mapping[str, Any]) -> tup
             )
         variant = ChatCompletionConfig(model_name, "chat_completion", model=model_name)
         default = FunctionConfig(DEFAULT_FUNCTION, "chat", {model_name: variant}, experimentation=ExperimentationConfig())
-        known = gateway.default_functions.keep(model_name, default)
+        known = gateway.default_functions.add(model_name, default)
     _check_namespace(gateway, f"Model `{model_name}` has", model_name, body.get("namespace"))
     return known, known.variants
 

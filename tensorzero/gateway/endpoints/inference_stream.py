@@ -17,7 +17,7 @@ from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference import first_success
 from tensorzero.gateway.endpoints.inference_request import CheckedRequest
-from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.endpoints.stored_files import store_files
 from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, is_known, raw_usage_entry, total_usage
 from tensorzero.gateway.endpoints.whole_stream import WholeStream, preamble, public_chunk
 from tensorzero.gateway.errors import Attempts, GatewayError
@@ -101,7 +101,7 @@ class InferenceStream:
         """Drop the stream and store what has arrived, with `tags` added. Nothing happens after the last chunk."""
         await self.aclose()
         self._call.tags.update(tags)
-        await keep_files(self._gateway, self._call)
+        await store_files(self._gateway, self._call)
         self._record()
 
     async def _run(self) -> AsyncIterator[Batch]:
@@ -121,7 +121,7 @@ class InferenceStream:
         if self._dropped:
             return
         last = self._last_chunk()
-        await keep_files(self._gateway, self._call)
+        await store_files(self._gateway, self._call)
         self._record()
         yield [last]
 
@@ -183,9 +183,9 @@ class InferenceStream:
                 self._reported = self._model_inference()  # one for all its entries, which have one id
             extra["raw_usage"] = [raw_usage_entry(self._reported, chunk.raw_usage)]
         if call.include_original_response:
-            extra["original_chunk"] = self._stream.kept(chunk.raw)
+            extra["original_chunk"] = self._stream.masked(chunk.raw)
         if call.include_raw_response:
-            extra["raw_chunk"] = self._stream.kept(chunk.raw)
+            extra["raw_chunk"] = self._stream.masked(chunk.raw)
         return self._chunk(shown, **extra)
 
     def _chunk(self, shown: Any, **extra: Any) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class InferenceStream:
             self._usage,
             self._finish_reason,
             stream.raw_request,
-            stream.kept(raw_chunks(self._raw)),
+            stream.masked(raw_chunks(self._raw)),
             round((time.monotonic() - stream.started) * 1000),
             None,
             stream.provider.api_type,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tensorzero.gateway.call import InferenceCall
-from tensorzero.gateway.endpoints.kept_files import keep_files
+from tensorzero.gateway.endpoints.stored_files import store_files
 from tensorzero.gateway.endpoints.usage import NOTHING_SPENT, raw_response_entries, raw_usage_entries, total_usage
 from tensorzero.gateway.errors import Attempts, GatewayError
 from tensorzero.gateway.params import only_asked
@@ -42,7 +42,7 @@ class WholeStream:
         return self
 
     async def __anext__(self) -> list[Any]:
-        await keep_files(self._gateway, self._call)
+        await store_files(self._gateway, self._call)
         for batch in self._batches:
             return batch
         raise StopAsyncIteration
@@ -54,7 +54,7 @@ class WholeStream:
         """Drop the stream and store the answer, with `tags` added. Nothing happens after the last chunk."""
         await self.aclose()
         self._call.tags.update(tags)
-        await keep_files(self._gateway, self._call)
+        await store_files(self._gateway, self._call)
         self._record()
 
     def _all(self) -> Any:

@@ -120,9 +120,9 @@ class CallFiles:
         results = await face.gather(*(self._read(file, face, STORE_SECONDS, deadline) for file in unread))
         for result in results:
             if isinstance(result, Exception):
-                logger.warning("A file was not kept: %s", result)
+                logger.warning("A file was not stored: %s", result)
 
-    async def keep(self, face: Face, deadline: Deadline | None) -> None:
+    async def store(self, face: Face, deadline: Deadline | None) -> None:
         """Write every file to the store, once. Failures are logged, lateness too: there is an answer, and it counts more."""
         await self.fetch(self._unread(), face, deadline)
         files, self._files = self._files, []

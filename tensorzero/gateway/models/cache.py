@@ -46,7 +46,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
 @discreet()
 @dataclass(slots=True)
 class Entry:
-    """One kept answer. `output` is JSON: the model's blocks, or a stream's chunks, or what an embedding stores."""
+    """One cached answer. `output` is JSON: the model's blocks, or a stream's chunks, or what an embedding stores."""
 
     output: str
     raw_request: str
@@ -121,7 +121,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     )
 
 
-def keep(options: CacheOptions, key: str, entry: Entry) -> None:
+def store(options: CacheOptions, key: str, entry: Entry) -> None:
     """Write an entry; it counts from now on, wherever its row is."""
     row = {
         "short_cache_key": short_key(key),
@@ -193,7 +193,7 @@ def _is_sound_call(block: Block, tools: ToolSettings | None) -> bool:
     return True
 
 
-class StreamKeeper:
+class StreamStore:
     """Collects a stream's chunks; `finish` makes them an entry, unless one of them was an error."""
 
     def __init__(self, options: CacheOptions, key: str) -> None:
@@ -209,10 +209,10 @@ class StreamKeeper:
             else:
                 self._broken = True
 
-    def finish(self, raw_request: str, kept: Callable[[str], str]) -> None:
+    def finish(self, raw_request: str, masked: Callable[[str], str]) -> None:
         """The stream has come to its end. As the original's, the entry has no raw response of its own (observed 2026.6.0).
 
-        `kept`: what may be kept of an event's text.
+        `masked`: an event's text without what it repeats of its request's secrets.
         """
         if self._broken:
             return
@@ -222,8 +222,8 @@ class StreamKeeper:
                 usage.keep_largest(chunk.usage)
             if chunk.finish_reason is not None:
                 finish_reason = chunk.finish_reason
-        output = orjson.dumps([_stored_chunk(chunk, kept(chunk.raw)) for chunk in self._chunks]).decode()
-        keep(self._options, self._key, Entry(output, raw_request, "", usage.input_tokens, usage.output_tokens, finish_reason))
+        output = orjson.dumps([_stored_chunk(chunk, masked(chunk.raw)) for chunk in self._chunks]).decode()
+        store(self._options, self._key, Entry(output, raw_request, "", usage.input_tokens, usage.output_tokens, finish_reason))
 
 
 def _stored_chunk(chunk: ProviderChunk, raw: str) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _stored_chunk(chunk: ProviderChunk, raw: str) -> dict[str, Any]:
 
 
 class KeptStream:
-    """A kept stream, played again in one go."""
+    """A cached stream, played again in one go."""
 
     complaint: str | None = None
 

@@ -39,4 +39,4 @@ async def cached_answer(
 def store_answer(options: CacheOptions, key: str, call: ProviderCall, answer: ProviderResponse) -> None:
     if options.writes and cache.is_sound(answer.content, call.request.tools):
         entry = cache.content_entry(answer.content, answer.usage, answer.finish_reason, answer.raw_request, answer.raw_response)
-        cache.keep(options, key, entry)
+        cache.store(options, key, entry)

@@ -11,13 +11,13 @@ import orjson
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.faces.face import Face
+from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES
 from tensorzero.gateway.config.sections import Config, EmbeddingModelConfig, ProviderConfig
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.identifiers import new_id
-from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cost import cost_of
 from tensorzero.gateway.models.routing import route
@@ -80,12 +80,12 @@ class EmbeddingProviders:
     def __init__(self, timeout_ms: int, read_timeout_ms: int | None = None) -> None:
         self.timeout_s = timeout_ms / 1000
         self.read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
-        self._providers: Kept[int, tuple[ProviderConfig, EmbeddingProvider]] = Kept()
+        self._providers: Bounded[int, tuple[ProviderConfig, EmbeddingProvider]] = Bounded()
 
     def of(self, config: ProviderConfig) -> EmbeddingProvider:
         known = self._providers.get(id(config))
         if known is None:
-            known = self._providers.keep(id(config), (config, make_embedding_provider(config)))
+            known = self._providers.add(id(config), (config, make_embedding_provider(config)))
         return known[1]
 
 
@@ -97,7 +97,7 @@ def find_embedding_model(config: Config, name: str) -> EmbeddingModelConfig | No
     provider = shorthand_provider(config, name, EMBEDDING_PREFIXES)
     if provider is None:
         return None
-    return config.embedding_shorthands.keep(name, EmbeddingModelConfig(name, (provider.name,), {provider.name: provider}))
+    return config.embedding_shorthands.add(name, EmbeddingModelConfig(name, (provider.name,), {provider.name: provider}))
 
 
 async def embed(
@@ -152,16 +152,16 @@ async def _embed_once(
     try:
         if call.cache is not None:
             key = cache.cache_key(model.name, config.name, ["embedding", request])
-            kept = await _kept(call.cache, key, attempt)
-            if kept is not None:
-                return _embedded(kept, provider, config, shown, attempt, started, cached=True)
+            known = await _cached(call.cache, key, attempt)
+            if known is not None:
+                return _embedded(known, provider, config, shown, attempt, started, cached=True)
         if call.limits is not None:
             ticket = call.limits.take(replace(shown, params={"max_tokens": 0}), call.tags)
         answer = await provider.embed(attempt)
     except DeadlineExceeded as passed:
         raise owned(passed, own) from None
     if call.cache is not None and key is not None and call.cache.writes:
-        _keep(call.cache, key, answer)
+        _store(call.cache, key, answer)
     if ticket is not None:
         ticket.settle(replace(answer.usage, output_tokens=0))
     if config.cost:
@@ -198,7 +198,7 @@ def _embedded(
     return Embedded(answer.vectors, inference)
 
 
-def _keep(options: CacheOptions, key: str, answer: EmbeddingResponse) -> None:
+def _store(options: CacheOptions, key: str, answer: EmbeddingResponse) -> None:
     """As the original, of single vectors only, each as its 32-bit floats (observed 2026.6.0)."""
     if len(answer.vectors) != 1:
         return
@@ -209,10 +209,10 @@ def _keep(options: CacheOptions, key: str, answer: EmbeddingResponse) -> None:
         return
     usage = answer.usage
     spent = None if usage.input_tokens is None else 0
-    cache.keep(options, key, cache.Entry(output, answer.raw_request, answer.raw_response, usage.input_tokens, spent, None))
+    cache.store(options, key, cache.Entry(output, answer.raw_request, answer.raw_response, usage.input_tokens, spent, None))
 
 
-async def _kept(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:
+async def _cached(options: CacheOptions, key: str, call: EmbeddingCall) -> EmbeddingResponse | None:
     """A vector from the cache."""
     entry = await cache.find(options, key, call) if options.reads else None
     vector = None if entry is None else cache.vector_of(entry)

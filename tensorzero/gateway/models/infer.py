@@ -7,10 +7,10 @@ from collections.abc import Awaitable
 from functools import partial
 
 from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.identifiers import new_id
-from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.models import cache
 from tensorzero.gateway.models.cached_answers import cached_answer, store_answer
 from tensorzero.gateway.models.cost import cost_of
@@ -30,12 +30,12 @@ class Models:
         """`timeout_ms`: of every HTTP request, `gateway.global_outbound_http_timeout_ms`; the other is of every read."""
         self._timeout_s = timeout_ms / 1000
         self._read_timeout_s = None if read_timeout_ms is None else read_timeout_ms / 1000
-        self._providers: Kept[int, tuple[ProviderConfig, Provider]] = Kept()
+        self._providers: Bounded[int, tuple[ProviderConfig, Provider]] = Bounded()
 
     def provider(self, config: ProviderConfig) -> Provider:
         known = self._providers.get(id(config))
         if known is None:
-            known = self._providers.keep(id(config), (config, make_provider(config)))
+            known = self._providers.add(id(config), (config, make_provider(config)))
         return known[1]
 
     def infer(self, model: ModelConfig, request: ModelRequest, call: InferenceCall) -> Awaitable[ModelInference]:
@@ -61,9 +61,9 @@ class Models:
         try:
             if call.cache is not None:
                 key = cache.key_of(call.cache, attempt, config.name, call.function.type)
-                kept = await cached_answer(call.cache, key, attempt, config, provider, started)
-                if kept is not None:
-                    return kept
+                known = await cached_answer(call.cache, key, attempt, config, provider, started)
+                if known is not None:
+                    return known
             if call.limits is not None:
                 ticket = call.limits.take(attempt.request, call.tags)
             if call.files is not None:

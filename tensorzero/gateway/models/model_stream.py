@@ -1,4 +1,4 @@
-"""One provider's stream, or a kept one that is played again."""
+"""One provider's stream, or a cached one that is played again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ModelStream:
         self.cached = False
         self.ticket: Ticket | None = None
         self.failed: Sequence[dict[str, Any]] = ()  # what the attempts before it answered
-        self._keeper: cache.StreamKeeper | None = None
+        self._store: cache.StreamStore | None = None
         self._first: list[ProviderChunk | GatewayError] = []
         self._stream: ProviderStream | None = None
         self._batches: AsyncIterator[list[ProviderChunk | GatewayError]] | None = None
@@ -42,12 +42,12 @@ class ModelStream:
     def raw_request(self) -> str:
         return without_data(self._stream.raw_request, self.call.request) if self._stream is not None else ""
 
-    def kept(self, text: str) -> str:
-        """What may be kept and told of the answer's raw text: not what it repeats of its request's secrets."""
+    def masked(self, text: str) -> str:
+        """The answer's raw text without what it repeats of its request's secrets."""
         return text if self._stream is None else without_echo(text, self._stream.sent)
 
     async def consult(self, options: CacheOptions, function_type: str) -> None:
-        """Play a kept stream if there is one; else keep this one, if the call wants that."""
+        """Play a cached stream if there is one; else cache this one, if the call wants that."""
         key = cache.key_of(options, self.call, self.config.name, function_type)
         if key is None:
             return
@@ -55,7 +55,7 @@ class ModelStream:
         self._stream = None if entry is None else cache.stream_of(entry)
         self.cached = self._stream is not None
         if options.writes and not self.cached:
-            self._keeper = cache.StreamKeeper(options, key)
+            self._store = cache.StreamStore(options, key)
 
     async def open(self) -> None:
         if self._stream is None:
@@ -76,20 +76,20 @@ class ModelStream:
 
     async def batches(self) -> AsyncIterator[list[ProviderChunk | GatewayError]]:
         """Every chunk, the first included. A fatal error is the last item."""
-        keeper = self._keeper
+        store = self._store
         try:
-            if keeper is not None:
-                keeper.add(self._first)
+            if store is not None:
+                store.add(self._first)
             yield self._first
             if self._batches is not None and not _is_fatal(self._first):
                 async for batch in self._batches:
-                    if keeper is not None:
-                        keeper.add(batch)
+                    if store is not None:
+                        store.add(batch)
                     yield batch
                     if _is_fatal(batch):
                         return
-            if keeper is not None:
-                keeper.finish(self.raw_request, self.kept)
+            if store is not None:
+                store.finish(self.raw_request, self.masked)
         except (GatewayError, DeadlineExceeded):
             raise
         except Exception as error:  # noqa: BLE001 - as in `routing.route`

@@ -35,7 +35,7 @@ def _shorthand(config: Config, name: str) -> ModelConfig | None:
     provider = shorthand_provider(config, name)
     if provider is None:
         return None
-    return config.shorthands.keep(name, ModelConfig(name, (provider.name,), {provider.name: provider}))
+    return config.shorthands.add(name, ModelConfig(name, (provider.name,), {provider.name: provider}))
 
 
 def shorthand_provider(config: Config, name: str, prefixes: tuple[str, ...] = PREFIXES) -> ProviderConfig | None:

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
+from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, RateLimited
-from tensorzero.gateway.kept import Kept
 from tensorzero.gateway.providers import dummy_answers as answers
 from tensorzero.gateway.providers.credentials import resolve
 from tensorzero.gateway.providers.extra import apply_body, apply_headers, for_provider
@@ -39,7 +39,7 @@ _RATE_LIMIT = (
     'Scope: tag_key="test" tag_value="tensorzero::total"\nRequested: 100\nAvailable: 0'
 )
 
-_calls: Kept[str, int] = Kept()  # of flaky models
+_calls: Bounded[str, int] = Bounded()  # of flaky models
 _scripts: dict[str, deque[Scripted]] = {}
 _lock = threading.RLock()
 
@@ -148,7 +148,7 @@ class DummyProvider:
             return
         with _lock:
             number = _calls.pop(self._model, 0) + 1
-            _calls.keep(self._model, number)
+            _calls.add(self._model, number)
         if number % 2 == 0:
             if limited is not None:
                 raise limited

@@ -36,11 +36,11 @@ class Waiting(Protocol):
 
 
 class Answer(NamedTuple):
-    """A whole answer with a good status; `raw` is its text, `kept` what is stored and handed out of that: it shows no key."""
+    """A whole answer with a good status; `raw` is its text, `masked` what is stored and handed out of that: it shows no key."""
 
     body: bytes
     raw: str
-    kept: str
+    masked: str
     raw_request: str
     latency_ms: int
 

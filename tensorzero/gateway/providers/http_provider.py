@@ -66,7 +66,7 @@ class HttpProvider:
         except ProviderError as error:
             error.api_type = self.api_type
             raise
-        response.raw_response = answer.kept
+        response.raw_response = answer.masked
         return response
 
     async def stream(self, call: ProviderCall) -> EventStream:

@@ -65,7 +65,7 @@ class OpenAIEmbeddings:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             reason = json_fault(answer.raw) or shape_fault(answer.raw, EMBEDDINGS) or str(error)
             raise ProviderError(f"Error from {self.type} server: Error parsing JSON response: {reason}") from None
-        return EmbeddingResponse(vectors, usage, answer.raw_request, answer.kept, raw_usage, answer.latency_ms)
+        return EmbeddingResponse(vectors, usage, answer.raw_request, answer.masked, raw_usage, answer.latency_ms)
 
 
 class OpenRouterEmbeddings(OpenAIEmbeddings):

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def keep_files(gateway: Gateway, call: InferenceCall) -> None:
+async def store_files(gateway: Gateway, call: InferenceCall) -> None:
     """Does nothing for a call without files, or the second time."""
     files = call.files
     if files is not None and gateway.records and not call.dryrun:
-        await files.keep(call.face, call.deadline)
+        await files.store(call.face, call.deadline)
 
 
-async def while_keeping(gateway: Gateway, call: InferenceCall, answering: Coroutine[Any, Any, T]) -> T:
+async def while_storing_files(gateway: Gateway, call: InferenceCall, answering: Coroutine[Any, Any, T]) -> T:
     """What `answering` returns. Files that a provider fetches itself are fetched here meanwhile."""
     files = call.files
     passed_on = [] if files is None or call.dryrun or not gateway.records else files.passed_on()
@@ -30,7 +30,7 @@ async def while_keeping(gateway: Gateway, call: InferenceCall, answering: Corout
         result, _ = await call.face.gather(_any(answering), _any(files.fetch(passed_on, call.face, call.deadline)))
         if isinstance(result, Exception):
             raise result
-    await keep_files(gateway, call)
+    await store_files(gateway, call)
     return result
 
 
