@@ -13,6 +13,7 @@ from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import ConfigError, ConfigMistake, GatewayError
 from tensorzero.gateway.files.object_storage import validate
 from tensorzero.gateway.gateway import Gateway, storage_failure
+from tensorzero.gateway.providers import load_ahead
 from tensorzero.masking.log import quiet
 
 logger = quiet("tensorzero")
@@ -47,6 +48,7 @@ def open_gateway(config: Config, clickhouse_url: str | None) -> Gateway:
 def gateway_on(config: Config, database: Database | None) -> Gateway:
     """A gateway on a database that is open. Raises `ConfigError` where the configuration needs something that is not there."""
     gateway = Gateway(config, database)
+    load_ahead(provider for model in config.models.values() for provider in model.providers.values())
     settings = gateway.config.gateway
     backend = settings.settings.get("cache", {}).get("backend")
     if gateway.database is None and settings.cache_enabled is not False:

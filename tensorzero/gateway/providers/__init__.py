@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -26,6 +28,17 @@ def make_embedding_provider(config: ProviderConfig) -> EmbeddingProvider:
     if known is None or not known.embeds:
         raise _not_served(config.type, "is not served for embeddings", [one for one in CATALOG if one.embeds])
     return _load(known.embeds)(config)  # type: ignore[no-any-return]
+
+
+def load_ahead(configs: Iterable[ProviderConfig]) -> None:
+    """Import what serves these, so that no call has to: a signal handler or a finalizer that calls meanwhile would find modules
+    that are half there. What cannot be imported is told by the call that needs it."""
+    for config in configs:
+        known = provider_type(config.type)
+        path = None if known is None else known.served_by(config.settings)
+        if path is not None:
+            with contextlib.suppress(Exception):
+                _load(path)
 
 
 def _not_served(name: str, what: str, served: list[ProviderType]) -> NotYet:
