@@ -17,7 +17,10 @@ from tensorzero.clickhouse.database import Database
 
 PROGRAMS = Path(__file__).parent / "calling_from_within.py"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="chdb and interval timers do not exist for Windows")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="chdb and interval timers do not exist for Windows"),
+    pytest.mark.fault,
+]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from clickhouse_server import ClickHouseServer
 
+pytestmark = pytest.mark.fault
+
 PROGRAM = """
 import json, multiprocessing, os, sys, time
 sys.path.insert(0, sys.argv[3])

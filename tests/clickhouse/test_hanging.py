@@ -24,6 +24,8 @@ from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.errors import DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 
+pytestmark = pytest.mark.fault
+
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 CONFIG = """
 [functions.f]

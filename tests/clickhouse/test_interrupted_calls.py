@@ -28,6 +28,8 @@ from tensorzero.clickhouse.spool import Spool, claim_orphans
 from tensorzero.clickhouse.url import parse_url
 from tensorzero.clickhouse.writer import Writer
 
+pytestmark = pytest.mark.fault
+
 DATABASE_MODULES = (*MODULES, "database")
 
 STRIDE = int(os.environ.get("TENSORZERO_TEST_STRIDE", "7"))

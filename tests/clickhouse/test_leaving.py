@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.fault
+
 START = """
 import asyncio, atexit, os, signal, sys, threading, time, uuid, warnings
 sys.path.insert(0, sys.argv[2])

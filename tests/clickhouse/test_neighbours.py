@@ -15,6 +15,8 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.segment import encode_record
 from tensorzero.clickhouse.spool import Spool
 
+pytestmark = pytest.mark.fault
+
 WRITER = """
 import sys
 sys.path.insert(0, sys.argv[2])

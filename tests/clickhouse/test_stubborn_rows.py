@@ -21,6 +21,8 @@ from tensorzero.clickhouse.division import Division
 from tensorzero.clickhouse.errors import DatabaseUnavailable, QueryRefused
 from tensorzero.clickhouse.query import Query
 
+pytestmark = pytest.mark.fault
+
 CODES = [241, 159, 252, 307, 1, 9999]
 Refuse = Callable[[str, bytes], Exception | None]
 

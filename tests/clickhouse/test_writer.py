@@ -84,6 +84,7 @@ def test_a_running_process_adopts_what_another_leaves(tmp_path: Path, open_datab
     assert_inferences_once(database, {inference_id})
 
 
+@pytest.mark.fault
 def test_a_file_that_cannot_be_read_holds_no_other_rows_up(
     tmp_path: Path, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

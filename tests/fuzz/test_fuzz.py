@@ -19,6 +19,7 @@ SEEDS = Path(__file__).parent / "seeds"
 CASES = 300
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::UserWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.parametrize("kind", sorted(KINDS)),

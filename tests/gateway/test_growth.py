@@ -18,6 +18,8 @@ from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of
 from tensorzero.routes import EMBEDDINGS
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., TensorZeroGateway]
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
 WARM, MANY, BEARABLE = 200, 400, 100_000  # calls, calls, bytes

@@ -13,6 +13,8 @@ import pytest
 from tensorzero.printing import printable, say
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "naïve 猫 👍 – end"
 
 

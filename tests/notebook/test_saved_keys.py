@@ -12,6 +12,8 @@ import run_cells
 from echo_server import EchoServer
 from everything_shown import leaked
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-proj-Aq7LkW0zPx&4mVt<2RbYc9JdHs"
 PASSWORD = "pr0xy-pass-w0rd"
 
