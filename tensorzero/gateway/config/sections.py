@@ -52,7 +52,7 @@ class Retries:
 @dataclass(frozen=True, slots=True)
 class CredentialLocation:
     """Where a key comes from: `env::NAME`, `path::NAME`, `path_from_env::NAME`, `dynamic::NAME`, `sdk`, `none`,
-    or `fallback` with two locations. Holds no key; it is read when a call needs it (gateway/models/credentials.py)."""
+    or `fallback` with two locations. Holds no key; it is read when a call needs it (gateway/providers/credentials.py)."""
 
     kind: Literal["env", "path", "path_from_env", "dynamic", "sdk", "none", "fallback"]
     name: str = ""
