@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tensorzero.clickhouse.engine import leave
-from tensorzero.clickhouse.errors import SpoolError
+from tensorzero.clickhouse.errors import QueryRefused, SpoolError
 from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leave_to_the_parent
 from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.holder import forget_after_fork
@@ -40,6 +40,7 @@ from tensorzero.clickhouse.private import check_private
 from tensorzero.clickhouse.queries.asked import asked_query
 from tensorzero.clickhouse.queries.cache import cache_entry_query
 from tensorzero.clickhouse.queries.targets import episode_target_query, inference_target_query
+from tensorzero.clickhouse.queries.text_ids import UNKNOWN_TYPE, column_types_query, with_text_ids
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.segment import encode_record
 from tensorzero.clickhouse.spool import MemorySpool, Spool
@@ -75,6 +76,8 @@ class _Parts:
         self.neighbours = Neighbours(self.store.directory, self.store.stem) if isinstance(self.store, Spool) else None
         self.dropped: weakref.finalize[..., Any] | None = None
         self.stopped = False
+        self.text_ids = False
+        """Whether the engine's Arrow output has no UUID."""
 
     def begin(self) -> None:
         """Take over what dead processes left, and deliver."""
@@ -221,10 +224,23 @@ class Database:
         return parts.link.read(lambda connection: connection.query(query, until), until)
 
     def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
-        """The result as an Arrow table; raises like `query`. UUID and 128-bit columns arrive as bytes: cast them to text."""
+        """The result as an Arrow table; raises like `query`.
+
+        UUID columns arrive as bytes, or as text from an engine whose Arrow output has no UUID; 128-bit ones as bytes.
+        """
         parts = self._opened()
         self._before_read(parts, flush)
-        return parts.link.read(lambda connection: connection.arrow(query))
+        if not parts.text_ids:
+            try:
+                return parts.link.read(lambda connection: connection.arrow(query))
+            except QueryRefused as error:
+                if error.code != UNKNOWN_TYPE:
+                    raise
+        (types,) = parts.link.read(lambda connection: connection.fetch(column_types_query(query)))
+        asked = with_text_ids(query, types)
+        table = parts.link.read(lambda connection: connection.arrow(asked))
+        parts.text_ids = True
+        return table
 
     def _before_read(self, parts: _Parts, flush: bool, until: float | None = None) -> None:
         if flush and not parts.link.forked:
