@@ -33,6 +33,7 @@ quick: $(STAMPS)/dev $(STAMPS)/model
 check: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/python tools/write_sync_client.py --check
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	@tools/setup.sh bundle check
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tensorzero.client import AsyncTensorZeroGateway, BaseTensorZeroGateway, TensorZeroGateway
+from tensorzero.clients.async_evaluations import AsyncEvaluationJobHandler
 from tensorzero.clients.config_views import (
     BestOfNSamplingConfig,
     ChainOfThoughtConfig,
@@ -15,7 +16,6 @@ from tensorzero.clients.config_views import (
     MixtureOfNConfig,
     VariantsConfig,
 )
-from tensorzero.clients.evaluations import AsyncEvaluationJobHandler, EvaluationJobHandler
 from tensorzero.clients.openai_patch import (
     LocalHttpGateway,
     _start_http_gateway,  # pyright: ignore[reportPrivateUsage]  # its public name
@@ -40,6 +40,7 @@ from tensorzero.clients.received import (
     ResolvedInput,
     ResolvedInputMessage,
 )
+from tensorzero.clients.sync_evaluations import EvaluationJobHandler
 
 __all__ = [
     "AsyncEvaluationJobHandler",

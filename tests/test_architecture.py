@@ -138,8 +138,7 @@ def test_no_modules_below_the_notebook_import_each_other_in_a_circle() -> None:
 def test_asyncio_is_imported_only_where_loops_are_dealt_with() -> None:
     allowed = (
         "tensorzero.faces",
-        "tensorzero.clients.async_gateway",
-        "tensorzero.clients.async_streams",
+        "tensorzero.clients.async_",
         "tensorzero_notebook",
     )
     found = [offence for offence in offences("tensorzero", "asyncio") if not offence.startswith(allowed)]

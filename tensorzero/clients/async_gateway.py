@@ -4,41 +4,26 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import warnings
-from collections.abc import Callable, Coroutine, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tensorzero.clients import arguments, calls
-from tensorzero.clients.async_streams import AsyncStreamWrapper
-from tensorzero.clients.construction import (
-    LAUNCH_OPTIMIZATION,
-    RENDER_SAMPLES,
-    WITHOUT_DATASET,
-    BaseTensorZeroGateway,
-    embedded_arguments,
-    embedded_transport,
-    http_transport,
-)
-from tensorzero.clients.evaluations import AsyncEvaluationJobHandler
-from tensorzero.clients.failures import unread
-from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients import calls
+from tensorzero.clients.async_calling import AsyncCalling
+from tensorzero.clients.async_optimization import AsyncOptimizationNamespace
+from tensorzero.clients.construction import LAUNCH_OPTIMIZATION, RENDER_SAMPLES, WITHOUT_DATASET
 from tensorzero.clients.keyword_calls import keyword_calls
-from tensorzero.clients.native import Received, make
-from tensorzero.clients.optimization import (
-    GepaLaunchResponse,
-    OptimizationConfig,
-    OptimizationJobHandle,
-    OptimizationJobInfo,
-)
-from tensorzero.clients.received import RenderedSample
-from tensorzero.clients.transport import Call, Transport
-from tensorzero.faces.running_loop import running_loop
+from tensorzero.clients.native import make
 
 if TYPE_CHECKING:
     import uuid_utils
+    from typing_extensions import Unpack
 
+    from tensorzero.clients.async_evaluations import AsyncEvaluationJobHandler
+    from tensorzero.clients.async_streams import AsyncStreamWrapper
+    from tensorzero.clients.inference_arguments import InferenceArguments
+    from tensorzero.clients.optimization import OptimizationConfig, OptimizationJobHandle, OptimizationJobInfo
+    from tensorzero.clients.received import RenderedSample
     from tensorzero.generated_types import (
         CreateDatapointRequest,
         CreateDatapointsFromInferenceRequestParams,
@@ -68,7 +53,7 @@ if TYPE_CHECKING:
 
 
 @keyword_calls
-class AsyncTensorZeroGateway(BaseTensorZeroGateway):
+class AsyncTensorZeroGateway(AsyncCalling):
     """The asyncio client: over HTTP or with the gateway in this process.
 
     Every method returns a task that already runs; wrong arguments raise at once, before any await. One client may be used
@@ -77,80 +62,20 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
 
     __slots__ = ()
 
-    @classmethod
-    def build_http(
-        cls,
-        *,
-        gateway_url: str,
-        timeout: float | None = None,
-        verbose_errors: bool = False,
-        async_setup: bool = True,
-        api_key: str | None = None,
-    ) -> asyncio.Future[AsyncTensorZeroGateway] | AsyncTensorZeroGateway:
-        """A client of a gateway elsewhere; connects with the first call.
+    @overload
+    def inference(
+        self, *, stream: Literal[False] | None = None, **arguments: Unpack[InferenceArguments]
+    ) -> asyncio.Task[InferenceResponse]: ...
 
-        `timeout` in seconds bounds each call. `verbose_errors` adds the causes to transport errors. `api_key` defaults to
-        `TENSORZERO_API_KEY`. ValueError for a URL or a timeout that is none. To be awaited, but for `async_setup=False`.
-        """
-        transport = http_transport(gateway_url, timeout, verbose_errors, api_key)
-        if not arguments.switch("async_setup", async_setup):
-            return cls._of(transport, http=True)
-        built: asyncio.Future[AsyncTensorZeroGateway] = running_loop().create_future()
-        built.set_result(cls._of(transport, http=True))
-        return built
+    @overload
+    def inference(
+        self, *, stream: Literal[True], **arguments: Unpack[InferenceArguments]
+    ) -> asyncio.Task[AsyncStreamWrapper]: ...
 
-    @classmethod
-    def build_embedded(
-        cls,
-        *,
-        config_file: str | None = None,
-        clickhouse_url: str | None = None,
-        postgres_url: str | None = None,
-        valkey_url: str | None = None,
-        timeout: float | None = None,
-        async_setup: bool = True,
-    ) -> asyncio.Future[AsyncTensorZeroGateway] | AsyncTensorZeroGateway:
-        """A client with its gateway in this process.
-
-        `config_file`: a TOML file or a glob of them; without one, a UserWarning and only the default function.
-        `clickhouse_url` defaults to `TENSORZERO_CLICKHOUSE_URL`; without one, nothing is stored. `timeout` in seconds bounds
-        each call. `TensorZeroInternalError` with every mistake of the configuration. To be awaited, but for
-        `async_setup=False`, which blocks.
-        """
-        loop = running_loop() if arguments.switch("async_setup", async_setup) else None
-        given = embedded_arguments(config_file, clickhouse_url, postgres_url, valkey_url, timeout)
-        if loop is None:
-            return cls._of(embedded_transport(*given), http=False)
-        return loop.create_task(cls._build_elsewhere(*given))
-
-    @classmethod
-    async def _build_elsewhere(cls, *given: Any) -> AsyncTensorZeroGateway:
-        from tensorzero.faces.nonblocking import AsyncFace
-
-        return cls._of(await AsyncFace().blocking(embedded_transport, *given), http=False)
-
-    @classmethod
-    def _of(cls, transport: Transport, *, http: bool) -> AsyncTensorZeroGateway:
-        from tensorzero.faces.nonblocking import AsyncFace
-
-        client = make(cls)
-        client._transport, client._face, client._http = transport, AsyncFace(), http
-        return client
-
-    async def __aenter__(self) -> AsyncTensorZeroGateway:
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> tuple[()]:
-        return await self.close()
-
-    async def close(self) -> tuple[()]:
-        """Write out what waits and drop idle connections. The client stays usable. The result is `()`, as the original's."""
-        if not self._http:
-            await self._face.blocking(self._transport.close)
-        self._face.http.close()
-        return ()
+    @overload
+    def inference(
+        self, *, stream: bool | None, **arguments: Unpack[InferenceArguments]
+    ) -> asyncio.Task[InferenceResponse | AsyncStreamWrapper]: ...
 
     def inference(
         self,
@@ -192,44 +117,7 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
         `TensorZeroInternalError` for JSON of the wrong shape and for a gateway out of reach, `TensorZeroError` for what the
         gateway refuses or could not do.
         """
-        return self._infer(
-            calls.inference(
-                self._transport,
-                inference_body(
-                    input,
-                    function_name,
-                    model_name,
-                    episode_id,
-                    namespace,
-                    stream,
-                    params,
-                    variant_name,
-                    dryrun,
-                    output_schema,
-                    allowed_tools,
-                    additional_tools,
-                    provider_tools,
-                    tool_choice,
-                    parallel_tool_calls,
-                    internal,
-                    tags,
-                    credentials,
-                    cache_options,
-                    extra_body,
-                    extra_headers,
-                    include_original_response,
-                    include_raw_response,
-                    include_raw_usage,
-                    include_aggregated_response,
-                    internal_dynamic_variant_config,
-                ),
-                self._http,
-                otlp_traces_extra_headers,
-                otlp_traces_extra_attributes,
-                otlp_traces_extra_resources,
-                gateway_http_headers,
-            )
-        )
+        return self._infer(calls.inference(self._transport, locals(), self._http))
 
     def feedback(
         self,
@@ -460,102 +348,4 @@ class AsyncTensorZeroGateway(BaseTensorZeroGateway):
     def optimization(self) -> AsyncOptimizationNamespace:
         namespace = make(AsyncOptimizationNamespace)
         namespace._client = self
-        return namespace
-
-    def _send(self, call: Call) -> asyncio.Task[Any]:
-        return _running(self._answer, call)
-
-    def _infer(self, call: Call) -> asyncio.Task[Any]:
-        return _running(self._stream if call.stream else self._answer, call)
-
-    def _evaluate(self, call: Call) -> asyncio.Task[AsyncEvaluationJobHandler]:
-        return _running(self._handler, call)
-
-    async def _answer(self, call: Call) -> Any:
-        reply = await self._transport.send(call, self._face)
-        try:
-            return call.read(reply)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise unread(call.path, error) from error
-
-    async def _stream(self, call: Call) -> AsyncStreamWrapper:
-        return AsyncStreamWrapper(self, await self._transport.stream(call, self._face), call.read)
-
-    async def _handler(self, call: Call) -> AsyncEvaluationJobHandler:
-        return await AsyncEvaluationJobHandler.begin(self, await self._transport.stream(call, self._face))
-
-
-def _running(method: Callable[[Call], Coroutine[Any, Any, Any]], call: Call) -> asyncio.Task[Any]:
-    """A task of the running loop; from Python 3.12 on it begins at once, which saves a turn of the loop."""
-    loop = running_loop()
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(method(call), loop=loop, eager_start=True)
-    return loop.create_task(method(call))
-
-
-class AsyncGepaNamespace(Received):
-    """`client.optimization.gepa`: needs a gateway over HTTP."""
-
-    __slots__ = ("_client",)
-    _client: AsyncTensorZeroGateway
-
-    def launch(
-        self,
-        *,
-        function_name: str,
-        analysis_model: str,
-        mutation_model: str,
-        max_iterations: int,
-        dataset_name: str | None = None,
-        train_dataset_name: str | None = None,
-        val_dataset_name: str | None = None,
-        evaluation_name: str | None = None,
-        evaluators: list[str] | None = None,
-        initial_variants: list[str] | None = None,
-        variant_prefix: str | None = None,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        include_inference_for_mutation: bool | None = None,
-        max_concurrency: int | None = None,
-        max_datapoints: int | None = None,
-    ) -> asyncio.Task[GepaLaunchResponse]:
-        """Start a GEPA optimization; its task id is for `get`."""
-        self._client._gepa_needs_http()
-        return self._client._send(
-            calls.gepa_launch(
-                function_name=function_name,
-                analysis_model=analysis_model,
-                mutation_model=mutation_model,
-                max_iterations=max_iterations,
-                dataset_name=dataset_name,
-                train_dataset_name=train_dataset_name,
-                val_dataset_name=val_dataset_name,
-                evaluation_name=evaluation_name,
-                evaluators=evaluators,
-                initial_variants=initial_variants,
-                variant_prefix=variant_prefix,
-                batch_size=batch_size,
-                seed=seed,
-                include_inference_for_mutation=include_inference_for_mutation,
-                max_concurrency=max_concurrency,
-                max_datapoints=max_datapoints,
-            )
-        )
-
-    def get(self, *, task_id: str) -> asyncio.Task[dict[str, Any]]:
-        """How far the task is."""
-        self._client._gepa_needs_http()
-        return self._client._send(calls.gepa_get(task_id))
-
-
-class AsyncOptimizationNamespace(Received):
-    """`client.optimization`"""
-
-    __slots__ = ("_client",)
-    _client: AsyncTensorZeroGateway
-
-    @property
-    def gepa(self) -> AsyncGepaNamespace:
-        namespace = make(AsyncGepaNamespace)
-        namespace._client = self._client
         return namespace

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorzero import routes
 from tensorzero.clients import arguments
-from tensorzero.clients.inference_body import trace_headers
+from tensorzero.clients.inference_body import inference_body, trace_headers
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
     OptimizationJobHandle,
@@ -40,27 +40,18 @@ _read_datapoints = reader("GetDatapointsResponse")
 _read_inferences = reader("GetInferencesResponse")
 
 
-def inference(
-    transport: Transport,
-    given: dict[str, Any],
-    over_wire: bool,
-    otlp_traces_extra_headers: dict[str, str] | None,
-    otlp_traces_extra_attributes: dict[str, str] | None,
-    otlp_traces_extra_resources: dict[str, str] | None,
-    gateway_http_headers: dict[str, str] | None,
-) -> Call:
-    """`given`: what `inference_body` makes. With `stream`, `read` reads one chunk."""
-    headers: dict[str, str] = _NOTHING
-    untraced = otlp_traces_extra_headers is None and otlp_traces_extra_attributes is None
-    if not untraced or otlp_traces_extra_resources is not None:
-        headers = trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+def inference(transport: Transport, given: Mapping[str, Any], over_wire: bool) -> Call:
+    """`given`: every argument of `inference` by name. With `stream`, `read` reads one chunk."""
+    checked = inference_body(given)
+    headers: Mapping[str, str] = trace_headers(given)
+    gateway_http_headers = given["gateway_http_headers"]
     if gateway_http_headers is not None:
         arguments.text_map("gateway_http_headers", gateway_http_headers)
-    body = transport.encode_body(given)
+    body = transport.encode_body(checked)
     if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
         raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
     if over_wire and gateway_http_headers is not None:
-        headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
+        headers = {**headers, **arguments.header_map("gateway_http_headers", gateway_http_headers)}
         headers.pop("content-length", None)
     if body.get("stream"):
         return Call(routes.INFERENCE, body, ChunkReader(), True, headers, _NOTHING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorzero.clients import arguments
 from tensorzero.clients.former_names import FormerMethods
-from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients.inference_body import inference_body, trace_headers
 from tensorzero.clients.native import Native, is_own, native_repr
 from tensorzero.clients.transport import Call, Transport
 from tensorzero.faces.drive import drive
@@ -95,38 +95,11 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         internal_dynamic_variant_config: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The body that `inference` with these arguments sends over the wire; nothing is sent."""
+        given = locals()
         from tensorzero.clients.encoded_body import whole_body
-        from tensorzero.clients.inference_body import trace_headers
 
-        body = inference_body(
-            input,
-            function_name,
-            model_name,
-            episode_id,
-            namespace,
-            stream,
-            params,
-            variant_name,
-            dryrun,
-            output_schema,
-            allowed_tools,
-            additional_tools,
-            provider_tools,
-            tool_choice,
-            parallel_tool_calls,
-            internal,
-            tags,
-            credentials,
-            cache_options,
-            extra_body,
-            extra_headers,
-            include_original_response,
-            include_raw_response,
-            include_raw_usage,
-            include_aggregated_response,
-            internal_dynamic_variant_config,
-        )
-        trace_headers(otlp_traces_extra_headers, otlp_traces_extra_attributes, otlp_traces_extra_resources)
+        body = inference_body(given)
+        trace_headers(given)
         return whole_body(body)
 
     def experimental_get_config(self) -> Config:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from tensorzero.clients.native import Received, make
-from tensorzero.clients.streams import StreamWrapper
 from tensorzero.types import EvaluatorStatsDict
-
-if TYPE_CHECKING:
-    from tensorzero.clients.async_streams import AsyncStreamWrapper
 
 _RESULT_KEYS = {
     "success": ("datapoint", "response", "evaluations", "evaluator_errors", "processing_time_ms", "type"),
@@ -20,7 +15,7 @@ _RESULT_KEYS = {
 }
 
 
-class _Handler(Received):
+class EvaluationHandler(Received):
     __slots__ = ("_run_info", "_stream", "_values")
     _run_info: dict[str, Any]
     _stream: Any
@@ -67,61 +62,3 @@ def _stats(values: list[float]) -> EvaluatorStatsDict:
     mean = sum(values) / count if count else 0.0
     variance = sum((value - mean) ** 2 for value in values) / count if count > 1 else 0.0
     return {"mean": mean, "stderr": math.sqrt(variance / count) if count > 1 else 0.0, "count": count}
-
-
-class EvaluationJobHandler(_Handler):
-    """Iterate it for results; `summary_stats()` covers those already consumed."""
-
-    __slots__ = ()
-    _stream: StreamWrapper
-
-    @classmethod
-    def begin(cls, gateway: object, batches: AsyncIterator[list[Any]]) -> EvaluationJobHandler:
-        stream = StreamWrapper(gateway, batches, dict)
-        return cls._begin(stream, cast("dict[str, Any]", next(stream)))
-
-    def results(self) -> EvaluationJobHandler:
-        return self
-
-    def __iter__(self) -> EvaluationJobHandler:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        for event in self._stream:
-            result = self._result(cast("dict[str, Any]", event))
-            if result is not None:
-                return result
-        raise StopIteration
-
-    def summary_stats(self) -> dict[str, EvaluatorStatsDict]:
-        return self._summary()
-
-
-class AsyncEvaluationJobHandler(_Handler):
-    """Iterate it for results; `await summary_stats()` covers those already consumed."""
-
-    __slots__ = ()
-    _stream: AsyncStreamWrapper
-
-    @classmethod
-    async def begin(cls, gateway: object, batches: AsyncIterator[list[Any]]) -> AsyncEvaluationJobHandler:
-        from tensorzero.clients.async_streams import AsyncStreamWrapper
-
-        stream = AsyncStreamWrapper(gateway, batches, dict)
-        return cls._begin(stream, cast("dict[str, Any]", await stream.__anext__()))
-
-    def results(self) -> AsyncEvaluationJobHandler:
-        return self
-
-    def __aiter__(self) -> AsyncEvaluationJobHandler:
-        return self
-
-    async def __anext__(self) -> dict[str, Any]:
-        async for event in self._stream:
-            result = self._result(cast("dict[str, Any]", event))
-            if result is not None:
-                return result
-        raise StopAsyncIteration
-
-    async def summary_stats(self) -> dict[str, EvaluatorStatsDict]:
-        return self._summary()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
+from inspect import getattr_static
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -13,16 +14,17 @@ T = TypeVar("T")
 
 
 def keyword_calls(cls: type[T]) -> type[T]:
-    """For a class: every public method of it that has keyword-only parameters."""
-    for name, member in list(vars(cls).items()):
+    """For a class: every public method that has keyword-only parameters becomes its own, those of its parents too."""
+    for name in [name for name in dir(cls) if not name.startswith("_")]:
+        member = getattr_static(cls, name)
         function = member.__func__ if isinstance(member, classmethod) else member  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if not name.startswith("_") and isinstance(function, FunctionType) and function.__code__.co_kwonlyargcount:
-            worded = _worded(function)
+        if isinstance(function, FunctionType) and function.__code__.co_kwonlyargcount:
+            worded = _worded(function, f"{cls.__qualname__}.{name}")
             setattr(cls, name, classmethod(worded) if isinstance(member, classmethod) else worded)
     return cls
 
 
-def _worded(method: FunctionType) -> Callable[..., Any]:
+def _worded(method: FunctionType, title: str) -> Callable[..., Any]:
     code, defaults = method.__code__, method.__kwdefaults__ or {}
     names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     needed = tuple(name for name in names if name not in defaults)
@@ -31,12 +33,12 @@ def _worded(method: FunctionType) -> Callable[..., Any]:
     def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         if args:
             given = f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
-            raise TypeError(f"{method.__qualname__}() takes 0 positional arguments but {given}")
+            raise TypeError(f"{title}() takes 0 positional arguments but {given}")
         for name in needed:
             if name not in kwargs and kwargs.keys() <= set(names):  # unknown ones are told of first
                 missing = [f"'{name}'" for name in needed if name not in kwargs]
                 count = f"{len(missing)} required keyword argument{'' if len(missing) == 1 else 's'}"
-                raise TypeError(f"{method.__qualname__}() missing {count}: {_listed(missing)}")
+                raise TypeError(f"{title}() missing {count}: {_listed(missing)}")
         try:
             return method(self, **kwargs)
         except TypeError as error:
@@ -44,6 +46,7 @@ def _worded(method: FunctionType) -> Callable[..., Any]:
                 with_hint(error, _unknown_hint(kwargs, names))
             raise
 
+    call.__qualname__ = title
     return call
 
 

@@ -1,42 +1,29 @@
+# Written by tools/write_sync_client.py from async_gateway.py, which is the one to change.
 # pyright: reportPrivateUsage=false
-"""The blocking client: spelled-out signatures over `calls`, driven by hand."""
+"""The blocking client: spelled-out signatures over `calls`."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tensorzero.clients import calls
-from tensorzero.clients.construction import (
-    LAUNCH_OPTIMIZATION,
-    RENDER_SAMPLES,
-    WITHOUT_DATASET,
-    BaseTensorZeroGateway,
-    embedded_arguments,
-    embedded_transport,
-    http_transport,
-)
-from tensorzero.clients.evaluations import EvaluationJobHandler
-from tensorzero.clients.failures import unread
-from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients.construction import LAUNCH_OPTIMIZATION, RENDER_SAMPLES, WITHOUT_DATASET
 from tensorzero.clients.keyword_calls import keyword_calls
-from tensorzero.clients.native import Received, make
-from tensorzero.clients.optimization import (
-    GepaLaunchResponse,
-    OptimizationConfig,
-    OptimizationJobHandle,
-    OptimizationJobInfo,
-)
-from tensorzero.clients.received import RenderedSample
-from tensorzero.clients.streams import StreamWrapper
-from tensorzero.clients.transport import Call, Transport
-from tensorzero.faces.drive import drive
+from tensorzero.clients.native import make
+from tensorzero.clients.sync_calling import SyncCalling
+from tensorzero.clients.sync_optimization import OptimizationNamespace
 
 if TYPE_CHECKING:
     import uuid_utils
+    from typing_extensions import Unpack
 
+    from tensorzero.clients.inference_arguments import InferenceArguments
+    from tensorzero.clients.optimization import OptimizationConfig, OptimizationJobHandle, OptimizationJobInfo
+    from tensorzero.clients.received import RenderedSample
+    from tensorzero.clients.streams import StreamWrapper
+    from tensorzero.clients.sync_evaluations import EvaluationJobHandler
     from tensorzero.generated_types import (
         CreateDatapointRequest,
         CreateDatapointsFromInferenceRequestParams,
@@ -66,61 +53,26 @@ if TYPE_CHECKING:
 
 
 @keyword_calls
-class TensorZeroGateway(BaseTensorZeroGateway):
-    """The blocking client: over HTTP or with the gateway in this process. Any number of threads may share one."""
+class TensorZeroGateway(SyncCalling):
+    """The blocking client: over HTTP or with the gateway in this process.
+
+    Any number of threads may share one.
+    """
 
     __slots__ = ()
 
-    @classmethod
-    def build_http(
-        cls, *, gateway_url: str, timeout: float | None = None, verbose_errors: bool = False, api_key: str | None = None
-    ) -> TensorZeroGateway:
-        """A client of a gateway elsewhere; connects with the first call.
+    @overload
+    def inference(
+        self, *, stream: Literal[False] | None = None, **arguments: Unpack[InferenceArguments]
+    ) -> InferenceResponse: ...
 
-        `timeout` in seconds bounds each call. `verbose_errors` adds the causes to transport errors. `api_key` defaults to
-        `TENSORZERO_API_KEY`. ValueError for a URL or a timeout that is none.
-        """
-        return cls._of(http_transport(gateway_url, timeout, verbose_errors, api_key), http=True)
+    @overload
+    def inference(self, *, stream: Literal[True], **arguments: Unpack[InferenceArguments]) -> StreamWrapper: ...
 
-    @classmethod
-    def build_embedded(
-        cls,
-        *,
-        config_file: str | None = None,
-        clickhouse_url: str | None = None,
-        postgres_url: str | None = None,
-        valkey_url: str | None = None,
-        timeout: float | None = None,
-    ) -> TensorZeroGateway:
-        """A client with its gateway in this process.
-
-        `config_file`: a TOML file or a glob of them; without one, a UserWarning and only the default function.
-        `clickhouse_url` defaults to `TENSORZERO_CLICKHOUSE_URL`; without one, nothing is stored. `timeout` in seconds bounds
-        each call. `TensorZeroInternalError` with every mistake of the configuration.
-        """
-        given = embedded_arguments(config_file, clickhouse_url, postgres_url, valkey_url, timeout)
-        return cls._of(embedded_transport(*given), http=False)
-
-    @classmethod
-    def _of(cls, transport: Transport, *, http: bool) -> TensorZeroGateway:
-        from tensorzero.faces.blocking import BlockingFace
-
-        client = make(cls)
-        client._transport, client._face, client._http = transport, BlockingFace(), http
-        return client
-
-    def __enter__(self) -> TensorZeroGateway:
-        return self
-
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Write out what waits and drop idle connections. The client stays usable."""
-        self._transport.close()
-        self._face.http.close()
+    @overload
+    def inference(
+        self, *, stream: bool | None, **arguments: Unpack[InferenceArguments]
+    ) -> InferenceResponse | StreamWrapper: ...
 
     def inference(
         self,
@@ -162,44 +114,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         `TensorZeroInternalError` for JSON of the wrong shape and for a gateway out of reach, `TensorZeroError` for what the
         gateway refuses or could not do.
         """
-        return self._infer(
-            calls.inference(
-                self._transport,
-                inference_body(
-                    input,
-                    function_name,
-                    model_name,
-                    episode_id,
-                    namespace,
-                    stream,
-                    params,
-                    variant_name,
-                    dryrun,
-                    output_schema,
-                    allowed_tools,
-                    additional_tools,
-                    provider_tools,
-                    tool_choice,
-                    parallel_tool_calls,
-                    internal,
-                    tags,
-                    credentials,
-                    cache_options,
-                    extra_body,
-                    extra_headers,
-                    include_original_response,
-                    include_raw_response,
-                    include_raw_usage,
-                    include_aggregated_response,
-                    internal_dynamic_variant_config,
-                ),
-                self._http,
-                otlp_traces_extra_headers,
-                otlp_traces_extra_attributes,
-                otlp_traces_extra_resources,
-                gateway_http_headers,
-            )
-        )
+        return self._infer(calls.inference(self._transport, locals(), self._http))
 
     def feedback(
         self,
@@ -213,7 +128,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         tags: dict[str, str] | None = None,
     ) -> FeedbackResponse:
         """A value of a metric, a `comment` or a `demonstration`, on one inference or one episode."""
-        return self._wait(calls.feedback(metric_name, value, inference_id, episode_id, dryrun, internal, tags))
+        return self._send(calls.feedback(metric_name, value, inference_id, episode_id, dryrun, internal, tags))
 
     def workflow_evaluation_run(
         self,
@@ -224,7 +139,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         display_name: str | None = None,
     ) -> WorkflowEvaluationRunResponse:
         """Begin a run whose episodes use the given variant of each function."""
-        return self._wait(calls.workflow_evaluation_run(variants, tags, project_name, display_name))
+        return self._send(calls.workflow_evaluation_run(variants, tags, project_name, display_name))
 
     def workflow_evaluation_run_episode(
         self,
@@ -234,7 +149,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         tags: dict[str, str] | None = None,
     ) -> WorkflowEvaluationRunEpisodeResponse:
         """Begin one episode of a run; pass its id to `inference`."""
-        return self._wait(calls.workflow_evaluation_run_episode(run_id, task_name, tags))
+        return self._send(calls.workflow_evaluation_run_episode(run_id, task_name, tags))
 
     def create_datapoints(
         self,
@@ -243,7 +158,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         requests: Sequence[CreateDatapointRequest],
     ) -> CreateDatapointsResponse:
         """Add datapoints; the dataset is made with its first one."""
-        return self._wait(calls.create_datapoints(dataset_name, requests))
+        return self._send(calls.create_datapoints(dataset_name, requests))
 
     def update_datapoints(
         self,
@@ -252,7 +167,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         requests: Sequence[UpdateDatapointRequest],
     ) -> UpdateDatapointsResponse:
         """Change datapoints: what is left out stays, None clears. Each gets a new id."""
-        return self._wait(calls.update_datapoints(dataset_name, requests))
+        return self._send(calls.update_datapoints(dataset_name, requests))
 
     def get_datapoints(
         self,
@@ -263,7 +178,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         """Datapoints by id. Without a dataset: deprecated."""
         if dataset_name is None:
             warnings.warn(WITHOUT_DATASET, DeprecationWarning, stacklevel=3)
-        return self._wait(calls.get_datapoints(ids, dataset_name))
+        return self._send(calls.get_datapoints(ids, dataset_name))
 
     def update_datapoints_metadata(
         self,
@@ -272,7 +187,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         requests: Sequence[UpdateDatapointMetadataRequest],
     ) -> UpdateDatapointsResponse:
         """Change names of datapoints; ids stay."""
-        return self._wait(calls.update_datapoints_metadata(dataset_name, requests))
+        return self._send(calls.update_datapoints_metadata(dataset_name, requests))
 
     def delete_datapoints(
         self,
@@ -281,7 +196,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         ids: Sequence[str | UUID],
     ) -> DeleteDatapointsResponse:
         """Delete datapoints by id."""
-        return self._wait(calls.delete_datapoints(dataset_name, ids))
+        return self._send(calls.delete_datapoints(dataset_name, ids))
 
     def delete_dataset(
         self,
@@ -289,7 +204,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         dataset_name: str,
     ) -> DeleteDatapointsResponse:
         """Delete every datapoint of a dataset."""
-        return self._wait(calls.delete_dataset(dataset_name))
+        return self._send(calls.delete_dataset(dataset_name))
 
     def create_datapoints_from_inferences(
         self,
@@ -299,7 +214,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         output_source: Literal["none", "inference", "demonstration"] | None = None,
     ) -> CreateDatapointsResponse:
         """Add stored inferences to a dataset. `output_source`, if given, is written onto `params`."""
-        return self._wait(calls.create_datapoints_from_inferences(dataset_name, params, output_source))
+        return self._send(calls.create_datapoints_from_inferences(dataset_name, params, output_source))
 
     def list_datapoints(
         self,
@@ -308,7 +223,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         request: ListDatapointsRequest,
     ) -> GetDatapointsResponse:
         """Datapoints of a dataset: filtered, ordered, a page."""
-        return self._wait(calls.list_datapoints(dataset_name, request))
+        return self._send(calls.list_datapoints(dataset_name, request))
 
     def get_inferences(
         self,
@@ -318,7 +233,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         output_source: str = "inference",
     ) -> GetInferencesResponse:
         """Stored inferences by id; faster with their function's name."""
-        return self._wait(calls.get_inferences(ids, function_name, output_source))
+        return self._send(calls.get_inferences(ids, function_name, output_source))
 
     def list_inferences(
         self,
@@ -326,7 +241,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         request: ListInferencesRequest,
     ) -> GetInferencesResponse:
         """Stored inferences: filtered, ordered, a page."""
-        return self._wait(calls.list_inferences(request))
+        return self._send(calls.list_inferences(request))
 
     def experimental_run_evaluation(
         self,
@@ -371,7 +286,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         warnings.warn(RENDER_SAMPLES, DeprecationWarning, stacklevel=3)
         call = calls.render_samples(stored_samples, variants, concurrency)
         self._embedded_only("render_samples")
-        return self._wait(call)
+        return self._send(call)
 
     def experimental_launch_optimization(
         self,
@@ -384,7 +299,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         warnings.warn(LAUNCH_OPTIMIZATION, DeprecationWarning, stacklevel=3)
         call = calls.launch_optimization(train_samples, val_samples, optimization_config)
         self._launches_here()
-        return self._wait(call)
+        return self._send(call)
 
     def experimental_launch_optimization_workflow(
         self,
@@ -402,7 +317,7 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         val_fraction: float | None = None,
     ) -> OptimizationJobHandle:
         """Start an optimization from stored inferences or a dataset."""
-        return self._wait(
+        return self._send(
             calls.launch_optimization_workflow(
                 function_name,
                 template_variant_name,
@@ -424,93 +339,10 @@ class TensorZeroGateway(BaseTensorZeroGateway):
         job_handle: OptimizationJobHandle,
     ) -> OptimizationJobInfo:
         """How far an optimization is."""
-        return self._wait(calls.poll_optimization(job_handle))
+        return self._send(calls.poll_optimization(job_handle))
 
     @property
     def optimization(self) -> OptimizationNamespace:
         namespace = make(OptimizationNamespace)
         namespace._client = self
-        return namespace
-
-    def _wait(self, call: Call) -> Any:
-        reply = drive(self._transport.send(call, self._face))
-        try:
-            return call.read(reply)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise unread(call.path, error) from error
-
-    def _infer(self, call: Call) -> Any:
-        if not call.stream:
-            return self._wait(call)
-        return StreamWrapper(self, drive(self._transport.stream(call, self._face)), call.read)
-
-    def _evaluate(self, call: Call) -> EvaluationJobHandler:
-        return EvaluationJobHandler.begin(self, drive(self._transport.stream(call, self._face)))
-
-
-class GepaNamespace(Received):
-    """`client.optimization.gepa`: needs a gateway over HTTP."""
-
-    __slots__ = ("_client",)
-    _client: TensorZeroGateway
-
-    def launch(
-        self,
-        *,
-        function_name: str,
-        analysis_model: str,
-        mutation_model: str,
-        max_iterations: int,
-        dataset_name: str | None = None,
-        train_dataset_name: str | None = None,
-        val_dataset_name: str | None = None,
-        evaluation_name: str | None = None,
-        evaluators: list[str] | None = None,
-        initial_variants: list[str] | None = None,
-        variant_prefix: str | None = None,
-        batch_size: int | None = None,
-        seed: int | None = None,
-        include_inference_for_mutation: bool | None = None,
-        max_concurrency: int | None = None,
-        max_datapoints: int | None = None,
-    ) -> GepaLaunchResponse:
-        """Start a GEPA optimization; its task id is for `get`."""
-        self._client._gepa_needs_http()
-        return self._client._wait(
-            calls.gepa_launch(
-                function_name=function_name,
-                analysis_model=analysis_model,
-                mutation_model=mutation_model,
-                max_iterations=max_iterations,
-                dataset_name=dataset_name,
-                train_dataset_name=train_dataset_name,
-                val_dataset_name=val_dataset_name,
-                evaluation_name=evaluation_name,
-                evaluators=evaluators,
-                initial_variants=initial_variants,
-                variant_prefix=variant_prefix,
-                batch_size=batch_size,
-                seed=seed,
-                include_inference_for_mutation=include_inference_for_mutation,
-                max_concurrency=max_concurrency,
-                max_datapoints=max_datapoints,
-            )
-        )
-
-    def get(self, *, task_id: str) -> dict[str, Any]:
-        """How far the task is."""
-        self._client._gepa_needs_http()
-        return self._client._wait(calls.gepa_get(task_id))
-
-
-class OptimizationNamespace(Received):
-    """`client.optimization`"""
-
-    __slots__ = ("_client",)
-    _client: TensorZeroGateway
-
-    @property
-    def gepa(self) -> GepaNamespace:
-        namespace = make(GepaNamespace)
-        namespace._client = self._client
         return namespace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import uuid_utils
 
 import tensorzero as t
 from tensorzero import generated_types as g
-from tensorzero.clients.inference_body import inference_body
+from tensorzero.clients.sync_gateway import TensorZeroGateway
 from tensorzero.types import TensorZeroInternalError
 
 INPUT = {"messages": [{"role": "user", "content": "hi"}]}
@@ -373,10 +374,11 @@ def test_a_typical_call_costs_microseconds() -> None:
             return body
 
     transport: Any = AsItIs()
+    given = dict.fromkeys(signature(TensorZeroGateway.inference).parameters) | {"input": INPUT, "model_name": "dummy::good"}
     best = 1.0
     for _ in range(10):
         begin = time.thread_time()  # other programs may have the processor
         for _ in range(500):
-            calls.inference(transport, inference_body(INPUT, None, "dummy::good", *[None] * 23), False, None, None, None, None)
+            calls.inference(transport, given, False)
         best = min(best, (time.thread_time() - begin) / 500)
     assert best < 40e-6  # 4 µs measured; the rest is for a busy machine

@@ -10,8 +10,9 @@ import pytest
 
 import tensorzero as t
 from tensorzero import generated_types as g
-from tensorzero.clients.evaluations import AsyncEvaluationJobHandler, EvaluationJobHandler
+from tensorzero.clients.async_evaluations import AsyncEvaluationJobHandler
 from tensorzero.clients.replies import reader
+from tensorzero.clients.sync_evaluations import EvaluationJobHandler
 
 SAMPLE: dict[str, Any] = {
     "type": "chat",

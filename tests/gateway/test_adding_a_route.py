@@ -109,29 +109,29 @@ def client(request: pytest.FixtureRequest) -> Any:
 
 
 def test_a_new_route_answers_in_this_process_and_over_http(client: Any) -> None:
-    assert client._wait(call("a/b", "")) == ["long", "short"]
-    assert client._wait(call("a/b", "l")) == ["long"]
+    assert client._send(call("a/b", "")) == ["long", "short"]
+    assert client._send(call("a/b", "l")) == ["long"]
 
 
 def test_its_error_is_the_clients_own_with_the_status(client: Any) -> None:
     with pytest.raises(TensorZeroError, match="Unknown function: nowhere") as caught:
-        client._wait(call("nowhere", ""))
+        client._send(call("nowhere", ""))
     assert caught.value.status_code == 404
 
 
 def test_what_no_endpoint_answers_is_refused_with_501(client: Any) -> None:
     other = Call(Route("other", "POST", "/v1/other/{name}"), {}, dict, parameters={"name": "x"})
     with pytest.raises(TensorZeroError) as caught:
-        client._wait(other)
+        client._send(other)
     assert caught.value.status_code in (404, 501)  # a server does not know the route at all
     listed = Call(next(route for route in ROUTES if route.name == "launch_gepa"), {}, dict)
     with pytest.raises(TensorZeroError, match="not supported by this version") as caught:
-        client._wait(listed)
+        client._send(listed)
     assert caught.value.status_code == 501
 
 
 def test_another_method_of_a_known_path_is_405(over_http: Any) -> None:
     wrong = Call(Route("wrong", "POST", "/v1/optimization/gepa/{task_id}"), {}, dict, parameters={"task_id": "1"})
     with pytest.raises(TensorZeroError) as caught:
-        over_http._wait(wrong)
+        over_http._send(wrong)
     assert caught.value.status_code == 405
