@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorzero import routes
 from tensorzero.clients import arguments
-from tensorzero.clients.inference_body import inference_body, trace_headers
+from tensorzero.clients.inference_body import TRACES, inference_body, trace_headers
 from tensorzero.clients.optimization import (
     GepaLaunchResponse,
     OptimizationJobHandle,
@@ -40,18 +40,19 @@ _read_datapoints = reader("GetDatapointsResponse")
 _read_inferences = reader("GetInferencesResponse")
 
 
-def inference(transport: Transport, given: Mapping[str, Any], over_wire: bool) -> Call:
-    """`given`: every argument of `inference` by name. With `stream`, `read` reads one chunk."""
+def inference(transport: Transport, arguments_by_name: Mapping[str, Any], over_wire: bool) -> Call:
+    """Every argument of `inference`, None where it is not given. With `stream`, `read` reads one chunk."""
+    given = {name: value for name, value in arguments_by_name.items() if value is not None}
     checked = inference_body(given)
-    headers: Mapping[str, str] = trace_headers(given)
-    gateway_http_headers = given["gateway_http_headers"]
+    headers: dict[str, str] = trace_headers(given) if given.keys() & TRACES else _NOTHING
+    gateway_http_headers = given.get("gateway_http_headers")
     if gateway_http_headers is not None:
         arguments.text_map("gateway_http_headers", gateway_http_headers)
     body = transport.encode_body(checked)
     if over_wire and not all(arguments.is_header(name, value) for name, value in headers.items()):
         raise TensorZeroInternalError("Internal TensorZero Error: Error from server: builder error")
     if over_wire and gateway_http_headers is not None:
-        headers = {**headers, **arguments.header_map("gateway_http_headers", gateway_http_headers)}
+        headers = headers | arguments.header_map("gateway_http_headers", gateway_http_headers)
         headers.pop("content-length", None)
     if body.get("stream"):
         return Call(routes.INFERENCE, body, ChunkReader(), True, headers, _NOTHING)

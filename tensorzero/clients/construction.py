@@ -95,7 +95,7 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         internal_dynamic_variant_config: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The body that `inference` with these arguments sends over the wire; nothing is sent."""
-        given = locals()
+        given = {name: value for name, value in locals().items() if value is not None}
         from tensorzero.clients.encoded_body import whole_body
 
         body = inference_body(given)

@@ -9,36 +9,33 @@ from tensorzero.clients import arguments, inference_shapes
 from tensorzero.clients.failures import refused
 from tensorzero.clients.shapes import plain
 
-_NO_HEADERS: Mapping[str, str] = {}
-_TRACES = tuple((kind, f"otlp_traces_extra_{kind}s") for kind in ("header", "attribute", "resource"))
+TRACES = {f"otlp_traces_extra_{kind}s": kind for kind in ("header", "attribute", "resource")}
 _TOOL_CHOICES = ("none", "auto", "required")
 
 
 def inference_body(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments that are not None, checked and as JSON. `input` is still the caller's own: `Transport.encode_body` makes
-    of the body what goes its way.
+    """The arguments, none of which is None, checked and as JSON; those that are no part of a body are left out.
 
-    Raises TypeError and ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
+    `input` is still the caller's own: `Transport.encode_body` makes of the body what goes its way. Raises TypeError and
+    ValueError as in `arguments`, `TensorZeroInternalError` as in `shapes`.
     """
-    arguments.mapping("input", given["input"])
+    arguments.mapping("input", given.get("input"))
     body: dict[str, Any] = {}
-    for name, check in _CHECKS:
-        value = given[name]
-        if value is not None:
-            body[name] = check(name, value)
+    for name in sorted(given.keys() & _PLACES.keys(), key=_PLACES.__getitem__):
+        if name == "input":
+            _check_namespace(given.get("namespace"))
+        body[name] = _CHECKS[name](name, given[name])
     return body
 
 
-def trace_headers(given: Mapping[str, Any]) -> Mapping[str, str]:
+def trace_headers(given: Mapping[str, Any]) -> dict[str, str]:
     """What the caller adds to the gateway's own traces, as HTTP headers."""
-    found: dict[str, str] | None = None
-    for kind, name in _TRACES:
-        value = given[name]
-        if value is not None:
-            checked = arguments.text_map(name, value)
-            found = found or {}
+    found: dict[str, str] = {}
+    for name, kind in TRACES.items():
+        if name in given:
+            checked = arguments.text_map(name, given[name])
             found |= {f"tensorzero-otlp-traces-extra-{kind}-{key}".lower(): value for key, value in checked.items()}
-    return _NO_HEADERS if found is None else found
+    return found
 
 
 def _provider_tools(_name: str, given: Any) -> list[dict[str, Any]]:
@@ -79,13 +76,12 @@ def _tool_choice(_name: str, given: Any) -> Any:
     return given
 
 
-def _namespace_form(name: str, value: str) -> str:
-    """Looked at after all other plain values, as the original does."""
-    if value == "":
+def _check_namespace(namespace: str | None) -> None:
+    """Its form is looked at after all other plain values, as the original does."""
+    if namespace == "":
         raise ValueError("Invalid namespace: Namespace identifier cannot be empty")
-    if value.startswith("tensorzero::"):
-        raise ValueError(f"Invalid namespace: Namespace cannot start with `tensorzero::`: {value}")
-    return value
+    if namespace is not None and namespace.startswith("tensorzero::"):
+        raise ValueError(f"Invalid namespace: Namespace cannot start with `tensorzero::`: {namespace}")
 
 
 def _input(_name: str, value: Any) -> Any:
@@ -104,33 +100,33 @@ def _json(value: dict[str, Any]) -> Any:
     return plain(value, "serde_json::value::Value")
 
 
-_CHECKS: tuple[tuple[str, Callable[[str, Any], Any]], ...] = (
-    ("function_name", arguments.text),
-    ("model_name", arguments.text),
-    ("namespace", arguments.text),
-    ("variant_name", arguments.text),
-    ("stream", arguments.flag),
-    ("dryrun", arguments.flag),
-    ("parallel_tool_calls", arguments.flag),
-    ("internal", arguments.flag),
-    ("include_original_response", arguments.flag),
-    ("include_raw_response", arguments.flag),
-    ("include_raw_usage", arguments.flag),
-    ("include_aggregated_response", arguments.flag),
-    ("episode_id", arguments.uuid_text),
-    ("namespace", _namespace_form),
-    ("input", _input),
-    ("params", _mapped(inference_shapes.params)),
-    ("tags", arguments.text_map),
-    ("allowed_tools", arguments.text_list),
-    ("additional_tools", _additional_tools),
-    ("tool_choice", _tool_choice),
-    ("provider_tools", _provider_tools),
-    ("output_schema", _mapped(_json)),
-    ("credentials", arguments.text_map),
-    ("cache_options", _mapped(inference_shapes.cache_options)),
-    ("extra_body", _listed(inference_shapes.extra_body)),
-    ("extra_headers", _listed(inference_shapes.extra_headers)),
-    ("internal_dynamic_variant_config", _mapped(inference_shapes.variant_config)),
-)
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "function_name": arguments.text,
+    "model_name": arguments.text,
+    "namespace": arguments.text,
+    "variant_name": arguments.text,
+    "stream": arguments.flag,
+    "dryrun": arguments.flag,
+    "parallel_tool_calls": arguments.flag,
+    "internal": arguments.flag,
+    "include_original_response": arguments.flag,
+    "include_raw_response": arguments.flag,
+    "include_raw_usage": arguments.flag,
+    "include_aggregated_response": arguments.flag,
+    "episode_id": arguments.uuid_text,
+    "input": _input,
+    "params": _mapped(inference_shapes.params),
+    "tags": arguments.text_map,
+    "allowed_tools": arguments.text_list,
+    "additional_tools": _additional_tools,
+    "tool_choice": _tool_choice,
+    "provider_tools": _provider_tools,
+    "output_schema": _mapped(_json),
+    "credentials": arguments.text_map,
+    "cache_options": _mapped(inference_shapes.cache_options),
+    "extra_body": _listed(inference_shapes.extra_body),
+    "extra_headers": _listed(inference_shapes.extra_headers),
+    "internal_dynamic_variant_config": _mapped(inference_shapes.variant_config),
+}
 """Every argument that the body takes, in the order in which the original finds faults."""
+_PLACES = {name: place for place, name in enumerate(_CHECKS)}

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tensorzero.clients import calls
@@ -114,7 +114,11 @@ class TensorZeroGateway(SyncCalling):
         `TensorZeroInternalError` for JSON of the wrong shape and for a gateway out of reach, `TensorZeroError` for what the
         gateway refuses or could not do.
         """
-        return self._infer(calls.inference(self._transport, locals(), self._http))
+        return self._inference(locals())
+
+    def _inference(self, arguments: Mapping[str, Any]) -> Any:
+        """`keyword_calls` comes straight here."""
+        return self._infer(calls.inference(self._transport, arguments, self._http))
 
     def feedback(
         self,
