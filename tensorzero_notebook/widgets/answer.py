@@ -8,10 +8,10 @@ from typing import Any
 from tensorzero_notebook.record import record_bundle
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.shown import shown_answer
-from tensorzero_notebook.widgets.live import LiveWidget
+from tensorzero_notebook.widgets.panel import Panel
 
 
-class AnswerWidget(LiveWidget):
+class AnswerWidget(Panel):
     """Shows one `AnswerView`. `stop` is called when the user clicks Stop; without it there is no such button."""
 
     def __init__(self, answer: AnswerView, stop: Callable[[], None] | None = None) -> None:
@@ -34,13 +34,13 @@ class AnswerWidget(LiveWidget):
 
     def shown(self) -> dict[str, Any]:
         answer = shown_answer(self._answer) if self._answer.has_something_to_show else None
-        return {"run": 0, "answer": answer, "can_stop": self._stop is not None and not self._answer.ended}
+        return {"channel": 0, "answer": answer, "can_stop": self._stop is not None and not self._answer.ended}
 
     def act(self, action: str, values: Mapping[str, Any]) -> None:
         if action == "stop" and self._stop is not None:
             self._stop()
         elif action == "draft":
-            self.send({"kind": "draft", "run": 0, **self._answer.draft().shown()})
+            self.send({"kind": "draft", "channel": 0, **self._answer.draft().shown()})
         else:
             judge(self._answer, action, values)
 

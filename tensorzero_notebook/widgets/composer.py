@@ -11,17 +11,17 @@ from tensorzero_notebook.views.composer import KEPT_ANSWERS, Composed, ComposerS
 from tensorzero_notebook.views.shown import shown_answer
 from tensorzero_notebook.views.text import visible
 from tensorzero_notebook.widgets.answer import judge
-from tensorzero_notebook.widgets.live import LiveWidget
+from tensorzero_notebook.widgets.panel import Panel
 
 
-class ComposerWidget(LiveWidget):
+class ComposerWidget(Panel):
     """Shows one `ComposerView`."""
 
     def __init__(self, composer: ComposerView) -> None:
         super().__init__("composer")
         self._composer = composer
-        self._runs: dict[int, AnswerView] = {}
-        self._run = 0
+        self._answers: dict[int, AnswerView] = {}
+        self._channel = 0
         self._ties.append(composer.subscribe(self._began))
         self._refresh()
 
@@ -29,10 +29,9 @@ class ComposerWidget(LiveWidget):
         self.show(lambda live: record_bundle(self._composer.answers, live), "A composer: run this cell to use it.")
 
     def shown(self) -> dict[str, Any]:
-        run = self._run
-        answer = self._runs.get(run)
+        answer = self._answers.get(self._channel)
         return {
-            "run": run,
+            "channel": self._channel,
             "choices": self._composer.choices(),
             "running": self._composer.running,
             "problem": visible(self._composer.problem),
@@ -47,10 +46,10 @@ class ComposerWidget(LiveWidget):
         elif action == "stop":
             self._composer.stop()
         else:
-            run = values.get("run", self._run)
-            answer = self._runs.get(run)
+            channel = values.get("channel", self._channel)
+            answer = self._answers.get(channel)
             if answer is not None and action == "draft":
-                self.send({"kind": "draft", "run": run, **answer.draft().shown()})
+                self.send({"kind": "draft", "channel": channel, **answer.draft().shown()})
             elif answer is not None:
                 judge(answer, action, values)
 
@@ -62,11 +61,12 @@ class ComposerWidget(LiveWidget):
 
     def _began(self) -> None:
         answer = self._composer.answer
-        if answer is not None and answer is not self._runs.get(self._run):
-            run = self._run + 1
-            self._runs = {number: one for number, one in self._runs.items() if number > run - KEPT_ANSWERS} | {run: answer}
-            self._run = run
-            self.follow(answer, run)
+        if answer is not None and answer is not self._answers.get(self._channel):
+            oldest = self._channel + 1 - KEPT_ANSWERS
+            self._channel += 1
+            self._answers = {number: one for number, one in self._answers.items() if number > oldest}
+            self._answers[self._channel] = answer
+            self.follow(answer, self._channel)
         self.refresh()
 
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tensorzero_notebook.widgets.live import CODE, LOADER
+from tensorzero_notebook.widgets.panel import CODE, LOADER
 from tests.conftest import ROOT
 
 PAGE = ROOT / "tensorzero_notebook" / "widgets" / "page"

@@ -20,7 +20,8 @@ from tensorzero_notebook.session import Session, set_session, start_session
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import Composed, ComposerView, Turn
 from tensorzero_notebook.views.judged import JUDGED
-from tensorzero_notebook.widgets import live, shelf
+from tensorzero_notebook.widgets import panel as panels
+from tensorzero_notebook.widgets import shelf
 from tensorzero_notebook.widgets.answer import AnswerWidget
 from tensorzero_notebook.widgets.composer import ComposerWidget
 from tests.notebook.doubles import ScriptedSession
@@ -34,11 +35,11 @@ PANELS = 300
 def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, str]]]]:
     """What was displayed instead of something else: (display id, bundle). The shelf is a fresh one of `LIMIT` panels."""
     published: list[tuple[str, dict[str, str]]] = []
-    monkeypatch.setattr(live, "publish", lambda display_id, bundle: published.append((display_id, dict(bundle))))
+    monkeypatch.setattr(panels, "publish", lambda display_id, bundle: published.append((display_id, dict(bundle))))
     monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
     fresh = shelf.Shelf(lambda: LIMIT)
     monkeypatch.setattr(shelf, "SHELF", fresh)
-    monkeypatch.setattr(live, "SHELF", fresh)
+    monkeypatch.setattr(panels, "SHELF", fresh)
     yield published
     for panel, _, _ in list(fresh._panels.values()):
         panel.close()
@@ -84,7 +85,7 @@ def panel(text: str = "Hello") -> AnswerWidget:
     widget.display()
     answer.feed(text)
     answer.finish()
-    widget._receive(widget, {"kind": "ack", "run": 0, "length": len(text)}, [])
+    widget._receive(widget, {"kind": "ack", "channel": 0, "length": len(text)}, [])
     widget.wait_sent(30)
     return widget
 
@@ -187,7 +188,7 @@ def test_a_composer_that_runs_again_and_again_forgets_old_answers(cell: Callable
         answer = composer.run(Composed(model_name="m", turns=(Turn("user", "hi"),)))
         assert answer is not None
         until(lambda answer=answer: answer.ended and widget._recorded.is_set())
-        widget._receive(widget, {"kind": "ack", "run": run, "length": answer.length}, [])
+        widget._receive(widget, {"kind": "ack", "channel": run, "length": answer.length}, [])
         seen.append(weakref.ref(answer))
         del answer
     until(lambda: no_panel_threads() and (gc.collect() or True) and sum(one() is not None for one in seen) <= 20)
@@ -197,7 +198,7 @@ def test_a_composer_that_runs_again_and_again_forgets_old_answers(cell: Callable
 def test_a_cell_run_again_and_again_and_many_cells_stay_flat(
     session: Session, cell: Callable[[str | None], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "publish", lambda *_: None)
+    monkeypatch.setattr(panels, "publish", lambda *_: None)
 
     def ask(name: str | None) -> None:
         cell(name)
@@ -206,7 +207,7 @@ def test_a_cell_run_again_and_again_and_many_cells_stay_flat(
         answer.take_response(response)
         widget = AnswerWidget(answer)
         widget.display()
-        widget._receive(widget, {"kind": "ack", "run": 0, "length": answer.length}, [])
+        widget._receive(widget, {"kind": "ack", "channel": 0, "length": answer.length}, [])
         widget.wait_sent(30)
 
     response = session.client.inference(model_name="dummy::good", input={"messages": [{"role": "user", "content": "hi"}]})

@@ -12,14 +12,14 @@ import pytest
 from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.composer import ComposerView
 from tensorzero_notebook.views.metrics import Metric
-from tensorzero_notebook.widgets import live
+from tensorzero_notebook.widgets import panel
 from tensorzero_notebook.widgets.answer import AnswerWidget
 from tensorzero_notebook.widgets.composer import ComposerWidget
-from tensorzero_notebook.widgets.live import LiveWidget
+from tensorzero_notebook.widgets.panel import Panel
 from tests.notebook.doubles import ScriptedSession
 
 
-class Counter(LiveWidget):
+class Counter(Panel):
     """Shows a number; drawing the picture of it takes a while."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Counter(LiveWidget):
 def published(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
     """What was displayed: (display id, bundle)."""
     gathered: list[tuple[str, dict[str, str]]] = []
-    monkeypatch.setattr(live, "publish", lambda display_id, bundle: gathered.append((display_id, dict(bundle))))
+    monkeypatch.setattr(panel, "publish", lambda display_id, bundle: gathered.append((display_id, dict(bundle))))
     return gathered
 
 
@@ -56,7 +56,7 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def page(widget: LiveWidget, **content: Any) -> None:
+def page(widget: Panel, **content: Any) -> None:
     """A message of the page."""
     widget._receive(widget, content, [])
 
@@ -116,7 +116,7 @@ def test_a_page_that_misses_something_gets_view_and_record_again(
     answer = AnswerView(source="draft")
     widget = AnswerWidget(answer)
     widget._record = lambda mark: {"text/plain": mark}
-    page(widget, kind="mount", adopts=True, run=-1, have=0)
+    page(widget, kind="mount", adopts=True, have=[])
     widget.follow(answer, 0)
     answer.feed("Hello")
     answer.finish()
@@ -138,9 +138,9 @@ def test_a_judgement_belongs_to_the_answer_that_the_page_showed() -> None:
     widget = ComposerWidget(composer)
     form = {"model_name": "dummy::good", "turns": [{"role": "user", "text": "hi"}]}
     for run in (1, 2):
-        page(widget, kind="act", action="run", number=f"run{run}", run=run - 1, form=form)
-        wait_until(lambda run=run: widget.view["run"] == run and not widget.view["running"])
-    page(widget, kind="act", action="judge", number="up", run=1, metric_name="thumbs_up", value=True)
+        page(widget, kind="act", action="run", number=f"run{run}", channel=run - 1, form=form)
+        wait_until(lambda run=run: widget.view["channel"] == run and not widget.view["running"])
+    page(widget, kind="act", action="judge", number="up", channel=1, metric_name="thumbs_up", value=True)
     wait_until(lambda: session.client.feedbacks)
     first, second = composer.answers
     assert session.client.feedbacks == [{"metric_name": "thumbs_up", "value": True, "inference_id": first.inference_id}]
@@ -168,7 +168,7 @@ def test_a_page_that_does_not_know_the_output_gets_the_record_and_each_change_of
     answer = AnswerView(send_feedback=lambda **_: None, metrics=[Metric("thumbs_up", "boolean")])
     widget = AnswerWidget(answer)
     widget._record = lambda mark: {"text/plain": f"{mark} {[one.value for one in answer.judgements.values()]}"}
-    page(widget, kind="mount", adopts=True, run=-1, have=0)
+    page(widget, kind="mount", adopts=True, have=[])
     widget.follow(answer, 0)
     answer.inference_id = "i"
     answer.feed("Hello")
@@ -182,3 +182,40 @@ def test_a_page_that_does_not_know_the_output_gets_the_record_and_each_change_of
     page(widget, kind="places")
     page(widget, kind="act", action="judge", number="1", metric_name="thumbs_up", value=True)
     wait_until(lambda: records[-1]["bundle"] == {"text/plain": f"{widget.live} [True]"})
+
+
+class Grid(Panel):
+    """Shows several answers at once."""
+
+    many = True
+
+    def shown(self) -> dict[str, Any]:
+        return {}
+
+
+def test_a_panel_of_many_answers_streams_all_and_is_recorded_when_all_have_ended(
+    monkeypatch: pytest.MonkeyPatch, published: list[tuple[str, dict[str, str]]]
+) -> None:
+    grid = Grid("grid")
+    grid._record = lambda mark: {"text/plain": " ".join(answer.state for answer in answers)}
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(grid, "send", sent.append)
+    answers = [AnswerView() for _ in range(50)]
+    for number, answer in enumerate(answers):
+        grid.follow(answer, number)
+        answer.feed(f"answer {number}")
+    for answer in answers[:-1]:
+        answer.finish()
+    wait_until(lambda: grid._has_ended)
+    assert not grid.snapshot
+    assert not published
+    assert not grid.can_retire()
+    answers[-1].stop()
+    wait_until(lambda: published)
+    assert published[-1][1] == {"text/plain": " ".join([*["done"] * 49, "stopped"])}
+    assert [one["text"] for one in grid.snapshot["channels"]] == [f"answer {number}" for number in range(50)]
+    assert grid.can_retire()
+    sent.clear()
+    page(grid, kind="mount", have=[[3, 4]])
+    deltas = {delta["channel"]: delta for message in sent for delta in message["deltas"]}
+    assert (deltas[3]["text"], deltas[4]["text"]) == ("er 3", "answer 4")

@@ -1,15 +1,16 @@
 // One answer: the stream, its figures, and what it is judged by (judge.js).
 
 import { button, element } from "./dom.js";
+import { Drawing } from "./drawing.js";
 import { Judge } from "./judge.js";
-import { StreamText } from "./stream.js";
 
 const SPOKEN_EVERY_MS = 3000;
 const SILENT_AFTER_MS = 5000;
 
 export class AnswerPanel {
-  // `act(name, values)` tells the kernel what the user did, `ask` is what `StreamText` asks with.
-  constructor(act, ask) {
+  // `act(name, values)` tells the kernel what the user did; `channels` are the answers that arrive.
+  constructor(act, channels) {
+    this.channels = channels;
     this.root = element("div", "tz-answer");
     this.root.hidden = true;
     const head = element("div", "tz-row tz-answer-head");
@@ -30,56 +31,44 @@ export class AnswerPanel {
     this.spoken.setAttribute("role", "status");
     this.spoken.setAttribute("aria-live", "polite");
     this.root.append(head, this.blocks, this.error, this.figures, this.judge.root, this.spoken);
-    this.stream = new StreamText(this.blocks, ask);
+    this.drawing = new Drawing(this.blocks, () => this.painted());
     this.spokenTo = 0;
+    this.speaking = 0;
+    /** @type {number | undefined} of an answer that is not read out */
+    this.silentChannel = undefined;
     this.markdownOn = false;
     this.followEnd();
   }
 
+  // The end of a growing answer stays in sight of whoever has not scrolled away from it.
   followEnd() {
-    let atEnd = true;
+    this.atEnd = true;
     this.blocks.addEventListener("scroll", () => {
-      atEnd = this.blocks.scrollHeight - this.blocks.scrollTop - this.blocks.clientHeight < 24;
+      this.atEnd = this.blocks.scrollHeight - this.blocks.scrollTop - this.blocks.clientHeight < 24;
     });
-    const paint = this.stream.paint.bind(this.stream);
-    const follow = () => {
-      if (atEnd && !this.ended) this.blocks.scrollTop = this.blocks.scrollHeight;
-    };
-    this.stream.paint = () => {
-      paint();
-      follow();
-    };
-    this.stream.onDrawn = follow;
   }
 
-  message(message) {
-    if (message.kind === "draft") {
-      this.judge.draft(message);
-      return;
-    }
-    const before = this.stream.run;
-    this.stream.message(message);
-    if (this.stream.run !== before) this.fresh();
+  painted() {
+    if (this.atEnd && !this.ended) this.blocks.scrollTop = this.blocks.scrollHeight;
     this.offerMarkdown();
     this.speakSoon();
   }
 
-  snapshot(snapshot) {
-    if (snapshot && snapshot.run !== undefined) this.stream.snapshot(snapshot);
-    this.offerMarkdown();
+  draft(message) {
+    this.judge.draft(message);
+  }
+
+  get channel() {
+    return this.drawing.channel;
   }
 
   offerMarkdown() {
-    this.markdown.hidden = !this.stream.length;
-  }
-
-  fresh() {
-    this.spokenTo = 0;
+    this.markdown.hidden = !this.channel?.length;
   }
 
   // Screen readers get whole stretches every few seconds, not each token.
   speakSoon() {
-    if (this.speaking || this.stream.run === this.silentRun) return;
+    if (this.speaking || !this.channel || this.channel.number === this.silentChannel) return;
     this.speaking = setTimeout(() => {
       this.speaking = 0;
       this.speak(false);
@@ -87,7 +76,7 @@ export class AnswerPanel {
   }
 
   speak(all) {
-    const text = this.stream.text;
+    const text = this.channel?.text ?? "";
     const fresh = text.slice(this.spokenTo);
     const cut = all ? fresh.length : Math.max(fresh.lastIndexOf("\n"), fresh.lastIndexOf(". ") + 1, fresh.lastIndexOf(" "));
     if (cut <= 0) return;
@@ -97,15 +86,16 @@ export class AnswerPanel {
     this.silencing = setTimeout(() => (this.spoken.textContent = ""), SILENT_AFTER_MS);
   }
 
-  // `run` numbers the widget's answers: the text of the one before goes as soon as another begins.
-  show(answer, run) {
+  // `number` is the answer's channel: the text of the one before goes as soon as another begins.
+  show(answer, number) {
     this.root.hidden = !answer;
     const ended = ["done", "stopped", "failed"].includes(answer?.state);
-    this.silentRun ??= ended ? run : -1; // an answer that had ended before the panel came is not read out
+    this.silentChannel ??= ended ? number : -1; // an answer that had ended before the panel came is not read out
     if (!answer) return;
-    if (run > this.stream.run) {
-      this.stream.reset(run);
-      this.fresh();
+    if (this.channel?.number !== number) {
+      this.channels.forgetBefore(number);
+      this.drawing.attach(this.channels.of(number));
+      this.spokenTo = 0;
     }
     const words = { waiting: "waiting…", streaming: "streaming…", stopped: "stopped", failed: "failed", done: "" };
     const names = answer.source === answer.variant ? [answer.source] : [answer.source, answer.variant];
@@ -117,17 +107,17 @@ export class AnswerPanel {
     this.figures.hidden = !answer.figures.length;
     this.ended = ended;
     this.offerMarkdown();
-    this.judge.show(answer, run);
-    if (this.markdownOn && this.stream.whole !== ended) this.stream.showMarkdown(true, ended);
-    if (ended && this.endedRun !== run) {
-      this.endedRun = run;
-      if (run !== this.silentRun) setTimeout(() => this.speak(true), 300);
+    this.judge.show(answer, number);
+    if (this.markdownOn && this.drawing.whole !== ended) this.drawing.showMarkdown(true, ended);
+    if (ended && this.endedChannel !== number) {
+      this.endedChannel = number;
+      if (number !== this.silentChannel) setTimeout(() => this.speak(true), 300);
     }
   }
 
   toggleMarkdown() {
     this.markdownOn = !this.markdownOn;
     this.markdown.setAttribute("aria-pressed", String(this.markdownOn));
-    this.stream.showMarkdown(this.markdownOn, Boolean(this.ended));
+    this.drawing.showMarkdown(this.markdownOn, Boolean(this.ended));
   }
 }

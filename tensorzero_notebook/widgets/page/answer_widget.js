@@ -8,7 +8,7 @@ export function buildAnswer({ answer, actions, root }) {
   root.append(answer.root, stop);
   return (view) => {
     root.hidden = !view.answer;
-    answer.show(view.answer, view.run);
+    answer.show(view.answer, view.channel);
     if (!view.can_stop && document.activeElement === stop) answer.blocks.focus({ preventScroll: true });
     stop.hidden = !view.can_stop;
   };

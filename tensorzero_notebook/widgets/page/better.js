@@ -6,8 +6,8 @@ import { button, element, status } from "./dom.js";
 const ASK_AGAIN_MS = 2000;
 
 export class BetterAnswer {
-  constructor(run, act) {
-    this.run = run;
+  constructor(channel, act) {
+    this.channel = channel;
     this.act = act;
     this.boxes = [];
     this.root = element("details", "tz-better");
@@ -35,8 +35,8 @@ export class BetterAnswer {
     this.asking = setTimeout(() => this.root.isConnected && this.ask(), ASK_AGAIN_MS);
   }
 
-  take({ run, form, blocks, left_out, tools }) {
-    if (this.drafted || run !== this.run) return;
+  take({ channel, form, blocks, left_out, tools }) {
+    if (this.drafted || channel !== this.channel) return;
     this.drafted = true;
     clearTimeout(this.asking);
     this.tools = element("datalist");

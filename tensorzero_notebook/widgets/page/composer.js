@@ -258,6 +258,6 @@ export function buildComposer({ answer, actions, root }) {
     problem.hidden = !view.problem;
     notice.textContent = view.notice ?? "";
     notice.hidden = !view.notice;
-    answer.show(view.answer, view.run);
+    answer.show(view.answer, view.channel);
   };
 }

@@ -131,10 +131,13 @@ export class Place {
   }
 }
 
+function html(data) {
+  return [data["text/html"] ?? ""].flat().join("");
+}
+
 // A page that was opened after the output was made does not know its display id, so the kernel's record passes it by. Such a
 // page puts the record into the notebook itself, by way of Lab's widget manager. Returns whether the record is in there.
 export function placeRecord(model, { model_id, live, bundle, idle }) {
-  const html = (data) => [data["text/html"] ?? ""].flat().join("");
   for (const { outputs } of model.widget_manager?.context?.model?.cells ?? []) {
     for (let i = 0; i < (outputs?.length ?? 0); i++) {
       const { data } = outputs.get(i);

@@ -18,17 +18,17 @@ export class Judge {
     this.better?.take(message);
   }
 
-  show(answer, run) {
+  show(answer, channel) {
     this.root.hidden = !answer.can_judge;
-    const drawn = JSON.stringify([run, answer.metrics, answer.can_judge]);
+    const drawn = JSON.stringify([channel, answer.metrics, answer.can_judge]);
     if (drawn !== this.metricsDrawn) {
       this.metricsDrawn = drawn;
-      this.draw(answer, run);
+      this.draw(answer, channel);
     }
     for (const control of this.controls) control(answer.judgements);
   }
 
-  draw(answer, run) {
+  draw(answer, channel) {
     this.controls = [];
     const row = element("div", "tz-row tz-wrap");
     for (const metric of answer.metrics) row.append(metric.type === "boolean" ? this.thumbs(metric) : this.number(metric));
@@ -37,7 +37,7 @@ export class Judge {
       example.append(element("span", "tz-fine", "No metrics yet. To judge with buttons, add to tensorzero.toml:"));
       example.append(element("pre", "tz-code", answer.metric_example));
     }
-    this.better = new BetterAnswer(run, this.act);
+    this.better = new BetterAnswer(channel, this.act);
     this.control("demonstration", this.better.note, (judgement) => this.better.show(judgement));
     this.root.replaceChildren(row, example, this.comment(), this.better.root);
   }

@@ -9,5 +9,6 @@ const BUILDS = { answer: buildAnswer, composer: buildComposer };
 export const initialize = ({ model }) => startPanels(model, BUILDS[model.get("kind")]);
 export const render = ({ model, el }) => renderPanel(model, el);
 
-export { renderMarkdown } from "./markdown.js"; // these two for tests
-export { StreamText } from "./stream.js";
+export { Channels } from "./channel.js"; // these for tests
+export { Drawing } from "./drawing.js";
+export { renderMarkdown } from "./markdown.js";

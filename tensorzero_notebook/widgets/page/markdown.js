@@ -90,7 +90,7 @@ export function renderMarkdown(text) {
   const tokens = parser.parse(text, {});
   if (elements(tokens) > MOST_ELEMENTS) return null;
   const root = document.createDocumentFragment();
-  draw(tokens, [root], text);
+  draw(tokens, [root]);
   return root;
 }
 

@@ -1,7 +1,8 @@
-// What both widgets share: the way to the kernel and back. Listeners belong to the model, not to a view: the view goes when
+// What all widgets share: the way to the kernel and back. Listeners belong to the model, not to a view: the view goes when
 // the record takes its output's place, and a page that is opened later has no view at all (host.js).
 
 import { AnswerPanel } from "./answer.js";
+import { Channels } from "./channel.js";
 import { element } from "./dom.js";
 import { canAdopt, enter, Place, placeRecord, suppressShortcuts, unwatch, watch } from "./host.js";
 
@@ -16,15 +17,22 @@ const entryOf = new Map();
 export function startPanels(model, build) {
   const live = model.get("live");
   const panels = new Set();
-  const entry = { model, panels, gone: false, build: () => makePanel(entry, build) };
+  const channels = new Channels((kind, channel, length) => {
+    if (kind === "ack") panels.forEach((panel) => panel.place.hold());
+    send(entry, { kind, channel, length });
+    panels.forEach((panel) => panel.watch());
+  });
+  const entry = { model, panels, channels, gone: false, build: () => makePanel(entry, build) };
   const each = (work) => () => panels.forEach((panel) => work(panel));
   const onMessage = (message) => {
-    if (message.kind !== "record") panels.forEach((panel) => panel.message(message));
+    if (message.kind === "deltas") channels.receive(message.deltas);
+    else if (message.kind !== "record") panels.forEach((panel) => panel.message(message));
     else if (placeRecord(model, message)) model.send({ kind: "places" });
   };
   model.on("msg:custom", onMessage);
   model.on("change:view", each((panel) => panel.viewed(model.get("view"))));
-  model.on("change:snapshot", each((panel) => panel.snapshot(model.get("snapshot"))));
+  model.on("change:snapshot", () => channels.snapshot(model.get("snapshot")));
+  channels.snapshot(model.get("snapshot"));
   const leave = () => {
     entry.gone = true;
     panels.forEach((panel) => panel.kernelGone());
@@ -42,6 +50,17 @@ export function startPanels(model, build) {
   };
 }
 
+// Returns whether it is on its way: a kernel that is gone hears nothing.
+function send(entry, content) {
+  if (entry.gone) return false;
+  try {
+    entry.model.send(content);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export function renderPanel(model, el) {
   const entry = entryOf.get(model.get("live"));
   const panel = entry.build();
@@ -53,8 +72,8 @@ export function renderPanel(model, el) {
 // word: what does not come is asked for again.
 class Actions {
   // `told(text)` shows what there is to wait for, or that there is nothing any more.
-  constructor(model, complete, told) {
-    this.model = model;
+  constructor(entry, complete, told) {
+    this.entry = entry;
     this.complete = complete;
     this.told = told;
     this.gone = false;
@@ -67,17 +86,12 @@ class Actions {
   act(action, values) {
     const number = `${this.name}-${(this.count += 1)}`;
     this.open.set(number, action);
-    this.send({ kind: "act", action, number, run: this.model.get("view").run, ...values });
+    this.send({ kind: "act", action, number, channel: this.entry.model.get("view").channel, ...values });
     this.watch();
   }
 
   send(content) {
-    if (this.gone) return;
-    try {
-      this.model.send(content);
-    } catch {
-      this.end();
-    }
+    if (!this.gone && !send(this.entry, content)) this.end();
   }
 
   end() {
@@ -117,7 +131,7 @@ class Actions {
 }
 
 function makePanel(entry, build) {
-  const { model } = entry;
+  const { model, channels } = entry;
   const root = element("div", "tz-root tex2jax_ignore mathjax_ignore");
   const place = new Place(root);
   let adopts = false;
@@ -125,23 +139,18 @@ function makePanel(entry, build) {
     if (action !== "draft") place.hold();
     actions.act(action, values);
   };
-  const ask = (kind, run, length) => {
-    if (kind === "ack") place.hold();
-    actions.send({ kind, run, length });
-    actions.watch();
-  };
-  const answer = new AnswerPanel(act, ask);
-  const { stream } = answer;
+  const answer = new AnswerPanel(act, channels);
   const inRecord = () => Boolean(root.closest("[data-tensorzero-live]"));
-  const complete = () => !stream.endTold || (answer.endedRun === stream.run && (!adopts || inRecord()));
+  const shown = () => !answer.channel || answer.endedChannel === channels.newest();
+  const complete = () => !channels.ended() || (shown() && (!adopts || inRecord()));
   const waiting = element("div", "tz-fine tz-waiting");
   waiting.setAttribute("role", "status");
-  const actions = new Actions(model, complete, (text) => {
+  const actions = new Actions(entry, complete, (text) => {
     waiting.textContent = text;
     root.classList.toggle("tz-gone", actions.gone);
   });
   suppressShortcuts(root);
-  const draw = build({ answer, actions, root });
+  const draw = build({ answer, actions, root, channels });
   root.append(waiting);
   const panel = {
     root,
@@ -150,18 +159,15 @@ function makePanel(entry, build) {
       actions.viewed(view);
       draw(view);
     },
-    message: (message) => answer.message(message),
-    snapshot: (snapshot) => answer.snapshot(snapshot),
-    catchUp() {
-      panel.viewed(model.get("view"));
-      panel.snapshot(model.get("snapshot"));
-    },
+    message: (message) => message.kind === "draft" && answer.draft(message),
+    watch: () => actions.watch(),
+    catchUp: () => panel.viewed(model.get("view")),
     // It is on the page, for the first time or again.
     arrived() {
       adopts = canAdopt(root);
       panel.catchUp();
       if (entry.gone) actions.end();
-      actions.send({ kind: "mount", run: stream.run, have: stream.length, adopts, places: inRecord() });
+      actions.send({ kind: "mount", have: channels.have(), adopts, places: inRecord() });
     },
     left: () => actions.stop(),
     kernelGone: () => actions.end(),

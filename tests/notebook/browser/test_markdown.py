@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tensorzero_notebook.widgets.live import CODE
+from tensorzero_notebook.widgets.panel import CODE
 from tests.notebook.doubles import HOSTILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
@@ -180,22 +180,24 @@ def test_what_is_too_much_is_not_drawn(page: Page, text: str) -> None:
 STREAM = """async ([text, pieces]) => {
   const blocks = document.createElement("div");
   document.body.replaceChildren(blocks);
-  const stream = new window.panels.StreamText(blocks, () => {});
+  const channel = new window.panels.Channels(() => {}).of(0);
+  const drawing = new window.panels.Drawing(blocks);
   const size = Math.ceil(text.length / pieces);
   let busy = 0;
   const spend = (work) => { const began = performance.now(); work(); busy += performance.now() - began; };
-  const draw = stream.drawMarkdown.bind(stream);
-  stream.drawMarkdown = () => spend(draw);
-  stream.message({ kind: "delta", run: 0, at: 0, text: "", marks_at: 0, marks: [[0, "text", ""]] });
-  stream.showMarkdown(true, false);
+  const draw = drawing.drawMarkdown.bind(drawing);
+  drawing.drawMarkdown = () => spend(draw);
+  drawing.attach(channel);
+  channel.receive({ channel: 0, at: 0, text: "", marks_at: 0, marks: [[0, "text", ""]] });
+  drawing.showMarkdown(true, false);
   busy = 0;
   const began = performance.now();
   for (let at = 0; at < text.length; at += size) {
-    stream.message({ kind: "delta", run: 0, at, text: text.slice(at, at + size) });
+    channel.receive({ channel: 0, at, text: text.slice(at, at + size) });
     await new Promise((done) => setTimeout(done, 1000 / 30));
   }
   const share = busy / (performance.now() - began);
-  stream.showMarkdown(true, true);
+  drawing.showMarkdown(true, true);
   const html = blocks.querySelector(".tz-markdown").innerHTML;
   const whole = document.createElement("div");
   whole.append(window.panels.renderMarkdown(text));

@@ -1,119 +1,56 @@
-// The page's end of views/stream.py: what arrived, in order, and painted once per animation frame.
-// All text is put in with textContent or appendData.
+// How an answer is drawn: painted once per animation frame, as plain text or as Markdown. All text is put in with textContent
+// or appendData.
 
 import { element } from "./dom.js";
 import { LONGEST_MARKDOWN, lastBlock, renderMarkdown } from "./markdown.js";
+
+/** @typedef {import("./channel.js").Channel} Channel */
+/** @typedef {import("./channel.js").Mark} Mark */
 
 const LONGEST_NODE = 20000;
 const MARKDOWN_EVERY_MS = 100;
 const MARKDOWN_SHARE = 8; // of the time, Markdown of a growing answer takes at most one in so many
 
-function codePoints(text) {
-  let count = text.length;
-  for (let i = 0; i < text.length - 1; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-      count--;
-      i++;
-    }
-  }
-  return count;
-}
-
-function afterCodePoints(text, count) {
-  let i = 0;
-  for (; count > 0 && i < text.length; count--) {
-    const unit = text.charCodeAt(i);
-    i += unit >= 0xd800 && unit <= 0xdbff ? 2 : 1;
-  }
-  return text.slice(i);
-}
-
-export class StreamText {
-  // `ask(kind, run, length)` sends `have` or `ack`. `blocks` is where the text is drawn.
-  constructor(blocks, ask) {
+export class Drawing {
+  // `blocks` is where the text goes. `onPainted` is called after each change of what is to be seen.
+  /**
+   * @param {HTMLElement} blocks
+   * @param {() => void} onPainted
+   */
+  constructor(blocks, onPainted = () => {}) {
     this.blocks = blocks;
-    this.ask = ask;
-    this.run = -1;
-    this.reset(-1);
-  }
-
-  reset(run) {
-    this.run = run;
-    this.length = 0;
-    this.marks = [];
-    this.pieces = [];
+    this.onPainted = onPainted;
+    /** @type {Channel | null} */
+    this.channel = null;
+    /** @type {Block[]} */
     this.drawn = [];
     this.drawnPieces = 0;
     this.open = -2;
-    this.asking = false;
-    this.endTold = false;
+    this.frame = 0;
+    this.markdownTimer = 0;
+    this.markdownTook = 0;
+    this.markdownOn = false;
+    this.whole = false;
+    this.listener = () => this.paintSoon();
+  }
+
+  // From now on show this answer. The text of the one before goes at once.
+  /** @param {Channel} channel */
+  attach(channel) {
+    if (channel === this.channel) return;
+    this.detach();
+    this.channel = channel;
+    this.drawn = [];
+    this.drawnPieces = 0;
+    this.open = -2;
     this.blocks.replaceChildren();
-  }
-
-  get text() {
-    return this.pieces.map((piece) => piece.text).join("");
-  }
-
-  message(message) {
-    if (message.run > this.run) this.reset(message.run);
-    if (message.run !== this.run) return;
-    if (message.kind === "delta") this.delta(message);
-    if (message.kind === "end") this.end(message);
-  }
-
-  delta({ at, text, marks, marks_at }) {
-    if (at > this.length) {
-      this.request();
-      return;
-    }
-    this.asking = false;
-    if (marks && marks_at <= this.marks.length) this.marks.push(...marks.slice(this.marks.length - marks_at));
-    const fresh = at === this.length ? text : afterCodePoints(text, this.length - at);
-    this.take(fresh);
+    channel.listeners.add(this.listener);
     this.paintSoon();
   }
 
-  // Cut what came at the marks, so that each piece belongs to one block.
-  take(text) {
-    let rest = text;
-    while (rest) {
-      const next = this.marks.find((mark) => mark[0] > this.length);
-      const total = codePoints(rest);
-      const room = next ? Math.min(next[0] - this.length, total) : total;
-      const tail = room === total ? "" : afterCodePoints(rest, room);
-      const piece = rest.slice(0, rest.length - tail.length);
-      this.pieces.push({ text: piece, mark: this.markAt(this.length) });
-      this.length += room;
-      rest = tail;
-    }
-  }
-
-  markAt(offset) {
-    let found = -1;
-    this.marks.forEach((mark, index) => {
-      if (mark[0] <= offset) found = index;
-    });
-    return found;
-  }
-
-  end({ length, marks }) {
-    this.endTold = true;
-    if (this.length < length || this.marks.length < marks) this.request();
-    else this.ask("ack", this.run, this.length);
-  }
-
-  request() {
-    if (this.asking) return;
-    this.asking = true;
-    setTimeout(() => (this.asking = false), 1000);
-    this.ask("have", this.run, this.length);
-  }
-
-  snapshot({ run, text, marks }) {
-    if (run < this.run || (run === this.run && this.length > 0)) return;
-    this.reset(run);
-    this.delta({ at: 0, text, marks, marks_at: 0 });
+  detach() {
+    this.channel?.listeners.delete(this.listener);
+    this.channel = null;
   }
 
   paintSoon() {
@@ -125,19 +62,25 @@ export class StreamText {
   }
 
   paint() {
-    for (; this.drawnPieces < this.pieces.length; this.drawnPieces++) {
-      const { text, mark } = this.pieces[this.drawnPieces];
+    const { pieces, marks } = this.channel ?? { pieces: [], marks: [] };
+    for (; this.drawnPieces < pieces.length; this.drawnPieces++) {
+      const { text, mark } = pieces[this.drawnPieces];
       if (mark !== this.open) {
         this.open = mark;
-        this.drawn.push(new Block(this.marks[mark]));
+        this.drawn.push(new Block(marks[mark]));
         this.blocks.append(this.drawn.at(-1).root);
       }
       this.drawn.at(-1).append(text);
     }
     if (this.markdownOn) this.markdownSoon();
+    this.onPainted();
   }
 
   // Draw the text as Markdown, or as it is. Of an answer that grows only the last block is drawn anew.
+  /**
+   * @param {boolean} on
+   * @param {boolean} whole
+   */
   showMarkdown(on, whole) {
     this.markdownOn = on;
     this.whole = whole;
@@ -150,7 +93,7 @@ export class StreamText {
 
   markdownSoon() {
     if (this.markdownTimer) return;
-    const pause = Math.max(MARKDOWN_EVERY_MS, MARKDOWN_SHARE * (this.markdownTook ?? 0));
+    const pause = Math.max(MARKDOWN_EVERY_MS, MARKDOWN_SHARE * this.markdownTook);
     this.markdownTimer = setTimeout(() => {
       this.markdownTimer = 0;
       if (this.markdownOn) this.drawMarkdown();
@@ -161,12 +104,13 @@ export class StreamText {
     const began = performance.now();
     for (const block of this.drawn) block.showMarkdown(this.whole);
     this.markdownTook = performance.now() - began;
-    this.onDrawn?.();
+    this.onPainted();
   }
 }
 
 // A text, thought, tool call or unknown block, as plain text and, where it is text, as Markdown in its place.
 class Block {
+  /** @param {Mark | undefined} mark */
   constructor(mark) {
     this.kind = mark ? mark[1] : "text";
     this.root = element("div", `tz-block tz-block-${this.kind}`);
@@ -175,10 +119,19 @@ class Block {
     this.pre.dir = "auto";
     this.root.append(this.pre);
     this.text = "";
+    /** @type {Text | null} */
     this.node = null;
+    /** @type {HTMLElement | null} */
     this.markdown = null;
+    this.plainOnly = false;
+    this.settled = 0;
+    /** @type {ChildNode[]} */
+    this.tail = [];
+    this.drawnLength = -1;
+    this.drawnWhole = false;
   }
 
+  /** @param {string} text */
   append(text) {
     if (!this.node || this.node.length > LONGEST_NODE) {
       this.node = document.createTextNode("");
@@ -194,6 +147,7 @@ class Block {
     this.pre.hidden = false;
   }
 
+  /** @param {boolean} whole */
   showMarkdown(whole) {
     if (this.kind !== "text" || this.plainOnly) return;
     if (!this.markdown) {
@@ -224,6 +178,7 @@ class Block {
   }
 
   // Returns whether it could be drawn.
+  /** @param {boolean} whole */
   drawTail(whole) {
     if (this.text.length > LONGEST_MARKDOWN) return false;
     let rest = this.text.slice(this.settled);

@@ -1,4 +1,4 @@
-"""What the widgets share: a thin binding of an answer's model to a page, and the record that stays."""
+"""What the widgets share: a thin binding of any number of answers to a page, and the record that stays."""
 
 from __future__ import annotations
 
@@ -42,8 +42,14 @@ AT_ONCE = ("run", "stop", "draft")
 """Actions that wait for no judgement."""
 
 
-class LiveWidget(anywidget.AnyWidget):
-    """A page's panel. Traits hold only what may be saved: no key, no client, nothing that the user did not see."""
+class Panel(anywidget.AnyWidget):
+    """A page's panel. Traits hold only what may be saved: no key, no client, nothing that the user did not see.
+
+    Each answer that it shows is a channel with a number. `many`: whether it shows several at once; else a newer one takes
+    the place of the one before.
+    """
+
+    many = False
 
     _esm = LOADER
     _css = STYLE
@@ -56,17 +62,17 @@ class LiveWidget(anywidget.AnyWidget):
     def __init__(self, kind: str = "") -> None:
         """`kind` is what page/main.js draws: "answer" or "composer"."""
         super().__init__(live=uuid.uuid4().hex, kind=kind)
-        self._feed: StreamFeed | None = None
         self._record: MakeRecord | None = None
         self._adopts = False
         self._page_places = False
-        self._ended: tuple[AnswerView, int] | None = None
+        self._has_ended = False
         self._recorded = threading.Event()
         self._closed = False
         self._ties: list[Callable[[], None]] = []
         self._followed: dict[int, Callable[[], None]] = {}
         self._handled: deque[Any] = deque(maxlen=REMEMBERED_ACTIONS)
         self._context = quiet_context()
+        self._feed = StreamFeed(lambda message: self.send(message), self._context)
         self._in_order = InOrder(self._context)
         self.on_msg(self._receive)
 
@@ -85,7 +91,7 @@ class LiveWidget(anywidget.AnyWidget):
 
     def can_retire(self) -> bool:
         """Whether nothing is going on in it. A subclass that can be busy without an answer says so."""
-        return self._ended is not None
+        return self._has_ended and self._all_ended()
 
     def retire(self) -> None:
         """Leave the record in the notebook, without buttons and with a word about them, and close."""
@@ -103,9 +109,7 @@ class LiveWidget(anywidget.AnyWidget):
         """Let go of the page and of the answer; the record stays."""
         self._closed = True
         self.release()
-        if self._feed is not None:
-            self._feed.leave()
-            self._feed = None
+        self._feed.leave()
         self.layout.close()  # a widget of its own, which ipywidgets would keep
         super().close()
 
@@ -126,20 +130,25 @@ class LiveWidget(anywidget.AnyWidget):
 
     def shown(self) -> dict[str, Any]:
         """The `view` trait: all but the text."""
-        raise TypeError("a LiveWidget says what it shows")
+        raise TypeError("a Panel says what it shows")
 
     def act(self, action: str, values: Mapping[str, Any]) -> None:
         """What the user did. Runs in a thread, so it may wait."""
-        raise TypeError("a LiveWidget says what its actions do")
+        raise TypeError("a Panel says what its actions do")
 
-    def follow(self, answer: AnswerView, run: int) -> None:
-        """Stream `answer` to the page as its answer number `run`."""
-        self._followed[run] = answer.subscribe(self._changed)
-        if len(self._followed) > FOLLOWED_ANSWERS:
+    def follow(self, answer: AnswerView, channel: int) -> None:
+        """Stream `answer` to the page as its answer number `channel`; numbers rise."""
+        self._followed[channel] = answer.subscribe(self._changed)
+        if len(self._followed) > FOLLOWED_ANSWERS and not self.many:
             self._followed.pop(min(self._followed))()
         self._recorded.clear()
-        self._feed = StreamFeed(answer, self.send, run=run, on_end=lambda: self._end(answer, run), context=self._context.copy())
+        for number in [] if self.many else self._feed.answers():
+            self._feed.drop(number)
+        self._feed.follow(channel, answer, self._end)
         self._feed.start()
+
+    def _all_ended(self) -> bool:
+        return all(answer.ended for answer in self._feed.answers().values())
 
     def refresh(self) -> None:
         """Have the `view` trait made anew and sent."""
@@ -158,21 +167,22 @@ class LiveWidget(anywidget.AnyWidget):
         if event == "judgement":
             self._soon("record", self._place_record)
 
-    def _end(self, answer: AnswerView, run: int) -> None:
-        self._ended = (answer, run)
+    def _end(self) -> None:
+        self._has_ended = True
         self._soon("end", self._tell_end)
 
     def _tell_end(self) -> None:
-        if self._ended is not None and not self._closed:
-            answer, run = self._ended
-            marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
-            self.snapshot = {"run": run, "text": hide_keys(answer.text), "marks": marks}
+        """The snapshot is for a page that has only the traits: it is made when all is there, not with each of many ends."""
+        if not self._all_ended():
+            return
+        if not self._closed:
+            self.snapshot = {"channels": [_snapshot(number, answer) for number, answer in self._feed.answers().items()]}
         self._move_record()
         self._recorded.set()
 
     def _place_record(self) -> None:
         """Put the record where the file keeps it: in the panel's place if the page can carry on there, else under it."""
-        if self._record is not None and self._ended is not None and not self._closed:
+        if self._record is not None and self._has_ended and not self._closed:
             bundle = self._record(self.live if self._adopts else "")
             publish(self._panel_id if self._adopts else self._record_id, bundle)
             if self._page_places:
@@ -186,14 +196,14 @@ class LiveWidget(anywidget.AnyWidget):
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, dict):
             return
-        feed, run = self._feed, content.get("run")
+        channel, length = _number(content.get("channel")), _number(content.get("length"))
         match content.get("kind"):
             case "mount":
                 self._mounted(content)
-            case "have" if feed is not None and run == feed.run:
-                feed.resend(_number(content.get("length")))
-            case "ack" if feed is not None and run == feed.run:
-                feed.acknowledge(_number(content.get("length")))
+            case "have":
+                self._feed.resend_one(channel, length)
+            case "ack":
+                self._feed.acknowledge(channel, length)
             case "again":
                 self._soon("again", self._send_again)
             case "places":
@@ -213,12 +223,11 @@ class LiveWidget(anywidget.AnyWidget):
         if content.get("adopts") and not self._adopts:
             self._adopts = True
             self._soon("adopted", self._move_record)
-        if self._feed is not None:
-            same = content.get("run") == self._feed.run
-            self._feed.resend(_number(content.get("have")) if same else 0)
+        have = content.get("have")
+        self._feed.resend({_number(number): _number(length) for number, length in have} if isinstance(have, list) else {})
 
     def _move_record(self) -> None:
-        if self._ended is not None:
+        if self._has_ended:
             if self._adopts:
                 publish(self._record_id, NO_RECORD)
             self._place_record()
@@ -228,7 +237,7 @@ class LiveWidget(anywidget.AnyWidget):
         self._refresh()
         self.send_state("view")
         self._place_record()
-        if self._record is not None and self._ended is not None and self._adopts and not self._page_places:
+        if self._record is not None and self._has_ended and self._adopts and not self._page_places:
             self._send_record(self._record(self.live))
 
     def _take_action(self, content: Mapping[str, Any]) -> None:
@@ -285,6 +294,11 @@ def free_replies(widget: Any) -> None:
     """Let the page's messages run in the subshell they were sent to (see `quiet_context`)."""
     with contextlib.suppress(AttributeError):
         del widget.comm._reply_subshell_id
+
+
+def _snapshot(channel: int, answer: AnswerView) -> dict[str, Any]:
+    marks = [[mark.start, mark.kind, mark.label] for mark in answer.marks]
+    return {"channel": channel, "text": hide_keys(answer.text), "marks": marks}
 
 
 def _number(value: Any) -> int:
