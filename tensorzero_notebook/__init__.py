@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tensorzero_notebook.actions import client, compose
     from tensorzero_notebook.frames import episodes, feedback, inferences, model_inferences
+    from tensorzero_notebook.frames.versions import variant_versions
     from tensorzero_notebook.local import local_model
     from tensorzero_notebook.session import Session, current_session, start_session
-    from tensorzero_notebook.versions import variant_versions
 
 __all__ = [
     "Session",
@@ -45,7 +45,7 @@ _HOMES = {
     "local_model": "local",
     "model_inferences": "frames",
     "start_session": "session",
-    "variant_versions": "versions",
+    "variant_versions": "frames",
 }
 
 

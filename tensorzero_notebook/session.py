@@ -167,7 +167,7 @@ class Session:
         """Put a new gateway behind the same client, on the same database. Returns what that changes, in words."""
         from tensorzero.clients.embedded_transport import gateway_of
         from tensorzero.gateway.opening import gateway_on, note_configuration
-        from tensorzero_notebook.versions import told_changes
+        from tensorzero_notebook.frames.versions import told_changes
 
         before = gateway_of(self.client)
         told = told_changes(before.config, config, before.database)

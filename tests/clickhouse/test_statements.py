@@ -38,7 +38,7 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.snapshots import Snapshot, noted_query, snapshot_row
 from tensorzero.clickhouse.tables import DERIVED
 from tensorzero.clickhouse.url import parse_url
-from tensorzero_notebook.frame_types import is_id, named_table
+from tensorzero_notebook.frames.arrow_types import is_id, named_table
 
 ROOT = Path(replay.__file__).resolve().parent.parent
 

@@ -35,7 +35,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, int, str]]
     ]
 
 
-@pytest.mark.parametrize("program", ["blocking.py", "in_a_loop.py", "readme.py"])
+@pytest.mark.parametrize("program", ["blocking.py", "in_a_loop.py", "frames_read.py", "readme.py"])
 def test_a_correct_program_type_checks(said: list[tuple[str, int, str]], program: str) -> None:
     assert [one for one in said if one[0] == program] == []
 

@@ -21,7 +21,7 @@ from tensorzero.clickhouse.queries.expressions import json_text
 from tensorzero.clickhouse.query import Query
 from tensorzero_notebook import frames
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.frame_filters import DefaultLimit
+from tensorzero_notebook.frames.filters import DefaultLimit
 from tests.notebook.stored_rows import (
     START_MS,
     boolean,

@@ -14,7 +14,7 @@ from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.errors import QueryRefused
 from tensorzero.clickhouse.query import Query
 from tensorzero_notebook import frames
-from tensorzero_notebook.frame_types import is_id
+from tensorzero_notebook.frames.arrow_types import is_id
 from tests.notebook.stored_rows import boolean, chat, comment, json_inference, model_inference, uuid_at
 
 ROWS = [

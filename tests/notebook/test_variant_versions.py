@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tensorzero_notebook import inferences, variant_versions
+from tensorzero_notebook.frames.versions import MixedVersions
 from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
 from tensorzero_notebook.variant_cell import make_variant, parse_variant_line
-from tensorzero_notebook.versions import MixedVersions
 
 CONFIG = """
 [functions.draft]

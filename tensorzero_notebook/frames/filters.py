@@ -21,6 +21,9 @@ class DefaultLimit(int):
     """The limit of a call that names none: what it leaves out is said aloud."""
 
 
+LIMIT = DefaultLimit(1000)
+
+
 def selection(
     *,
     limit: Any,

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from tensorzero.clickhouse.queries.selection import Selection
 from tensorzero.clickhouse.queries.variant_versions import snapshot_count_query, snapshot_texts_query, snapshot_uses_query
 from tensorzero_notebook.errors import briefly
+from tensorzero_notebook.frames.filters import names
+from tensorzero_notebook.frames.source import database_or_current
 from tensorzero_notebook.keys import hide_keys
 from tensorzero_notebook.views.text import visible
 
@@ -179,9 +181,6 @@ def variant_versions(
     where there is no session and no `database`.
     """
     import pandas
-
-    from tensorzero_notebook.frame_filters import names
-    from tensorzero_notebook.frames import database_or_current
 
     database = database_or_current(database)
     merged: dict[tuple[str, str, Any], dict[str, Any]] = {}

@@ -10,8 +10,8 @@ from tensorzero.clickhouse.queries.frame_query import FrameQuery
 from tensorzero.clickhouse.queries.selection import Selection
 from tensorzero.clickhouse.query import Query
 from tensorzero_notebook.errors import UserError
-from tensorzero_notebook.frame_filters import DefaultLimit
-from tensorzero_notebook.frame_types import named_table, pandas_frame
+from tensorzero_notebook.frames.arrow_types import named_table, pandas_frame
+from tensorzero_notebook.frames.filters import DefaultLimit
 from tensorzero_notebook.nearest import did_you_mean
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Source:
             self._doubt(chosen.functions)
         if total > table.num_rows and isinstance(asked, DefaultLimit):
             warnings.warn(
-                f"{table.num_rows:,} of {total:,} {what}: the newest ones. limit=None reads all.", FrameCut, stacklevel=3
+                f"{table.num_rows:,} of {total:,} {what}: the newest ones. limit=None reads all.", FrameCut, stacklevel=4
             )
         attributes = {
             "query": query.query.sql,
@@ -87,7 +87,7 @@ class Source:
         if unknown:
             near = did_you_mean(unknown[0], config.functions)
             told = f"No rows, and the configuration has no function {', '.join(unknown)}. {near}"
-            warnings.warn(told.strip(), NoRows, stacklevel=4)
+            warnings.warn(told.strip(), NoRows, stacklevel=5)
 
 
 class Made:
@@ -103,3 +103,8 @@ class Made:
         frame = pandas_frame(table)
         frame.attrs.update(self._attributes)
         return frame
+
+
+def database_or_current(database: Database | None) -> Database:
+    """The given database, else that of the notebook's session. Raises `UserError` where there is neither."""
+    return Source(database, "pandas").database
