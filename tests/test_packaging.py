@@ -69,7 +69,7 @@ def use() -> str:
         print(len(frame), FrameCut, session.using(), gateway)
     wrong: int = local_model()  # type: ignore[assignment]
     compose(model=wrong)  # type: ignore[arg-type]
-    inferences(limit="ten")  # type: ignore[arg-type]
+    inferences(limit="ten")  # type: ignore[call-overload]
     return name
 """
 
