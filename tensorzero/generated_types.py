@@ -18,6 +18,8 @@ from tensorzero.omit_type import OmitType as OmitType
 
 @dataclass(kw_only=True)
 class Base64File:
+    """A file whose data is here, in base64."""
+
     data: str
     mime_type: str
     detail: Detail | None = None
@@ -27,12 +29,16 @@ class Base64File:
 
 @dataclass(kw_only=True)
 class BooleanMetricFilter:
+    """Those whose latest value of a boolean metric is `value`."""
+
     metric_name: str
     value: bool
 
 
 @dataclass(kw_only=True)
 class ChatInferenceDatapoint:
+    """A datapoint of a chat function, as it is stored."""
+
     dataset_name: str
     function_name: str
     id: str
@@ -56,6 +62,8 @@ class ChatInferenceDatapoint:
 
 @dataclass(kw_only=True)
 class CreateChatDatapointRequest:
+    """A datapoint to be made for a chat function."""
+
     function_name: str
     input: Input
     additional_tools: list[Tool] | None = None
@@ -71,6 +79,8 @@ class CreateChatDatapointRequest:
 
 @dataclass(kw_only=True)
 class CreateJsonDatapointRequest:
+    """A datapoint to be made for a JSON function."""
+
     function_name: str
     input: Input
     episode_id: str | None = None
@@ -82,11 +92,15 @@ class CreateJsonDatapointRequest:
 
 @dataclass(kw_only=True)
 class DemonstrationFeedbackFilter:
+    """Those with a demonstration, or those without."""
+
     has_demonstration: bool
 
 
 @dataclass(kw_only=True)
 class FloatMetricFilter:
+    """Those whose latest value of a float metric compares so with `value`."""
+
     comparison_operator: FloatComparisonOperator
     metric_name: str
     value: float
@@ -94,6 +108,8 @@ class FloatMetricFilter:
 
 @dataclass(kw_only=True)
 class InferenceResponseToolCall:
+    """A tool call of an answer: raw as the model wrote it; name and arguments where they are valid."""
+
     id: str
     raw_arguments: str
     raw_name: str
@@ -103,6 +119,8 @@ class InferenceResponseToolCall:
 
 @dataclass(kw_only=True)
 class JsonInferenceDatapoint:
+    """A datapoint of a JSON function, as it is stored."""
+
     dataset_name: str
     function_name: str
     id: str
@@ -122,6 +140,8 @@ class JsonInferenceDatapoint:
 
 @dataclass(kw_only=True)
 class ObjectStorageError:
+    """A stored file that could not be read back."""
+
     mime_type: str
     storage_path: StoragePath
     detail: Detail | None = None
@@ -132,6 +152,8 @@ class ObjectStorageError:
 
 @dataclass(kw_only=True)
 class ObjectStorageFile:
+    """A stored file with its data, in base64."""
+
     data: str
     mime_type: str
     storage_path: StoragePath
@@ -142,6 +164,8 @@ class ObjectStorageFile:
 
 @dataclass(kw_only=True)
 class ObjectStoragePointer:
+    """Where a file is stored, without its data."""
+
     mime_type: str
     storage_path: StoragePath
     detail: Detail | None = None
@@ -151,6 +175,8 @@ class ObjectStoragePointer:
 
 @dataclass(kw_only=True)
 class StoredChatInference:
+    """An inference of a chat function, as it was stored."""
+
     episode_id: str
     function_name: str
     inference_id: str
@@ -174,6 +200,8 @@ class StoredChatInference:
 
 @dataclass(kw_only=True)
 class StoredJsonInference:
+    """An inference of a JSON function, as it was stored."""
+
     episode_id: str
     function_name: str
     inference_id: str
@@ -193,6 +221,8 @@ class StoredJsonInference:
 
 @dataclass(kw_only=True)
 class TagFilter:
+    """Those whose tag `key` compares so with `value`."""
+
     comparison_operator: TagComparisonOperator
     key: str
     value: str
@@ -200,6 +230,8 @@ class TagFilter:
 
 @dataclass(kw_only=True)
 class Thought:
+    """What a reasoning model thought, with its signature where the provider wants it back."""
+
     extra_data: Any | None = None
     provider_type: str | None = None
     signature: str | None = None
@@ -209,12 +241,16 @@ class Thought:
 
 @dataclass(kw_only=True)
 class TimeFilter:
+    """Those before or after a moment (ISO 8601)."""
+
     comparison_operator: TimeComparisonOperator
     time: str
 
 
 @dataclass(kw_only=True)
 class ToolCall:
+    """A call of a tool: its name, its arguments as JSON text, and an id."""
+
     arguments: str
     id: str
     name: str
@@ -222,6 +258,8 @@ class ToolCall:
 
 @dataclass(kw_only=True)
 class Unknown:
+    """A content block of a kind that the gateway does not know, handed on as it is."""
+
     data: Any
     model_name: str | None = None
     provider_name: str | None = None
@@ -229,6 +267,8 @@ class Unknown:
 
 @dataclass(kw_only=True)
 class UpdateChatDatapointRequestInternal:
+    """Changes to a datapoint of a chat function."""
+
     id: str
     additional_tools: list[Tool] | None = None
     allowed_tools: list[str] | None | OmitType = OMIT
@@ -243,6 +283,8 @@ class UpdateChatDatapointRequestInternal:
 
 @dataclass(kw_only=True)
 class UpdateJsonDatapointRequestInternal:
+    """Changes to a datapoint of a JSON function."""
+
     id: str
     input: Input | None = None
     name: str | None | OmitType = OMIT
@@ -253,6 +295,8 @@ class UpdateJsonDatapointRequestInternal:
 
 @dataclass(kw_only=True)
 class UrlFile:
+    """A file by its URL."""
+
     url: str
     detail: Detail | None = None
     filename: str | None = None
@@ -261,36 +305,48 @@ class UrlFile:
 
 @dataclass(kw_only=True)
 class AlwaysExtraBody:
+    """A value put into the body of every provider's request, at a JSON pointer."""
+
     pointer: str
     value: Any
 
 
 @dataclass(kw_only=True)
 class AlwaysExtraBodyDelete:
+    """What stands at a JSON pointer is taken out of the body of every provider's request."""
+
     delete: Literal[True] = True
     pointer: str
 
 
 @dataclass(kw_only=True)
 class AlwaysExtraHeader:
+    """A header of every provider's request."""
+
     name: str
     value: str
 
 
 @dataclass(kw_only=True)
 class AlwaysExtraHeaderDelete:
+    """A header that is taken out of every provider's request."""
+
     delete: Literal[True] = True
     name: str
 
 
 @dataclass(kw_only=True)
 class AndDatapointFilter:
+    """Datapoints that fit all of `children`."""
+
     children: list[DatapointFilter]
     type: Literal['and'] = 'and'
 
 
 @dataclass(kw_only=True)
 class ChatCompletionInferenceParams:
+    """Parameters of a chat completion; None leaves one to the variant."""
+
     frequency_penalty: float | None = None
     json_mode: JsonMode | None = None
     max_tokens: int | None = None
@@ -307,37 +363,51 @@ class ChatCompletionInferenceParams:
 
 @dataclass(kw_only=True)
 class ContentBlockChatOutputText:
+    """Text of an answer."""
+
     text: str
     type: Literal['text'] = 'text'
 
 
 @dataclass(kw_only=True)
 class ContentBlockChatOutputThought(Thought):
+    """A thought of an answer."""
+
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
 class ContentBlockChatOutputToolCall(InferenceResponseToolCall):
+    """A tool call of an answer."""
+
     type: Literal['tool_call'] = 'tool_call'
 
 
 @dataclass(kw_only=True)
 class ContentBlockChatOutputUnknown(Unknown):
+    """A block of an answer of a kind that the gateway does not know."""
+
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
 class CreateDatapointRequestChat(CreateChatDatapointRequest):
+    """A datapoint to be made for a chat function."""
+
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
 class CreateDatapointRequestJson(CreateJsonDatapointRequest):
+    """A datapoint to be made for a JSON function."""
+
     type: Literal['json'] = 'json'
 
 
 @dataclass(kw_only=True)
 class CreateDatapointsFromInferenceRequestParamsInferenceIds:
+    """Which inferences become datapoints: by their ids."""
+
     inference_ids: list[str]
     type: Literal['inference_ids'] = 'inference_ids'
     output_source: InferenceOutputSource | None = None
@@ -345,6 +415,8 @@ class CreateDatapointsFromInferenceRequestParamsInferenceIds:
 
 @dataclass(kw_only=True)
 class CreateDatapointsFromInferenceRequestParamsInferenceQuery:
+    """Which inferences become datapoints: by a query."""
+
     type: Literal['inference_query'] = 'inference_query'
     after: str | None = None
     before: str | None = None
@@ -362,43 +434,59 @@ class CreateDatapointsFromInferenceRequestParamsInferenceQuery:
 
 @dataclass(kw_only=True)
 class CreateDatapointsRequest:
+    """Datapoints to be made."""
+
     datapoints: list[CreateDatapointRequest]
 
 
 @dataclass(kw_only=True)
 class CreateDatapointsResponse:
+    """The ids of the new datapoints, in the order of the request."""
+
     ids: list[str]
 
 
 @dataclass(kw_only=True)
 class DatapointChat(ChatInferenceDatapoint):
+    """A datapoint of a chat function."""
+
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
 class DatapointJson(JsonInferenceDatapoint):
+    """A datapoint of a JSON function."""
+
     type: Literal['json'] = 'json'
 
 
 @dataclass(kw_only=True)
 class DatapointMetadataUpdate:
+    """Another name for a datapoint. What is left out stays, None clears."""
+
     name: str | None | OmitType = OMIT
 
 
 @dataclass(kw_only=True)
 class DatapointOrderBySearchRelevance:
+    """Those first in which the searched words are found most often."""
+
     direction: OrderDirection
     by: Literal['search_relevance'] = 'search_relevance'
 
 
 @dataclass(kw_only=True)
 class DatapointOrderByTimestamp:
+    """By the time of the last change."""
+
     direction: OrderDirection
     by: Literal['timestamp'] = 'timestamp'
 
 
 @dataclass(kw_only=True)
 class DatasetMetadata:
+    """A dataset's name, number of datapoints, and last change."""
+
     datapoint_count: int
     dataset_name: str
     last_updated: str
@@ -406,16 +494,22 @@ class DatasetMetadata:
 
 @dataclass(kw_only=True)
 class DeleteDatapointsRequest:
+    """Datapoints to be deleted, by id."""
+
     ids: list[str]
 
 
 @dataclass(kw_only=True)
 class DeleteDatapointsResponse:
+    """How many datapoints were deleted."""
+
     num_deleted_datapoints: int
 
 
 @dataclass(kw_only=True)
 class DynamicToolParams:
+    """Tools of a call, and how they may be called."""
+
     additional_tools: list[Tool] | None = None
     allowed_tools: list[str] | None = None
     parallel_tool_calls: bool | None = None
@@ -425,36 +519,50 @@ class DynamicToolParams:
 
 @dataclass(kw_only=True)
 class ExtraBodyReplacementKindValue:
+    """A value that is put into a body."""
+
     value: Any
 
 
 @dataclass(kw_only=True)
 class FileBase64(Base64File):
+    """A file whose data is here, in base64."""
+
     file_type: Literal['base64'] = 'base64'
 
 
 @dataclass(kw_only=True)
 class FileObjectStorage(ObjectStorageFile):
+    """A stored file with its data, in base64."""
+
     file_type: Literal['object_storage'] = 'object_storage'
 
 
 @dataclass(kw_only=True)
 class FileObjectStorageError(ObjectStorageError):
+    """A stored file that could not be read back."""
+
     file_type: Literal['object_storage_error'] = 'object_storage_error'
 
 
 @dataclass(kw_only=True)
 class FileObjectStoragePointer(ObjectStoragePointer):
+    """Where a file is stored, without its data."""
+
     file_type: Literal['object_storage_pointer'] = 'object_storage_pointer'
 
 
 @dataclass(kw_only=True)
 class FileUrlFile(UrlFile):
+    """A file by its URL."""
+
     file_type: Literal['url'] = 'url'
 
 
 @dataclass(kw_only=True)
 class FunctionTool:
+    """A function that a model may call."""
+
     description: str
     name: str
     parameters: Any
@@ -464,16 +572,22 @@ class FunctionTool:
 
 @dataclass(kw_only=True)
 class GetDatapointsRequest:
+    """Datapoints by their ids."""
+
     ids: list[str]
 
 
 @dataclass(kw_only=True)
 class GetDatapointsResponse:
+    """The datapoints that were found."""
+
     datapoints: list[Datapoint]
 
 
 @dataclass(kw_only=True)
 class GetInferencesRequest:
+    """Stored inferences by their ids."""
+
     ids: list[str]
     function_name: str | None = None
     output_source: InferenceOutputSource | None = 'inference'
@@ -481,87 +595,119 @@ class GetInferencesRequest:
 
 @dataclass(kw_only=True)
 class GetInferencesResponse:
+    """The inferences that were found."""
+
     inferences: list[StoredInference]
 
 
 @dataclass(kw_only=True)
 class InferenceFilterAnd:
+    """Inferences that fit all of `children`."""
+
     children: list[InferenceFilter]
     type: Literal['and'] = 'and'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterBooleanMetric(BooleanMetricFilter):
+    """Inferences whose latest value of a boolean metric is `value`."""
+
     type: Literal['boolean_metric'] = 'boolean_metric'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterDemonstrationFeedback(DemonstrationFeedbackFilter):
+    """Inferences with a demonstration, or those without."""
+
     type: Literal['demonstration_feedback'] = 'demonstration_feedback'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterFloatMetric(FloatMetricFilter):
+    """Inferences whose latest value of a float metric compares so with `value`."""
+
     type: Literal['float_metric'] = 'float_metric'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterNot:
+    """Inferences that do not fit `child`."""
+
     child: InferenceFilter
     type: Literal['not'] = 'not'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterOr:
+    """Inferences that fit one of `children`."""
+
     children: list[InferenceFilter]
     type: Literal['or'] = 'or'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterTag(TagFilter):
+    """Inferences whose tag `key` compares so with `value`."""
+
     type: Literal['tag'] = 'tag'
 
 
 @dataclass(kw_only=True)
 class InferenceFilterTime(TimeFilter):
+    """Inferences before or after a moment (ISO 8601)."""
+
     type: Literal['time'] = 'time'
 
 
 @dataclass(kw_only=True)
 class InferenceParams:
+    """Parameters of an inference, by the variant's type."""
+
     chat_completion: ChatCompletionInferenceParams
 
 
 @dataclass(kw_only=True)
 class Input:
+    """A system and messages."""
+
     messages: list[InputMessage] | None = field(default_factory=list)
     system: System | None = None
 
 
 @dataclass(kw_only=True)
 class InputMessage:
+    """A message: its role and its content blocks."""
+
     content: list[InputMessageContent]
     role: Role
 
 
 @dataclass(kw_only=True)
 class InputMessageContentFile:
+    """A file in a message."""
+
     type: Literal['file'] = 'file'
 
 
 @dataclass(kw_only=True)
 class InputMessageContentInferenceResponseToolCall(InferenceResponseToolCall):
+    """A tool call in a message, as an answer gave it."""
+
     type: Literal['tool_call'] = 'tool_call'
 
 
 @dataclass(kw_only=True)
 class InputMessageContentRawText:
+    """Text in a message that no template and no schema touches."""
+
     type: Literal['raw_text'] = 'raw_text'
     value: str
 
 
 @dataclass(kw_only=True)
 class InputMessageContentTemplate:
+    """The arguments of a named template."""
+
     arguments: dict[str, Any]
     name: str
     type: Literal['template'] = 'template'
@@ -569,22 +715,30 @@ class InputMessageContentTemplate:
 
 @dataclass(kw_only=True)
 class InputMessageContentText:
+    """Text in a message."""
+
     text: str
     type: Literal['text'] = 'text'
 
 
 @dataclass(kw_only=True)
 class InputMessageContentThought(Thought):
+    """A thought in a message."""
+
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
 class InputMessageContentToolCall(ToolCall):
+    """A tool call in a message."""
+
     type: Literal['tool_call'] = 'tool_call'
 
 
 @dataclass(kw_only=True)
 class InputMessageContentToolResult:
+    """What a tool returned."""
+
     id: str
     name: str
     result: str
@@ -593,22 +747,30 @@ class InputMessageContentToolResult:
 
 @dataclass(kw_only=True)
 class InputMessageContentUnknown(Unknown):
+    """A block in a message that is handed on as it is."""
+
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
 class JsonDatapointOutputUpdate:
+    """Another output of a datapoint: its JSON text."""
+
     raw: str | None = None
 
 
 @dataclass(kw_only=True)
 class JsonInferenceOutput:
+    """`raw`: what the model wrote; `parsed`: the value, where it fits the schema."""
+
     parsed: Any | None = None
     raw: str | None = None
 
 
 @dataclass(kw_only=True)
 class ListDatapointsRequest:
+    """Which datapoints of a dataset, in which order, and which page of them."""
+
     filter: DatapointFilter | None = None
     function_name: str | None = None
     limit: int | None = None
@@ -620,6 +782,8 @@ class ListDatapointsRequest:
 
 @dataclass(kw_only=True)
 class ListDatasetsRequest:
+    """Which datasets, and which page of them."""
+
     function_name: str | None = None
     limit: int | None = None
     offset: int | None = None
@@ -627,11 +791,15 @@ class ListDatasetsRequest:
 
 @dataclass(kw_only=True)
 class ListDatasetsResponse:
+    """Datasets, each with what is known of it."""
+
     datasets: list[DatasetMetadata]
 
 
 @dataclass(kw_only=True)
 class ListInferencesRequest:
+    """Which stored inferences, in which order, and which page of them. `before` and `after` are ids."""
+
     after: str | None = None
     before: str | None = None
     episode_id: str | None = None
@@ -648,6 +816,8 @@ class ListInferencesRequest:
 
 @dataclass(kw_only=True)
 class ModelProviderExtraBody:
+    """A value put into the body of one provider's request, at a JSON pointer."""
+
     model_name: str
     pointer: str
     value: Any
@@ -656,6 +826,8 @@ class ModelProviderExtraBody:
 
 @dataclass(kw_only=True)
 class ModelProviderExtraBodyDelete:
+    """What stands at a JSON pointer is taken out of the body of one provider's request."""
+
     delete: Literal[True] = True
     model_name: str
     pointer: str
@@ -664,6 +836,8 @@ class ModelProviderExtraBodyDelete:
 
 @dataclass(kw_only=True)
 class ModelProviderExtraHeader:
+    """A header of one provider's request."""
+
     model_name: str
     name: str
     value: str
@@ -672,6 +846,8 @@ class ModelProviderExtraHeader:
 
 @dataclass(kw_only=True)
 class ModelProviderExtraHeaderDelete:
+    """A header that is taken out of one provider's request."""
+
     delete: Literal[True] = True
     model_name: str
     name: str
@@ -680,12 +856,16 @@ class ModelProviderExtraHeaderDelete:
 
 @dataclass(kw_only=True)
 class NotDatapointFilter:
+    """Datapoints that do not fit `child`."""
+
     child: DatapointFilter
     type: Literal['not'] = 'not'
 
 
 @dataclass(kw_only=True)
 class OpenAICustomTool:
+    """A tool of OpenAI's whose input is free text or a grammar's."""
+
     name: str
     type: Literal['openai_custom'] = 'openai_custom'
     description: str | None = None
@@ -694,29 +874,39 @@ class OpenAICustomTool:
 
 @dataclass(kw_only=True)
 class OpenAICustomToolFormatGrammar:
+    """Its input obeys a grammar."""
+
     grammar: OpenAIGrammarDefinition
     type: Literal['grammar'] = 'grammar'
 
 
 @dataclass(kw_only=True)
 class OpenAICustomToolFormatText:
+    """Its input is free text."""
+
     type: Literal['text'] = 'text'
 
 
 @dataclass(kw_only=True)
 class OpenAIGrammarDefinition:
+    """A grammar, and in which syntax it is written."""
+
     definition: str
     syntax: OpenAIGrammarSyntax
 
 
 @dataclass(kw_only=True)
 class OrDatapointFilter:
+    """Datapoints that fit one of `children`."""
+
     children: list[DatapointFilter]
     type: Literal['or'] = 'or'
 
 
 @dataclass(kw_only=True)
 class OrderByMetric:
+    """By the latest value of a metric; those without one come last."""
+
     direction: OrderDirection
     by: Literal['metric'] = 'metric'
     name: str
@@ -724,46 +914,62 @@ class OrderByMetric:
 
 @dataclass(kw_only=True)
 class OrderBySearchRelevance:
+    """Those first in which the searched words are found most often."""
+
     direction: OrderDirection
     by: Literal['search_relevance'] = 'search_relevance'
 
 
 @dataclass(kw_only=True)
 class OrderByTimestamp:
+    """By time."""
+
     direction: OrderDirection
     by: Literal['timestamp'] = 'timestamp'
 
 
 @dataclass(kw_only=True)
 class ProviderTool:
+    """A tool that a provider carries out itself, such as a web search."""
+
     tool: Any
     scope: ProviderToolScope | None = None
 
 
 @dataclass(kw_only=True)
 class ProviderToolScopeModelProvider:
+    """The model, and perhaps the provider, that a provider tool is for."""
+
     model_name: str
     provider_name: str | None = None
 
 
 @dataclass(kw_only=True)
 class RawText:
+    """Text that no template and no schema touches."""
+
     value: str
 
 
 @dataclass(kw_only=True)
 class StorageKindDisabled:
+    """Files are not stored."""
+
     type: Literal['disabled'] = 'disabled'
 
 
 @dataclass(kw_only=True)
 class StorageKindFilesystem:
+    """Files are stored in a folder."""
+
     path: str
     type: Literal['filesystem'] = 'filesystem'
 
 
 @dataclass(kw_only=True)
 class StorageKindS3Compatible:
+    """Files are stored in an S3 bucket, or in what speaks its protocol."""
+
     type: Literal['s3_compatible'] = 's3_compatible'
     allow_http: bool | None = None
     bucket_name: str | None = None
@@ -774,34 +980,46 @@ class StorageKindS3Compatible:
 
 @dataclass(kw_only=True)
 class StoragePath:
+    """Where a file is stored: the kind of store, and the path in it."""
+
     kind: StorageKind
     path: str
 
 
 @dataclass(kw_only=True)
 class StoredInferenceChat(StoredChatInference):
+    """An inference of a chat function, as it was stored."""
+
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
 class StoredInferenceJson(StoredJsonInference):
+    """An inference of a JSON function, as it was stored."""
+
     type: Literal['json'] = 'json'
 
 
 @dataclass(kw_only=True)
 class StoredInput:
+    """An input as it was stored: templates by name and arguments, files by where they are."""
+
     messages: list[StoredInputMessage] | None = field(default_factory=list)
     system: System | None = None
 
 
 @dataclass(kw_only=True)
 class StoredInputMessage:
+    """A stored message: its role and its content blocks."""
+
     content: list[StoredInputMessageContent]
     role: Role
 
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentFile:
+    """A file in a stored message."""
+
     mime_type: str
     storage_path: StoragePath
     type: Literal['file'] = 'file'
@@ -812,12 +1030,16 @@ class StoredInputMessageContentFile:
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentRawText:
+    """Text in a stored message that no template and no schema touches."""
+
     type: Literal['raw_text'] = 'raw_text'
     value: str
 
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentTemplate:
+    """The arguments of a named template in a stored message."""
+
     arguments: dict[str, Any]
     name: str
     type: Literal['template'] = 'template'
@@ -825,22 +1047,30 @@ class StoredInputMessageContentTemplate:
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentText:
+    """Text in a stored message."""
+
     text: str
     type: Literal['text'] = 'text'
 
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentThought(Thought):
+    """A thought in a stored message."""
+
     type: Literal['thought'] = 'thought'
 
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentToolCall(ToolCall):
+    """A tool call in a stored message."""
+
     type: Literal['tool_call'] = 'tool_call'
 
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentToolResult:
+    """What a tool returned, in a stored message."""
+
     id: str
     name: str
     result: str
@@ -849,43 +1079,59 @@ class StoredInputMessageContentToolResult:
 
 @dataclass(kw_only=True)
 class StoredInputMessageContentUnknown(Unknown):
+    """A block in a stored message that the gateway does not know."""
+
     type: Literal['unknown'] = 'unknown'
 
 
 @dataclass(kw_only=True)
 class TagDatapointFilter(TagFilter):
+    """Datapoints whose tag `key` compares so with `value`."""
+
     type: Literal['tag'] = 'tag'
 
 
 @dataclass(kw_only=True)
 class Template:
+    """The arguments of a named template."""
+
     arguments: dict[str, Any]
     name: str
 
 
 @dataclass(kw_only=True)
 class Text:
+    """Text."""
+
     text: str
 
 
 @dataclass(kw_only=True)
 class ThoughtSummaryBlockSummaryText:
+    """A summary of a thought."""
+
     text: str
     type: Literal['summary_text'] = 'summary_text'
 
 
 @dataclass(kw_only=True)
 class TimeDatapointFilter(TimeFilter):
+    """Datapoints changed before or after a moment (ISO 8601)."""
+
     type: Literal['time'] = 'time'
 
 
 @dataclass(kw_only=True)
 class ToolChoiceSpecific:
+    """The model must call this tool."""
+
     specific: str
 
 
 @dataclass(kw_only=True)
 class ToolResult:
+    """What a tool returned, for the call with this `id`."""
+
     id: str
     name: str
     result: str
@@ -893,32 +1139,44 @@ class ToolResult:
 
 @dataclass(kw_only=True)
 class UpdateChatDatapointRequest(UpdateChatDatapointRequestInternal):
+    """Changes to a datapoint of a chat function. What is left out stays, None clears."""
+
     type: Literal['chat'] = 'chat'
 
 
 @dataclass(kw_only=True)
 class UpdateDatapointMetadataRequest:
+    """Another name for a datapoint. What is left out stays, None clears."""
+
     id: str
     name: str | None | OmitType = OMIT
 
 
 @dataclass(kw_only=True)
 class UpdateDatapointsMetadataRequest:
+    """Other names for datapoints."""
+
     datapoints: list[UpdateDatapointMetadataRequest]
 
 
 @dataclass(kw_only=True)
 class UpdateDatapointsRequest:
+    """Changes to datapoints."""
+
     datapoints: list[UpdateDatapointRequest]
 
 
 @dataclass(kw_only=True)
 class UpdateDatapointsResponse:
+    """The ids under which the changed datapoints are found now, in the order of the request."""
+
     ids: list[str]
 
 
 @dataclass(kw_only=True)
 class UpdateDynamicToolParamsRequest:
+    """Changes to the tools of a datapoint. What is left out stays, None clears."""
+
     additional_tools: list[Tool] | None = None
     allowed_tools: list[str] | None | OmitType = OMIT
     parallel_tool_calls: bool | None | OmitType = OMIT
@@ -928,11 +1186,15 @@ class UpdateDynamicToolParamsRequest:
 
 @dataclass(kw_only=True)
 class UpdateJsonDatapointRequest(UpdateJsonDatapointRequestInternal):
+    """Changes to a datapoint of a JSON function. What is left out stays, None clears."""
+
     type: Literal['json'] = 'json'
 
 
 @dataclass(kw_only=True)
 class VariantExtraBody:
+    """A value put into the body of one variant's requests, at a JSON pointer."""
+
     pointer: str
     value: Any
     variant_name: str
@@ -940,6 +1202,8 @@ class VariantExtraBody:
 
 @dataclass(kw_only=True)
 class VariantExtraBodyDelete:
+    """What stands at a JSON pointer is taken out of the body of one variant's requests."""
+
     delete: Literal[True] = True
     pointer: str
     variant_name: str
@@ -947,6 +1211,8 @@ class VariantExtraBodyDelete:
 
 @dataclass(kw_only=True)
 class VariantExtraHeader:
+    """A header of one variant's requests."""
+
     name: str
     value: str
     variant_name: str
@@ -954,6 +1220,8 @@ class VariantExtraHeader:
 
 @dataclass(kw_only=True)
 class VariantExtraHeaderDelete:
+    """A header that is taken out of one variant's requests."""
+
     delete: Literal[True] = True
     name: str
     variant_name: str

@@ -72,6 +72,8 @@ class ContentBlock(ABC, HasTypeField):
 
 @dataclass
 class Template(ContentBlock):
+    """The arguments of a named template."""
+
     name: str
     arguments: Any
     type: str = "template"
@@ -99,6 +101,7 @@ class Text(ContentBlock):
             )
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON: `text` or `arguments`."""
         if self.text is None:
             if self.arguments is None:
                 raise ValueError("Either `text` or `arguments` must be provided.")
@@ -110,12 +113,16 @@ class Text(ContentBlock):
 
 @dataclass
 class RawText(ContentBlock):
+    """Text that no template and no schema touches."""
+
     value: str
     type: str = "raw_text"
 
 
 @dataclass
 class ImageBase64(ContentBlock):
+    """An image in the message, in base64. `FileBase64` is the newer name."""
+
     data: str | None
     mime_type: str | None = None
     type: str = "image"
@@ -123,6 +130,8 @@ class ImageBase64(ContentBlock):
 
 @dataclass
 class FileBase64(ContentBlock):
+    """A file in the message: its data in base64, its MIME type, its name."""
+
     data: str | None
     mime_type: str | None = None
     type: str = "file"
@@ -130,6 +139,8 @@ class FileBase64(ContentBlock):
 
 @dataclass
 class ImageUrl(ContentBlock):
+    """An image by its URL. `FileUrl` is the newer name."""
+
     url: str
     mime_type: str | None = None
     detail: Detail | None = None
@@ -138,6 +149,8 @@ class ImageUrl(ContentBlock):
 
 @dataclass
 class FileUrl(ContentBlock):
+    """A file that the gateway fetches, or hands on, by its URL."""
+
     url: str
     type: str = "file"
 
@@ -154,6 +167,7 @@ class ToolCall(ContentBlock):
     type: str = "tool_call"
 
     def to_dict(self) -> dict[str, Any]:
+        """As JSON, as an input takes it."""
         found: dict[str, Any] = {
             "id": self.id,
             "raw_arguments": self.raw_arguments,
@@ -186,6 +200,8 @@ class Thought(ContentBlock):
 
 @dataclass
 class ToolResult(ContentBlock):
+    """What a tool returned, for the call with this `id`."""
+
     name: str
     result: str
     id: str
@@ -203,6 +219,8 @@ class UnknownContentBlock(ContentBlock):
 
 
 class FinishReason(str, Enum):  # as a StrEnum, str() would give the value; users see `FinishReason.STOP`
+    """Why a model stopped."""
+
     STOP = "stop"
     STOP_SEQUENCE = "stop_sequence"
     LENGTH = "length"
@@ -227,6 +245,8 @@ class JsonInferenceOutput:
 
 @dataclass
 class ChatInferenceResponse:
+    """The answer of a chat function or of a model: content blocks."""
+
     inference_id: UUID
     episode_id: UUID
     variant_name: str
@@ -240,6 +260,8 @@ class ChatInferenceResponse:
 
 @dataclass
 class JsonInferenceResponse:
+    """The answer of a JSON function: `output.raw`, and `output.parsed` where it fits the schema."""
+
     inference_id: UUID
     episode_id: UUID
     variant_name: str
@@ -252,11 +274,15 @@ class JsonInferenceResponse:
 
 
 class Message(TypedDict):
+    """One message of an input: a role, and a text or content blocks."""
+
     role: Literal["user", "assistant"]
     content: Any
 
 
 class InferenceInput(TypedDict):
+    """`input` of an inference: a system and messages, both optional."""
+
     messages: NotRequired[list[Message]]
     system: NotRequired[System]
 
@@ -271,6 +297,8 @@ class ContentBlockChunk(ABC, HasTypeField):
 
 @dataclass
 class TextChunk(ContentBlockChunk):
+    """A piece of a text."""
+
     id: str
     text: str
     type: str = "text"
@@ -278,6 +306,8 @@ class TextChunk(ContentBlockChunk):
 
 @dataclass
 class ToolCallChunk(ContentBlockChunk):
+    """A piece of a tool call: `raw_arguments` adds to those before with the same `id`."""
+
     id: str
     raw_arguments: str
     raw_name: str
@@ -341,21 +371,29 @@ InferenceChunk = ChatChunk | JsonChunk
 
 @dataclass
 class FeedbackResponse:
+    """The id under which the feedback is stored."""
+
     feedback_id: UUID
 
 
 @dataclass
 class WorkflowEvaluationRunResponse:
+    """The id of the run: pass it to `workflow_evaluation_run_episode`."""
+
     run_id: UUID
 
 
 @dataclass
 class WorkflowEvaluationRunEpisodeResponse:
+    """The id of the episode: pass it to `inference`."""
+
     episode_id: UUID
 
 
 @dataclass
 class ChatDatapointInsert:
+    """A datapoint of a chat function, for `bulk_insert_datapoints`."""
+
     function_name: str
     input: InferenceInput
     output: Any | None = None
@@ -369,6 +407,8 @@ class ChatDatapointInsert:
 
 @dataclass
 class JsonDatapointInsert:
+    """A datapoint of a JSON function, for `bulk_insert_datapoints`."""
+
     function_name: str
     input: InferenceInput
     output: Any | None = None
@@ -379,6 +419,8 @@ class JsonDatapointInsert:
 
 @dataclass
 class Tool:
+    """A function that a model may call: name, description, JSON schema of its parameters."""
+
     description: str
     parameters: Any
     name: str
@@ -387,6 +429,8 @@ class Tool:
 
 @dataclass
 class ToolParams:
+    """The tools of a stored inference, and how they might be called."""
+
     tools_available: list[Tool]
     tool_choice: str
     parallel_tool_calls: bool | None = None
@@ -394,12 +438,16 @@ class ToolParams:
 
 @dataclass
 class OrderBy:
+    """What stored inferences are ordered by."""
+
     by: Literal["timestamp", "metric"]
     name: str | None = None
     direction: Literal["ascending", "descending"] = "descending"
 
 
 class EvaluatorStatsDict(TypedDict):
+    """What `summary_stats` says of one evaluator. `stderr` is 0 below two values."""
+
     mean: float
     stderr: float
     count: int

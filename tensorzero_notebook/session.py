@@ -197,6 +197,7 @@ class Session:
     # What there is
 
     def functions(self) -> list[str]:
+        """The functions of the configuration, by name."""
         return [name for name in (self.config.functions if self.config else ()) if not name.startswith("tensorzero::")]
 
     def variants(self, function: str | None = None) -> list[str]:
@@ -223,6 +224,7 @@ class Session:
         return list(told.items())
 
     def metrics(self) -> list[Metric]:
+        """The metrics of the configuration."""
         configured = self.config.metrics if self.config else {}
         return [
             Metric(name, metric.type, metric.level, metric.optimize, metric.description) for name, metric in configured.items()

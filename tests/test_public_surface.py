@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import tensorzero
+import tensorzero_notebook
 from tensorzero import generated_types, internal, types
 from tensorzero import tensorzero as native
 
@@ -233,3 +234,31 @@ def test_former_names_are_there_and_warn() -> None:
         assert tensorzero.ChatDatapoint is generated_types.DatapointChat
     with pytest.raises(AttributeError, match="module 'tensorzero' has no attribute 'LocalHttpGateway'"):
         _ = tensorzero.LocalHttpGateway
+
+
+def exported() -> dict[str, Any]:
+    """Every public name of both packages that is ours, and every public member of its classes."""
+    found: dict[str, Any] = {}
+    for package in (tensorzero, tensorzero_notebook):
+        for name in package.__all__:
+            value = getattr(package, name)
+            if not inspect.isclass(value) and not inspect.isfunction(value):
+                continue
+            found[f"{package.__name__}.{name}"] = value
+            for member in dir(value) if inspect.isclass(value) else ():
+                inner = inspect.getattr_static(value, member)
+                inner = inner.__func__ if isinstance(inner, (classmethod, staticmethod)) else inner
+                if not member.startswith("_") and (inspect.isfunction(inner) or isinstance(inner, property)):
+                    found[f"{package.__name__}.{name}.{member}"] = inner
+    return found
+
+
+def test_every_exported_name_says_what_it_is() -> None:
+    """In words: not the signature that a dataclass writes for itself."""
+    silent = [
+        name
+        for name, value in exported().items()
+        if not (doc := vars(value).get("__doc__") if inspect.isclass(value) else inspect.getdoc(value))
+        or doc.startswith(f"{name.rpartition('.')[2]}(")
+    ]
+    assert silent == []

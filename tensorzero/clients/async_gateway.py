@@ -350,6 +350,7 @@ class AsyncTensorZeroGateway(AsyncCalling):
 
     @property
     def optimization(self) -> AsyncOptimizationNamespace:
+        """What optimizes over HTTP: `client.optimization.gepa`."""
         namespace = make(AsyncOptimizationNamespace)
         namespace._client = self
         return namespace

@@ -13,18 +13,22 @@ class ChatCompletionConfig(View):
 
     @property
     def model(self) -> str:
+        """The model's name."""
         return self._value["model"]
 
     @property
     def system_template(self) -> str | None:
+        """The source of the template `system`, None where there is none."""
         return self._template("system")
 
     @property
     def user_template(self) -> str | None:
+        """The source of the template `user`, None where there is none."""
         return self._template("user")
 
     @property
     def assistant_template(self) -> str | None:
+        """The source of the template `assistant`, None where there is none."""
         return self._template("assistant")
 
     def _template(self, role: str) -> str | None:
@@ -115,22 +119,27 @@ FunctionConfigType.Json = _type(1)
 class _FunctionConfig(View):
     @property
     def type(self) -> FunctionConfigType:
+        """`FunctionConfigType.Chat` or `FunctionConfigType.Json`."""
         return _type(0 if self._value["type"] == "chat" else 1)
 
     @property
     def variants(self) -> VariantsConfig:
+        """Its variants by name."""
         return VariantsConfig._of(self._value["variants"])
 
     @property
     def system_schema(self) -> Any | None:
+        """The JSON schema of the system's arguments, None where there is none; a copy."""
         return self._schema("system")
 
     @property
     def user_schema(self) -> Any | None:
+        """The JSON schema of a user message's arguments, None where there is none; a copy."""
         return self._schema("user")
 
     @property
     def assistant_schema(self) -> Any | None:
+        """The JSON schema of an assistant message's arguments, None where there is none; a copy."""
         return self._schema("assistant")
 
     def _schema(self, role: str) -> Any | None:
@@ -150,6 +159,7 @@ class FunctionConfigJson(_FunctionConfig):
 
     @property
     def output_schema(self) -> Any | None:
+        """The JSON schema of its output; a copy."""
         return copy.deepcopy(self._value["output_schema"]["value"])
 
 
@@ -170,4 +180,5 @@ class Config(View):
 
     @property
     def functions(self) -> FunctionsConfig:
+        """The functions by name."""
         return FunctionsConfig._of(self._value["functions"])

@@ -27,10 +27,13 @@ class _Config:
         return native_repr(self)
 
     def to_dict(self) -> dict[str, Any]:
+        """The JSON object that the gateway is sent: `type`, and what was given."""
         return {"type": self.optimizer} | self._values
 
 
 class OpenAISFTConfig(_Config):
+    """Supervised fine-tuning by OpenAI."""
+
     optimizer = "openai_sft"
 
     def __init__(
@@ -47,6 +50,8 @@ class OpenAISFTConfig(_Config):
 
 
 class OpenAIRFTConfig(_Config):
+    """Reinforcement fine-tuning by OpenAI."""
+
     optimizer = "openai_rft"
 
     def __init__(
@@ -69,6 +74,8 @@ class OpenAIRFTConfig(_Config):
 
 
 class FireworksSFTConfig(_Config):
+    """Supervised fine-tuning by Fireworks."""
+
     optimizer = "fireworks_sft"
 
     def __init__(
@@ -96,6 +103,8 @@ class FireworksSFTConfig(_Config):
 
 
 class GCPVertexGeminiSFTConfig(_Config):
+    """Supervised fine-tuning of a Gemini model by GCP Vertex AI."""
+
     optimizer = "gcp_vertex_gemini_sft"
 
     def __init__(
@@ -113,6 +122,8 @@ class GCPVertexGeminiSFTConfig(_Config):
 
 
 class TogetherSFTConfig(_Config):
+    """Supervised fine-tuning by Together."""
+
     optimizer = "together_sft"
 
     def __init__(
@@ -162,6 +173,8 @@ class TogetherSFTConfig(_Config):
 
 
 class DICLOptimizationConfig(_Config):
+    """Dynamic in-context learning: examples with their embeddings are stored."""
+
     optimizer = "dicl"
 
     def __init__(
@@ -314,6 +327,7 @@ class OptimizationJobStatus:
 
     @classmethod
     def of(cls, number: int, name: str) -> OptimizationJobStatus:
+        """The three that there are are made of this."""
         status = make(cls)
         status._number, status._name = number, name
         return status
@@ -345,18 +359,22 @@ class OptimizationJobInfo(Received):
 
     @property
     def status(self) -> OptimizationJobStatus:
+        """One of `OptimizationJobStatus`."""
         return getattr(OptimizationJobStatus, str(self._value["status"]).capitalize())
 
     @property
     def message(self) -> str:
+        """What the optimizer says, else the status in words."""
         return self._value.get("message") or str(self.status)
 
     @property
     def output(self) -> Any | None:
+        """What came of it, once it is complete."""
         return self._value.get("output")
 
     @property
     def estimated_finish(self) -> int | None:
+        """Seconds since 1970, None where nobody knows."""
         return self._value.get("estimated_finish")
 
     def __str__(self) -> str:
@@ -366,6 +384,8 @@ class OptimizationJobInfo(Received):
 
 
 class GepaLaunchResponse(Received):
+    """What `client.optimization.gepa.launch` gives: the id of the task."""
+
     __slots__ = ("task_id",)
     task_id: str
 
@@ -377,6 +397,8 @@ class GepaLaunchResponse(Received):
 
 
 class GepaEvaluatorStats(Received):
+    """An evaluator's mean, standard deviation and number of values in a GEPA run."""
+
     __slots__ = ("count", "mean", "stdev")
     mean: float
     stdev: float
@@ -384,6 +406,8 @@ class GepaEvaluatorStats(Received):
 
 
 class GepaProgress(Received):
+    """How far a GEPA run is: iterations, and the step of the running one."""
+
     __slots__ = ("current_iteration", "current_step", "max_iterations")
     current_iteration: int
     max_iterations: int

@@ -347,6 +347,7 @@ class TensorZeroGateway(SyncCalling):
 
     @property
     def optimization(self) -> OptimizationNamespace:
+        """What optimizes over HTTP: `client.optimization.gepa`."""
         namespace = make(OptimizationNamespace)
         namespace._client = self
         return namespace

@@ -4,7 +4,8 @@ import { buildAnswer } from "./answer_widget.js";
 import { buildComposer } from "./composer.js";
 import { renderPanel, startPanels } from "./panel.js";
 
-const BUILDS = { answer: buildAnswer, composer: buildComposer };
+// What the `kind` of a widget draws.
+export const BUILDS = { answer: buildAnswer, composer: buildComposer };
 
 export const initialize = ({ model }) => startPanels(model, BUILDS[model.get("kind")]);
 export const render = ({ model, el }) => renderPanel(model, el);
