@@ -72,7 +72,7 @@ LAYERS = (
     # what imports nothing of ours
     "ending", "masking", "settled", "parsing", "routes", "version", "omit_type", "util", "printing",
     # the way out, and what comes in
-    "faces", "inputs", "types", "internal", "generated_types", "clickhouse",
+    "runtime", "inputs", "types", "internal", "generated_types", "clickhouse",
     # the gateway, from what is configured to what is asked
     "gateway.errors", "gateway.bounded", "gateway.floats", "gateway.identifiers", "gateway.json_text", "gateway.asking",
     "gateway.schemas", "gateway.templates", "gateway.config", "gateway.tool_settings", "gateway.values", "gateway.params",
@@ -82,7 +82,7 @@ LAYERS = (
     # who asks it
     "clients", "client", "tensorzero", "", "command", "notebook",
 )  # fmt: skip
-"""Every room, each above all that it may import. `""` is the package's own face."""
+"""Every room, each above all that it may import. `""` is the package's own runtime."""
 
 
 def room_of(name: str) -> str:
@@ -137,7 +137,7 @@ def test_no_modules_below_the_notebook_import_each_other_in_a_circle() -> None:
 
 def test_asyncio_is_imported_only_where_loops_are_dealt_with() -> None:
     allowed = (
-        "tensorzero.faces",
+        "tensorzero.runtime",
         "tensorzero.clients.async_",
         "tensorzero_notebook",
     )

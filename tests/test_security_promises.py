@@ -18,7 +18,7 @@ CONFIG = "masking/test_config_leaks.py"
 MASK = "masking/test_mask.py"
 REPRS = "masking/test_reprs.py"
 FILES = "gateway/test_files.py"
-LIMITS = "faces/test_limits.py"
+LIMITS = "runtime/test_limits.py"
 INCLUDED = "gateway/config/test_included_files.py"
 PRIVATE = "clickhouse/test_private.py"
 STATEMENTS = "clickhouse/test_holder_statements.py"
@@ -126,13 +126,13 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "The memory of a large answer": (f"{LIMITS}::test_the_memory_of_a_large_answer_is_bounded_and_given_back",),
     # Proxies and redirects
     "This machine is never asked": (
-        "faces/test_proxy_and_tls.py::test_this_machine_is_never_asked_through_a_proxy",
-        "faces/test_proxy_and_tls.py::test_a_redirect_from_this_machine_and_back_changes_who_carries_it",
+        "runtime/test_proxy_and_tls.py::test_this_machine_is_never_asked_through_a_proxy",
+        "runtime/test_proxy_and_tls.py::test_a_redirect_from_this_machine_and_back_changes_who_carries_it",
     ),
-    "Only `http` and `https`": ("faces/test_redirects.py::test_no_other_scheme_is_followed_or_asked",),
+    "Only `http` and `https`": ("runtime/test_redirects.py::test_no_other_scheme_is_followed_or_asked",),
     "A redirect takes keys": (
-        "faces/test_redirects.py::test_keys_are_sent_to_no_other_host_or_port",
-        "faces/test_redirects.py::test_a_key_that_was_dropped_does_not_come_back_with_its_host",
+        "runtime/test_redirects.py::test_keys_are_sent_to_no_other_host_or_port",
+        "runtime/test_redirects.py::test_a_key_that_was_dropped_does_not_come_back_with_its_host",
     ),
     # Templates
     "A template includes nothing outside": (

@@ -47,8 +47,8 @@ from tensorzero.clickhouse.spool import MemorySpool, Spool
 from tensorzero.clickhouse.url import EngineAddress, parse_url
 from tensorzero.clickhouse.writer import Writer, join_abandoned
 from tensorzero.ending import at_the_end
-from tensorzero.faces.staying import stay, staying
 from tensorzero.masking.log import quiet
+from tensorzero.runtime.staying import stay, staying
 
 if TYPE_CHECKING:
     import pyarrow

@@ -20,7 +20,7 @@ from tensorzero.clients.construction import (
 from tensorzero.clients.failures import unread
 from tensorzero.clients.native import make
 from tensorzero.clients.transport import Call, Transport
-from tensorzero.faces.running_loop import running_loop
+from tensorzero.runtime.running_loop import running_loop
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -154,16 +154,16 @@ class AsyncCalling(BaseTensorZeroGateway):
 
     @classmethod
     async def _build_elsewhere(cls, *given: Any) -> Self:
-        from tensorzero.faces.nonblocking import AsyncFace
+        from tensorzero.runtime.nonblocking import AsyncRuntime
 
-        return cls._of(await AsyncFace().blocking(embedded_transport, *given), http=False)
+        return cls._of(await AsyncRuntime().blocking(embedded_transport, *given), http=False)
 
     @classmethod
     def _of(cls, transport: Transport, *, http: bool) -> Self:
-        from tensorzero.faces.nonblocking import AsyncFace
+        from tensorzero.runtime.nonblocking import AsyncRuntime
 
         client = make(cls)
-        client._transport, client._face, client._http = transport, AsyncFace(), http
+        client._transport, client._runtime, client._http = transport, AsyncRuntime(), http
         return client
 
     async def __aenter__(self) -> Self:
@@ -177,8 +177,8 @@ class AsyncCalling(BaseTensorZeroGateway):
     async def close(self) -> tuple[()]:
         """Write out what waits and drop idle connections. The client stays usable. The result is `()`, as the original's."""
         if not self._http:
-            await self._face.blocking(self._transport.close)
-        self._face.http.close()
+            await self._runtime.blocking(self._transport.close)
+        self._runtime.http.close()
         return ()
 
     def _send(self, call: Call) -> asyncio.Task[Any]:
@@ -191,17 +191,17 @@ class AsyncCalling(BaseTensorZeroGateway):
         return _running(self._handler, call)
 
     async def _answer(self, call: Call) -> Any:
-        reply = await self._transport.send(call, self._face)
+        reply = await self._transport.send(call, self._runtime)
         try:
             return call.read(reply)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise unread(call.path, error) from error
 
     async def _stream(self, call: Call) -> AsyncStreamWrapper:
-        return AsyncStreamWrapper(self, await self._transport.stream(call, self._face), call.read)
+        return AsyncStreamWrapper(self, await self._transport.stream(call, self._runtime), call.read)
 
     async def _handler(self, call: Call) -> AsyncEvaluationJobHandler:
-        return await AsyncEvaluationJobHandler.begin(self, await self._transport.stream(call, self._face))
+        return await AsyncEvaluationJobHandler.begin(self, await self._transport.stream(call, self._runtime))
 
 
 def _running(method: Callable[[Call], Coroutine[Any, Any, Any]], call: Call) -> asyncio.Task[Any]:

@@ -12,14 +12,14 @@ from tensorzero.clients.former_names import FormerMethods
 from tensorzero.clients.inference_body import inference_body, trace_headers
 from tensorzero.clients.native import Native, is_own, native_repr
 from tensorzero.clients.transport import Call, Transport
-from tensorzero.faces.drive import drive
 from tensorzero.masking.known import learn, learn_url
 from tensorzero.routes import CONFIG
+from tensorzero.runtime.drive import drive
 from tensorzero.types import TensorZeroInternalError
 
 if TYPE_CHECKING:
     from tensorzero.clients.config_views import Config
-    from tensorzero.faces.face import Face
+    from tensorzero.runtime.runtime import Runtime
 
 NO_CONFIG = (
     "No config file provided, so only default functions will be available. "
@@ -42,10 +42,10 @@ LAUNCH_OPTIMIZATION = f"`experimental_launch_optimization` {_REMOVED} {_INSTEAD}
 class BaseTensorZeroGateway(FormerMethods, Native):
     """The parent of both clients. Not to be made."""
 
-    __slots__ = ("__weakref__", "_face", "_http", "_transport")
+    __slots__ = ("__weakref__", "_http", "_runtime", "_transport")
     _open_to_others = True
     _transport: Transport
-    _face: Face
+    _runtime: Runtime
     _http: bool
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
@@ -107,10 +107,10 @@ class BaseTensorZeroGateway(FormerMethods, Native):
         if self._http:
             raise ValueError(_NO_CONFIG_OVER_HTTP)
         from tensorzero.clients.config_views import Config
-        from tensorzero.faces.blocking import BlockingFace
+        from tensorzero.runtime.blocking import BlockingRuntime
 
         call = Call(CONFIG, None, Config._of)  # pyright: ignore[reportPrivateUsage]
-        return call.read(drive(self._transport.send(call, BlockingFace())))
+        return call.read(drive(self._transport.send(call, BlockingRuntime())))
 
     def _embedded_only(self, name: str) -> None:
         if self._http:

@@ -11,8 +11,6 @@ import orjson
 from tensorzero.clients.encoded_body import read_input
 from tensorzero.clients.failures import with_hint
 from tensorzero.clients.transport import Call
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
-from tensorzero.faces.face import Face
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.sections import Config
 from tensorzero.gateway.errors import GatewayError
@@ -20,6 +18,8 @@ from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
 from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of, stream_of
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
+from tensorzero.runtime.runtime import Runtime
 from tensorzero.types import BaseTensorZeroError, TensorZeroError, TensorZeroInternalError
 
 if TYPE_CHECKING:
@@ -50,23 +50,23 @@ class EmbeddedTransport:
         assert self._timeout_s is not None
         return Deadline.after(self._timeout_s, lambda: TensorZeroInternalError("HTTP Error: request timed out"))
 
-    def _request(self, call: Call, face: Face) -> Request:
+    def _request(self, call: Call, runtime: Runtime) -> Request:
         deadline = None if self._timeout_s is None else self._deadline()
-        return Request(call.body or _NOTHING, face, deadline, call.parameters, _NOTHING, _NOTHING)
+        return Request(call.body or _NOTHING, runtime, deadline, call.parameters, _NOTHING, _NOTHING)
 
     def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         body["input"] = read_input(body["input"])
         return body
 
-    async def send(self, call: Call, face: Face) -> Any:
+    async def send(self, call: Call, runtime: Runtime) -> Any:
         try:
-            return await endpoint_of(call.route)(self.gateway, self._request(call, face))
+            return await endpoint_of(call.route)(self.gateway, self._request(call, runtime))
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from _cause(error)
 
-    async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
+    async def stream(self, call: Call, runtime: Runtime) -> AsyncIterator[list[Any]]:
         try:
-            batches = await stream_of(call.route)(self.gateway, self._request(call, face))
+            batches = await stream_of(call.route)(self.gateway, self._request(call, runtime))
         except Exception as error:  # noqa: BLE001 - whatever it is, it leaves as the client's own
             raise _public(error) from _cause(error)
         return EmbeddedStream(batches)

@@ -12,11 +12,11 @@ import orjson
 from tensorzero.clients.encoded_body import whole_body
 from tensorzero.clients.failures import timed_out, undecodable, with_hint
 from tensorzero.clients.transport import Call
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
-from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
-from tensorzero.faces.sse import SseDecoder
 from tensorzero.masking.known import learn_body, learn_header, learn_sent
 from tensorzero.masking.reprs import Hidden
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
+from tensorzero.runtime.runtime import HttpError, HttpRequest, HttpStream, Runtime
+from tensorzero.runtime.sse import SseDecoder
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 from tensorzero.version import USER_AGENT
 
@@ -42,10 +42,10 @@ class HttpTransport:
     def encode_body(self, body: dict[str, Any]) -> dict[str, Any]:
         return whole_body(body)
 
-    async def send(self, call: Call, face: Face) -> Any:
+    async def send(self, call: Call, runtime: Runtime) -> Any:
         request = self._request(call)
         try:
-            reply = await face.http.send(request, self._deadline())
+            reply = await runtime.http.send(request, self._deadline())
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:
@@ -62,11 +62,11 @@ class HttpTransport:
         except orjson.JSONDecodeError:
             raise undecodable(_fault(body)) from None
 
-    async def stream(self, call: Call, face: Face) -> EventBatches:
+    async def stream(self, call: Call, runtime: Runtime) -> EventBatches:
         request = self._request(call)
         deadline = self._deadline()
         try:
-            stream = await face.http.open_stream(request, deadline)
+            stream = await runtime.http.open_stream(request, deadline)
         except DeadlineExceeded:
             raise timed_out() from None
         except HttpError as error:

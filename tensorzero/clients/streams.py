@@ -10,7 +10,7 @@ from typing import Any
 from tensorzero.clients.failures import unread_chunk
 from tensorzero.clients.native import Native, native_repr
 from tensorzero.clients.notices import warn
-from tensorzero.faces.drive import drive
+from tensorzero.runtime.drive import drive
 from tensorzero.types import InferenceChunk
 
 DROPPED = "Stream was garbage-collected without being iterated to completion"

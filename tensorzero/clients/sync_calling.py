@@ -16,7 +16,7 @@ from tensorzero.clients.native import make
 from tensorzero.clients.streams import StreamWrapper
 from tensorzero.clients.sync_evaluations import EvaluationJobHandler
 from tensorzero.clients.transport import Call, Transport
-from tensorzero.faces.drive import drive
+from tensorzero.runtime.drive import drive
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -59,10 +59,10 @@ class SyncCalling(BaseTensorZeroGateway):
 
     @classmethod
     def _of(cls, transport: Transport, *, http: bool) -> Self:
-        from tensorzero.faces.blocking import BlockingFace
+        from tensorzero.runtime.blocking import BlockingRuntime
 
         client = make(cls)
-        client._transport, client._face, client._http = transport, BlockingFace(), http
+        client._transport, client._runtime, client._http = transport, BlockingRuntime(), http
         return client
 
     def __enter__(self) -> Self:
@@ -76,10 +76,10 @@ class SyncCalling(BaseTensorZeroGateway):
     def close(self) -> None:
         """Write out what waits and drop idle connections. The client stays usable."""
         self._transport.close()
-        self._face.http.close()
+        self._runtime.http.close()
 
     def _send(self, call: Call) -> Any:
-        reply = drive(self._transport.send(call, self._face))
+        reply = drive(self._transport.send(call, self._runtime))
         try:
             return call.read(reply)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -88,7 +88,7 @@ class SyncCalling(BaseTensorZeroGateway):
     def _infer(self, call: Call) -> Any:
         if not call.stream:
             return self._send(call)
-        return StreamWrapper(self, drive(self._transport.stream(call, self._face)), call.read)
+        return StreamWrapper(self, drive(self._transport.stream(call, self._runtime)), call.read)
 
     def _evaluate(self, call: Call) -> EvaluationJobHandler:
-        return EvaluationJobHandler.begin(self, drive(self._transport.stream(call, self._face)))
+        return EvaluationJobHandler.begin(self, drive(self._transport.stream(call, self._runtime)))

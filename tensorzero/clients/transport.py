@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tensorzero.faces.face import Face
 from tensorzero.masking.reprs import discreet
 from tensorzero.routes import Route
+from tensorzero.runtime.runtime import Runtime
 
 
 @discreet("headers")
@@ -45,11 +45,11 @@ class Transport(Protocol):
         """
         ...
 
-    async def send(self, call: Call, face: Face) -> Any:
+    async def send(self, call: Call, runtime: Runtime) -> Any:
         """The decoded reply."""
         ...
 
-    async def stream(self, call: Call, face: Face) -> AsyncIterator[list[Any]]:
+    async def stream(self, call: Call, runtime: Runtime) -> AsyncIterator[list[Any]]:
         """Batches of decoded chunks, as they arrived; an item may be an exception, to be raised at its turn.
 
         Returns when the first batch is there; an error before that raises here.

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader, FunctionConfig
 from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.templates.environment import Templates
 from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.inputs.blocks import Input
 from tensorzero.masking.reprs import discreet
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Database
@@ -51,7 +51,7 @@ class InferenceCall:
     `schema` is what the output has to fit: the call's own `output_schema`, else the function's.
     """
 
-    face: Face
+    runtime: Runtime
     inference_id: str
     episode_id: str
     function: FunctionConfig

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.masking.reprs import discreet
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 
 @discreet("body", "headers")
@@ -21,7 +21,7 @@ class Request:
     """
 
     body: Mapping[str, Any]
-    face: Face
+    runtime: Runtime
     deadline: Deadline | None = None
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     query: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -24,11 +24,11 @@ StreamEndpoint = Callable[["Gateway", Request], Awaitable[AsyncIterator[list[Any
 
 
 def _inference(gateway: Gateway, request: Request) -> Awaitable[Any]:
-    return infer(gateway, read_request(gateway, request.body, request.face, request.deadline))
+    return infer(gateway, read_request(gateway, request.body, request.runtime, request.deadline))
 
 
 def _inference_stream(gateway: Gateway, request: Request) -> Awaitable[AsyncIterator[list[Any]]]:
-    return open_stream(gateway, read_request(gateway, request.body, request.face, request.deadline))
+    return open_stream(gateway, read_request(gateway, request.body, request.runtime, request.deadline))
 
 
 async def _config(gateway: Gateway, _request: Request) -> Any:

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.config.sections import ExtraBody, ExtraHeader
 from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.inputs.blocks import RequestMessage
 from tensorzero.masking.reprs import discreet
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 Block = dict[str, Any]
 
@@ -76,7 +76,7 @@ class ModelRequest:
 class ProviderCall:
     """One attempt at one provider."""
 
-    face: Face
+    runtime: Runtime
     request: ModelRequest
     credentials: Mapping[str, str]
     model_name: str

@@ -7,9 +7,9 @@ import binascii
 import re
 from typing import Any, Literal, cast
 
-from tensorzero.faces.urls import normal_url
 from tensorzero.inputs.blocks import File
 from tensorzero.inputs.file_types import sniffed
+from tensorzero.runtime.urls import normal_url
 
 
 class BlockError(ValueError):

@@ -45,23 +45,23 @@ in_the_background(lambda: database.arrow(LARGE, flush=False), times=1000)
 in_the_background(lambda: database.find_episode(uuid.uuid4()), times=100000)
 time.sleep(0.8)
 """,
-    "a call of the blocking face": """
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
+    "a call of the blocking runtime": """
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
 def interrupted(*_):
     raise KeyboardInterrupt
 signal.signal(signal.SIGALRM, interrupted)
 signal.setitimer(signal.ITIMER_REAL, 0.5)
 try:
-    drive(BlockingFace().blocking(lambda: database.query(ENDLESS, flush=False)))
+    drive(BlockingRuntime().blocking(lambda: database.query(ENDLESS, flush=False)))
 except KeyboardInterrupt:
     pass
 """,
-    "a call of the asyncio face": """
-from tensorzero.faces.nonblocking import AsyncFace
+    "a call of the asyncio runtime": """
+from tensorzero.runtime.nonblocking import AsyncRuntime
 async def give_up():
     try:
-        await asyncio.wait_for(AsyncFace().blocking(lambda: database.query(ENDLESS, flush=False)), 0.5)
+        await asyncio.wait_for(AsyncRuntime().blocking(lambda: database.query(ENDLESS, flush=False)), 0.5)
     except (TimeoutError, asyncio.TimeoutError):
         pass
 asyncio.run(give_up())

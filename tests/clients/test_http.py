@@ -81,7 +81,7 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(server: Loopback,
     monkeypatch.setenv("TENSORZERO_API_KEY", "sk-environment")
     with t.TensorZeroGateway.build_http(gateway_url=server.url) as client:
         client.feedback(metric_name="m", value=1)
-        assert "sk-environment" not in repr(client) + repr(client._face) + repr(client._transport)
+        assert "sk-environment" not in repr(client) + repr(client._runtime) + repr(client._transport)
         with pytest.raises(TensorZeroError) as caught:
             client.inference(function_name="refused", input=INPUT)
     assert server.requests[0]["headers"]["authorization"] == "Bearer sk-environment"

@@ -19,7 +19,7 @@ from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clickhouse.database import Database
 from tensorzero.clickhouse.query import Query
 from tensorzero.clients.embedded_transport import database_of
-from tensorzero.faces.blocking import BlockingFace
+from tensorzero.runtime.blocking import BlockingRuntime
 
 pytestmark = pytest.mark.fault
 
@@ -172,7 +172,7 @@ def test_feedback_on_an_unknown_id_fails_at_once_while_the_database_is_down(
     server.kill()
     waiting = client.inference(function_name="f", input=ASK)
     with monkeypatch.context() as hasty:
-        hasty.setattr(BlockingFace, "sleep", lambda *_: pytest.fail("it waited"))
+        hasty.setattr(BlockingRuntime, "sleep", lambda *_: pytest.fail("it waited"))
         with pytest.raises(TensorZeroError) as caught:
             client.feedback(metric_name="thumbs_up", value=True, inference_id="01980000-0000-7000-8000-000000000001")
     assert caught.value.status_code == 503

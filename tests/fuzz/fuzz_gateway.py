@@ -20,12 +20,12 @@ import orjson
 
 from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.clients.embedded_transport import EmbeddedTransport
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
-from tensorzero.faces.face import HttpError, HttpReply, HttpRequest
-from tensorzero.faces.sizes import Limits
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.opening import gateway_on
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
+from tensorzero.runtime.runtime import HttpError, HttpReply, HttpRequest
+from tensorzero.runtime.sizes import Limits
 
 JSON_COLUMNS = ("input", "output", "inference_params", "tool_params", "input_messages", "extra_body", "auxiliary_content")
 
@@ -77,7 +77,7 @@ class FakeStream:
         pass
 
 
-class FuzzFace(BlockingFace):
+class FuzzRuntime(BlockingRuntime):
     """Waits for nothing and starts no thread."""
 
     def __init__(self, http: FakeHttp) -> None:
@@ -124,7 +124,7 @@ def client_on(config: Any, http: FakeHttp, database: Any = None) -> TensorZeroGa
     """An embedded client. Raises `GatewayError` where the configuration needs something that is not there."""
     gateway = gateway_on(config, database)
     client: Any = TensorZeroGateway._of(EmbeddedTransport(gateway), http=False)  # type: ignore[arg-type]
-    client._face = FuzzFace(http)
+    client._runtime = FuzzRuntime(http)
     return client
 
 

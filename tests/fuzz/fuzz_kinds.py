@@ -362,7 +362,7 @@ def mutated_events(body: bytes, choose: Random) -> bytes:
 def run_upstream(case: Case) -> str:
     client, database = asked("openai")
     parts = [base64.b64decode(part) for part in case["parts"]]
-    client._face.http = subject.FakeHttp(case["status"], parts, case["breaks"], case["kind"])
+    client._runtime.http = subject.FakeHttp(case["status"], parts, case["breaks"], case["kind"])
     wanted = {"include_raw_response": True, "include_raw_usage": True, "include_original_response": True} if case["raw"] else {}
     call = {"function_name": case["function_name"], "input": INPUTS[0]["input"], "stream": case["stream"], **wanted}
     ended = subject.outcome_of(client, database, call)

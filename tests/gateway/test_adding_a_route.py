@@ -14,13 +14,13 @@ import pytest
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clients.embedded_transport import gateway_of
 from tensorzero.clients.transport import Call
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
 from tensorzero.gateway import routes as gateway_routes
 from tensorzero.gateway.errors import GatewayError, NotFound
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.request import Request
 from tensorzero.routes import ROUTES, MethodNotAllowed, Route, match
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
 
 # Step 1: where it is asked.
 VARIANTS = Route("variants", "POST", "/v1/functions/{function_name}/variants")
@@ -83,7 +83,7 @@ def handler(gateway: Gateway) -> type[BaseHTTPRequestHandler]:
             if found is None:
                 return self._answer(404, {"error": f"Route not found: POST {self.path}"})
             route, parameters = found
-            request = Request(body, BlockingFace(), parameters=parameters)
+            request = Request(body, BlockingRuntime(), parameters=parameters)
             try:
                 return self._answer(200, drive(gateway_routes.endpoint_of(route)(gateway, request)))  # type: ignore[arg-type]
             except GatewayError as error:

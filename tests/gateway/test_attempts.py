@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
-from tensorzero.faces.drive import drive
 from tensorzero.gateway.config.sections import Retries
 from tensorzero.gateway.errors import (
     AllCandidatesFailed,
@@ -23,6 +21,8 @@ from tensorzero.gateway.errors import (
 from tensorzero.gateway.models.routing import route
 from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.variants.retries import with_retries
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
+from tensorzero.runtime.drive import drive
 
 
 def said(text: str) -> ProviderError:
@@ -49,14 +49,14 @@ def routed(*outcomes: Any, own: Deadline | None = None) -> Any:
     return drive(route([str(n) for n in range(len(outcomes))], lambda _: in_turn(left), own, str))
 
 
-class Face:
+class Runtime:
     async def sleep(self, seconds: float, deadline: object = None) -> None:
         return None
 
 
 def tried(*outcomes: Any, shows_earlier: bool = True) -> Any:
     left = list(outcomes)
-    call: Any = SimpleNamespace(face=Face(), deadline=None)
+    call: Any = SimpleNamespace(runtime=Runtime(), deadline=None)
     return drive(with_retries(lambda: in_turn(left), Retries(9), call, shows_earlier=shows_earlier))  # type: ignore[arg-type]
 
 

@@ -10,21 +10,21 @@ import orjson
 import pytest
 
 from tensorzero.clients.embedded_transport import database_of, gateway_of
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.floats import shortest_singles
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of
 from tensorzero.routes import EMBEDDINGS
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
 
 PREFIX = "tensorzero::embedding_model_name::"
 Embed = Callable[..., dict[str, Any]]
 
 
 def asked(gateway: Gateway, body: dict[str, Any]) -> dict[str, Any]:
-    answering: Any = endpoint_of(EMBEDDINGS)(gateway, Request(body, BlockingFace()))
+    answering: Any = endpoint_of(EMBEDDINGS)(gateway, Request(body, BlockingRuntime()))
     return drive(answering)
 
 

@@ -14,8 +14,8 @@ from uuid_utils import uuid7
 
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clickhouse.database import Database
-from tensorzero.faces.blocking import BlockingFace
 from tensorzero.gateway.endpoints import feedback
+from tensorzero.runtime.blocking import BlockingRuntime
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 OLD = "019a0489-9cae-7c2c-bd77-404de0d3cde0"
@@ -48,10 +48,10 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds: list[float] = []
     now = time.time()
 
-    async def sleep(_self: BlockingFace, pause: float, _deadline: object = None) -> None:
+    async def sleep(_self: BlockingRuntime, pause: float, _deadline: object = None) -> None:
         seconds.append(pause)
 
-    monkeypatch.setattr(BlockingFace, "sleep", sleep)
+    monkeypatch.setattr(BlockingRuntime, "sleep", sleep)
     monkeypatch.setattr(feedback, "time", SimpleNamespace(monotonic=lambda: sum(seconds), time=lambda: now))
     return seconds
 

@@ -16,9 +16,9 @@ import orjson
 import pytest
 
 from tensorzero import TensorZeroError, TensorZeroGateway, TensorZeroInternalError
-from tensorzero.faces.fetch import Exceptions, FetchError, fetch, is_public
 from tensorzero.gateway.files.object_storage import Filesystem, inside
 from tensorzero.inputs.file_types import audio_format, suffix
+from tensorzero.runtime.fetch import Exceptions, FetchError, fetch, is_public
 
 Build = Callable[..., TensorZeroGateway]
 PNG = b"\x89PNG\r\n\x1a\n0000"

@@ -11,12 +11,12 @@ import pytest
 
 from tensorzero import TensorZeroError, TensorZeroGateway
 from tensorzero.clients.embedded_transport import gateway_of
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
 from tensorzero.gateway.bounded import LONGEST_NAME, MOST_VALUES, Bounded
 from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of
 from tensorzero.routes import EMBEDDINGS
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
 
 pytestmark = pytest.mark.slow
 
@@ -49,10 +49,10 @@ FILES = {"s.json": '{"type": "object"}', "u.minijinja": "{{ x }}"}
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The dummy provider takes a millisecond to answer; its vectors are long."""
 
-    async def at_once(self: BlockingFace, seconds: float, deadline: Any = None) -> None:
+    async def at_once(self: BlockingRuntime, seconds: float, deadline: Any = None) -> None:
         return
 
-    monkeypatch.setattr(BlockingFace, "sleep", at_once)
+    monkeypatch.setattr(BlockingRuntime, "sleep", at_once)
     monkeypatch.setattr("tensorzero.gateway.providers.dummy_embeddings._LENGTH", 8)
 
 
@@ -67,7 +67,7 @@ def variant(number: int) -> dict[str, Any]:
 
 def vectors(client: TensorZeroGateway, model: str) -> Any:
     body = {"input": "hi", "model": f"tensorzero::embedding_model_name::{model}"}
-    answering: Any = endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingFace()))
+    answering: Any = endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingRuntime()))
     return drive(answering)
 
 

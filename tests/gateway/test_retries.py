@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from tensorzero import TensorZeroError, TensorZeroGateway
-from tensorzero.faces.drive import drive
 from tensorzero.gateway.config.sections import Retries
 from tensorzero.gateway.errors import AllProvidersFailed, AllRetriesFailed, GatewayError, ProviderError, TimedOut
 from tensorzero.gateway.variants.retries import with_retries
+from tensorzero.runtime.drive import drive
 
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 
 
 class Pauses:
-    """A face that only sleeps, and takes no time to do so."""
+    """A runtime that only sleeps, and takes no time to do so."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -31,7 +31,7 @@ class Pauses:
 
 
 def attempts(retries: Retries, *outcomes: object) -> tuple[object, list[float]]:
-    left, face = list(outcomes), Pauses()
+    left, runtime = list(outcomes), Pauses()
 
     async def attempt() -> object:
         outcome = left.pop(0)
@@ -40,11 +40,11 @@ def attempts(retries: Retries, *outcomes: object) -> tuple[object, list[float]]:
         return outcome
 
     try:
-        found: object = drive(with_retries(attempt, retries, SimpleNamespace(face=face, deadline=None)))  # type: ignore[arg-type]
+        found: object = drive(with_retries(attempt, retries, SimpleNamespace(runtime=runtime, deadline=None)))  # type: ignore[arg-type]
     except GatewayError as error:
         found = error
     assert not left
-    return found, face.seconds
+    return found, runtime.seconds
 
 
 def failures(count: int) -> list[GatewayError]:
@@ -126,13 +126,13 @@ retries = {{ num_retries = 1, max_delay_s = 0.1 }}
 
 
 def test_asyncio_pauses_hold_up_no_other_call() -> None:
-    from tensorzero.faces.nonblocking import AsyncFace
+    from tensorzero.runtime.nonblocking import AsyncRuntime
 
     async def use() -> list[str]:
         ended: list[str] = []
 
         async def pause(seconds: float) -> None:
-            await AsyncFace().sleep(seconds)
+            await AsyncRuntime().sleep(seconds)
             ended.append(f"{seconds} s")
 
         await asyncio.gather(pause(0.3), pause(0.001))

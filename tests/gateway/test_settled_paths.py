@@ -10,9 +10,9 @@ import pytest
 from scripted_upstream import ScriptedUpstream, answer_with
 
 from tensorzero import TensorZeroGateway
-from tensorzero.faces.certificates import trusted
-from tensorzero.faces.face import HttpError
 from tensorzero.gateway.files.object_storage import Filesystem
+from tensorzero.runtime.certificates import trusted
+from tensorzero.runtime.runtime import HttpError
 
 ANSWER = '{"choices":[{"index":0,"message":{"content":"Hello."},"finish_reason":"stop"}],"usage":{}}'
 TOML = """

@@ -15,15 +15,15 @@ from scripted_upstream import ScriptedUpstream, answer_with, stream_of
 
 from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway
 from tensorzero.clients.embedded_transport import gateway_of
-from tensorzero.faces.blocking import BlockingFace
-from tensorzero.faces.drive import drive
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.providers.own_words import own_words
 from tensorzero.gateway.request import Request
 from tensorzero.gateway.routes import endpoint_of
 from tensorzero.routes import EMBEDDINGS
+from tensorzero.runtime.blocking import BlockingRuntime
+from tensorzero.runtime.drive import drive
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "faces"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "runtime"))
 from socket_server import SocketServer
 
 Build = Callable[..., TensorZeroGateway]
@@ -60,7 +60,7 @@ def model(kind: str, *urls: str) -> str:
 
 def embed(client: TensorZeroGateway) -> Any:
     body = {"input": "abc", "model": "tensorzero::embedding_model_name::m"}
-    return drive(endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingFace())))  # type: ignore[arg-type]
+    return drive(endpoint_of(EMBEDDINGS)(gateway_of(client), Request(body, BlockingRuntime())))  # type: ignore[arg-type]
 
 
 def ask(client: TensorZeroGateway, kind: str, *, stream: bool = False, **arguments: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorzero.faces.urls import normal_url
+from tensorzero.runtime.urls import normal_url
 
 CASES = json.loads((Path(__file__).parent / "urls.json").read_text(encoding="utf-8"))["cases"]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from everything_shown import all_of, leaked
 
-from tensorzero.faces import fetch as fetching
-from tensorzero.faces.fetch import FetchError, fetch
+from tensorzero.runtime import fetch as fetching
+from tensorzero.runtime.fetch import FetchError, fetch
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

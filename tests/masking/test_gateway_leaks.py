@@ -60,7 +60,7 @@ def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Both libraries; httpx carries the requests where libcurl is missing."""
     if request.param == "httpx":
         for name in ("curl_blocking", "curl_asyncio"):
-            monkeypatch.setitem(sys.modules, f"tensorzero.faces.{name}", None)
+            monkeypatch.setitem(sys.modules, f"tensorzero.runtime.{name}", None)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def opened_on() -> Iterator[Build]:
     yield make
     for client in opened:
         client.close()
-        client._face.http.close()
+        client._runtime.http.close()
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ async def async_failure(path: str, key: str) -> list[BaseException]:
                     pass
             except BaseTensorZeroError as error:
                 found.append(error)
-        for transports in list(getattr(client._face.http, "_made", {}).values()):
+        for transports in list(getattr(client._runtime.http, "_made", {}).values()):
             for transport in transports.all():
                 await transport.aclose()
     return found

@@ -13,14 +13,14 @@ from everything_shown import leaked
 
 import tensorzero
 from tensorzero.clients.transport import Call
-from tensorzero.faces.face import HttpReply, HttpRequest
 from tensorzero.gateway.config.sections import ExtraHeader
 from tensorzero.masking.known import learn
 from tensorzero.masking.reprs import discreet
 from tensorzero.routes import INFERENCE
+from tensorzero.runtime.runtime import HttpReply, HttpRequest
 
 KEY = "sk-proj-Aq7LkW0zPx4mVt2RbYc9JdHs"
-ROOMS = ("tensorzero.clients", "tensorzero.gateway", "tensorzero.faces", "tensorzero.clickhouse")
+ROOMS = ("tensorzero.clients", "tensorzero.gateway", "tensorzero.runtime", "tensorzero.clickhouse")
 CARRIERS = {
     "headers",
     "credentials",

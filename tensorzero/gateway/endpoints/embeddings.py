@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.endpoints.cache_options import cache_options
 from tensorzero.gateway.endpoints.inference_request import nearest_hint
@@ -19,6 +17,8 @@ from tensorzero.gateway.request import Request
 from tensorzero.masking.known import learn_body
 from tensorzero.masking.reprs import discreet
 from tensorzero.parsing.words import unexpected
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -31,7 +31,7 @@ _LARGEST = 2**32
 @discreet("credentials")
 @dataclass(frozen=True, slots=True)
 class _Call:
-    face: Face
+    runtime: Runtime
     credentials: Mapping[str, str]
     deadline: Deadline | None
     cache: CacheOptions | None
@@ -50,7 +50,7 @@ async def give_embeddings(gateway: Gateway, request: Request) -> dict[str, Any]:
     learn_body(body)
     dryrun = bool(body.get("tensorzero::dryrun"))
     cache = cache_options(gateway, body.get("tensorzero::cache_options"), dryrun=dryrun)
-    call = _Call(request.face, body.get("tensorzero::credentials") or {}, request.deadline, cache, gateway.rate_limits)
+    call = _Call(request.runtime, body.get("tensorzero::credentials") or {}, request.deadline, cache, gateway.rate_limits)
     embedded = await embed(gateway.embedding_providers, model, wanted, call)
     inference = embedded.inference
     tokens = 0 if inference.cached else inference.usage.input_tokens

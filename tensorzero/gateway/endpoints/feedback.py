@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.endpoints.human_feedback import DATAPOINT_TAG, EVALUATOR_TAG, HUMAN_TAG, asked_of, human_rows
 from tensorzero.gateway.endpoints.inference_request import checked_tags, nearest_hint
@@ -18,6 +16,8 @@ from tensorzero.gateway.gateway import storage_failure
 from tensorzero.gateway.identifiers import WORKFLOW_EPISODE_OFFSET_S, check_v7, new_id, timestamp_s
 from tensorzero.gateway.recording import feedback_row
 from tensorzero.gateway.request import Request
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Target
@@ -32,7 +32,7 @@ LISTENERS: list[Callable[[str, str, str, Any], None]] = []
 
 async def give_feedback(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"feedback_id": …}`; the row is in the spool when this returns, unless the call is a dry run."""
-    body, face, deadline = request.body, request.face, request.deadline
+    body, runtime, deadline = request.body, request.runtime, request.deadline
     tags = checked_tags(body)
     if DATAPOINT_TAG in tags and HUMAN_TAG in tags and EVALUATOR_TAG not in tags:
         raise BadRequest(f"{EVALUATOR_TAG} is required when {DATAPOINT_TAG} and {HUMAN_TAG} are provided")
@@ -50,16 +50,16 @@ async def give_feedback(gateway: Gateway, request: Request) -> dict[str, Any]:
         raise BadRequest(f'Correct ID was not provided for feedback level "{level}".', hint=_level_hint(gateway, name))
     target_id, target = UUID(given), None
     if kind == "demonstration" or not gateway.config.gateway.unstable_disable_feedback_target_validation:
-        target = await _existing(gateway, check_v7(given), level, face, deadline)
+        target = await _existing(gateway, check_v7(given), level, runtime, deadline)
     if kind == "demonstration":
-        value = await _demonstration(gateway, target_id, target, body["value"], face, deadline)
+        value = await _demonstration(gateway, target_id, target, body["value"], runtime, deadline)
     else:
         value = _value(kind, name, body["value"])
     feedback_id = new_id()
     if not body.get("dryrun"):
         row = _row(gateway, kind, name, level, str(target_id), feedback_id, value, tags)
         human = EVALUATOR_TAG in tags and kind in ("boolean", "float") and level == "inference"
-        gateway.write([row, *(await human_rows(gateway, row[1], target, face, deadline))] if human else [row])
+        gateway.write([row, *(await human_rows(gateway, row[1], target, runtime, deadline))] if human else [row])
         for listener in LISTENERS:
             listener(name, level, str(target_id), body["value"])
     return {"feedback_id": feedback_id}
@@ -94,7 +94,7 @@ def _level_hint(gateway: Gateway, name: str) -> str:
     return f"{what} is about an {level}: give `{level}_id=response.{level}_id` alone."
 
 
-async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, deadline: Deadline | None) -> Target:
+async def _existing(gateway: Gateway, target_id: UUID, level: str, runtime: Runtime, deadline: Deadline | None) -> Target:
     """The target, waiting for a fresh one that another process may not have written yet (TensorZero docs: feedback)."""
     hint = (
         f"`response.{level}_id` is the id of an {level}. Nothing is stored of a dry run, nor by a gateway on another database."
@@ -102,15 +102,15 @@ async def _existing(gateway: Gateway, target_id: UUID, level: str, face: Face, d
     missing = BadRequest(f"{level.capitalize()} ID: {target_id} does not exist", hint=hint)
     until = time.monotonic() + max(_WAIT_S - _age_s(target_id), 1.0)
     while True:
-        target = await _find(gateway, target_id, level, face, deadline)
+        target = await _find(gateway, target_id, level, runtime, deadline)
         if target is not None:
             return target
         if time.monotonic() >= until:
             raise missing
-        await face.sleep(_POLL_S, deadline)
+        await runtime.sleep(_POLL_S, deadline)
 
 
-async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face, deadline: Deadline | None) -> Target | None:
+async def _find(gateway: Gateway, target_id: UUID, level: str, runtime: Runtime, deadline: Deadline | None) -> Target | None:
     database = gateway.database
     if database is None:
         return None
@@ -118,17 +118,17 @@ async def _find(gateway: Gateway, target_id: UUID, level: str, face: Face, deadl
 
     find = database.find_inference if level == "inference" else database.find_episode
     try:
-        return await ask_database(face, deadline, find, target_id)
+        return await ask_database(runtime, deadline, find, target_id)
     except StorageError as error:
         raise storage_failure(error) from error
 
 
 async def _demonstration(
-    gateway: Gateway, target_id: UUID, target: Target | None, value: Any, face: Face, deadline: Deadline | None
+    gateway: Gateway, target_id: UUID, target: Target | None, value: Any, runtime: Runtime, deadline: Deadline | None
 ) -> str:
     if gateway.database is None or target is None:
         raise GatewayError("Failed to get output schema from demonstration result")
-    return demonstration(target.function_type, value, await asked_of(gateway, target_id, target, face, deadline))
+    return demonstration(target.function_type, value, await asked_of(gateway, target_id, target, runtime, deadline))
 
 
 def _age_s(identifier: UUID) -> float:

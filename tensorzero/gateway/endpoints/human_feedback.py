@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.gateway import storage_failure
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.clickhouse.database import Target
@@ -23,7 +23,7 @@ EVALUATOR_TAG = "tensorzero::evaluator_inference_id"
 
 
 async def human_rows(
-    gateway: Gateway, feedback: Mapping[str, Any], target: Target | None, face: Face, deadline: Deadline | None
+    gateway: Gateway, feedback: Mapping[str, Any], target: Target | None, runtime: Runtime, deadline: Deadline | None
 ) -> list[Row]:
     """The `StaticEvaluationHumanFeedback` row that goes with a metric's row on an inference, if its tags ask for one.
 
@@ -38,8 +38,8 @@ async def human_rows(
         return []
     inference_id = UUID(feedback["target_id"])
     if target is None:
-        target = await ask_database(face, deadline, gateway.database.find_inference, inference_id)
-    output = (await asked_of(gateway, inference_id, target, face, deadline)).get("output") if target is not None else None
+        target = await ask_database(runtime, deadline, gateway.database.find_inference, inference_id)
+    output = (await asked_of(gateway, inference_id, target, runtime, deadline)).get("output") if target is not None else None
     if output is None:
         return []
     row = {
@@ -54,13 +54,13 @@ async def human_rows(
 
 
 async def asked_of(
-    gateway: Gateway, inference_id: UUID, target: Target, face: Face, deadline: Deadline | None
+    gateway: Gateway, inference_id: UUID, target: Target, runtime: Runtime, deadline: Deadline | None
 ) -> Mapping[str, Any]:
     """See `Database.asked_of`; `DatabaseError` where the database is out of reach."""
     from tensorzero.clickhouse.errors import StorageError
 
     assert gateway.database is not None
     try:
-        return await ask_database(face, deadline, gateway.database.asked_of, inference_id, target)
+        return await ask_database(runtime, deadline, gateway.database.asked_of, inference_id, target)
     except StorageError as error:
         raise storage_failure(error) from error

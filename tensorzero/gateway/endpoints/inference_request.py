@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.catalog import PREFIXES
 from tensorzero.gateway.config.sections import (
@@ -33,6 +31,8 @@ from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.templates.environment import Templates
 from tensorzero.inputs.blocks import Input
 from tensorzero.masking.known import learn_body
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -73,7 +73,7 @@ class CheckedRequest:
     namespace: str | None
 
 
-def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline: Deadline | None) -> CheckedRequest:
+def read_request(gateway: Gateway, body: Mapping[str, Any], runtime: Runtime, deadline: Deadline | None) -> CheckedRequest:
     """`body["input"]` was read already. Raises `GatewayError`."""
     started = time.monotonic()
     get = body.get
@@ -104,7 +104,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], face: Face, deadline
     if has_files:
         options["files"] = _files(gateway, given)
     call = InferenceCall(
-        face,
+        runtime,
         inference_id,
         episode_id,
         function,

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import VariantConfig
 from tensorzero.gateway.endpoints.inference import first_success
@@ -28,6 +27,7 @@ from tensorzero.gateway.recording import inference_rows, raw_chunks
 from tensorzero.gateway.values import Block, ModelInference, ProviderChunk, Usage, VariantResult
 from tensorzero.gateway.variants import run as variants
 from tensorzero.gateway.variants.chat_completion import VariantStream
+from tensorzero.runtime.deadline import DeadlineExceeded
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -17,7 +17,7 @@ async def store_files(gateway: Gateway, call: InferenceCall) -> None:
     """Does nothing for a call without files, or the second time."""
     files = call.files
     if files is not None and gateway.records and not call.dryrun:
-        await files.store(call.face, call.deadline)
+        await files.store(call.runtime, call.deadline)
 
 
 async def while_storing_files(gateway: Gateway, call: InferenceCall, answering: Coroutine[Any, Any, T]) -> T:
@@ -27,7 +27,7 @@ async def while_storing_files(gateway: Gateway, call: InferenceCall, answering: 
     if files is None or not passed_on:
         result = await answering
     else:
-        result, _ = await call.face.gather(_any(answering), _any(files.fetch(passed_on, call.face, call.deadline)))
+        result, _ = await call.runtime.gather(_any(answering), _any(files.fetch(passed_on, call.runtime, call.deadline)))
         if isinstance(result, Exception):
             raise result
     await store_files(gateway, call)

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
-from tensorzero.faces.face import Face
-from tensorzero.faces.fetch import MAX_SECONDS, Fetched, FetchError, fetch
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.files.object_storage import ObjectStore
 from tensorzero.gateway.values import ProviderCall
 from tensorzero.inputs.blocks import File, Input, RequestBlock, RequestMessage, content_path
 from tensorzero.inputs.file_types import sniffed
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
+from tensorzero.runtime.fetch import MAX_SECONDS, Fetched, FetchError, fetch
+from tensorzero.runtime.runtime import Runtime
 from tensorzero.version import USER_AGENT
 
 logger = logging.getLogger("tensorzero")
@@ -56,7 +56,7 @@ class CallFiles:
         content: list[RequestBlock] = []
         for block in message.content:
             if isinstance(block, File) and self._must_be_read(block, provider_type):
-                block = await self._read(block, call.face, MAX_SECONDS, call.deadline)
+                block = await self._read(block, call.runtime, MAX_SECONDS, call.deadline)
             content.append(block)
         return RequestMessage(message.role, tuple(content))
 
@@ -67,19 +67,19 @@ class CallFiles:
             return True
         return file.mime_type is not None and not file.mime_type.startswith("image/")
 
-    async def _read(self, file: File, face: Face, seconds: float, deadline: Deadline | None = None) -> File:
+    async def _read(self, file: File, runtime: Runtime, seconds: float, deadline: Deadline | None = None) -> File:
         """The file with its data, which is remembered for the rows."""
         if file.fetched is None:
             read = self._download if file.file_type == "url" else self._look_up
-            file.fetched = await read(file, face, seconds, deadline)
+            file.fetched = await read(file, runtime, seconds, deadline)
         return file.fetched
 
-    async def _download(self, file: File, face: Face, seconds: float, deadline: Deadline | None) -> File:
+    async def _download(self, file: File, runtime: Runtime, seconds: float, deadline: Deadline | None) -> File:
         url = file.url or ""
         if deadline is not None:
             seconds = min(seconds, deadline.remaining())
         try:
-            found: Fetched = await face.blocking(fetch, url, USER_AGENT, seconds, deadline=deadline)
+            found: Fetched = await runtime.blocking(fetch, url, USER_AGENT, seconds, deadline=deadline)
         except FetchError as error:
             if deadline is not None and deadline.remaining() < _ROUNDING_S:
                 raise DeadlineExceeded(deadline) from None
@@ -91,7 +91,7 @@ class CallFiles:
         path = content_path(data, mime_type, self._store.kind)
         return File("url", url, mime_type, data, file.detail, file.filename, path)
 
-    async def _look_up(self, file: File, face: Face, _seconds: float, deadline: Deadline | None) -> File:
+    async def _look_up(self, file: File, runtime: Runtime, _seconds: float, deadline: Deadline | None) -> File:
         place = file.storage_path or {}
         if place["kind"]["type"] == "disabled":
             raise GatewayError("Object store was disabled")
@@ -101,7 +101,7 @@ class CallFiles:
                 hint="Files are read from the store that `[object_storage]` describes.",
             )
         try:
-            content = await face.blocking(self._store.get, place["path"], deadline=deadline)
+            content = await runtime.blocking(self._store.get, place["path"], deadline=deadline)
         except (OSError, ValueError) as error:
             raise GatewayError(f"Internal error: Error getting object: {error}") from None
         return replace(file, data=base64.b64encode(content).decode())
@@ -114,17 +114,17 @@ class CallFiles:
         """Files nobody has fetched or tried to fetch for the store."""
         return [file for file in self._files if _is_unread(file) and id(file) not in self._tried]
 
-    async def fetch(self, unread: list[File], face: Face, deadline: Deadline | None) -> None:
+    async def fetch(self, unread: list[File], runtime: Runtime, deadline: Deadline | None) -> None:
         """Get these for the store. One that cannot be had in time is logged, and its row names no data."""
         self._tried.update(map(id, unread))
-        results = await face.gather(*(self._read(file, face, STORE_SECONDS, deadline) for file in unread))
+        results = await runtime.gather(*(self._read(file, runtime, STORE_SECONDS, deadline) for file in unread))
         for result in results:
             if isinstance(result, Exception):
                 logger.warning("A file was not stored: %s", result)
 
-    async def store(self, face: Face, deadline: Deadline | None) -> None:
+    async def store(self, runtime: Runtime, deadline: Deadline | None) -> None:
         """Write every file to the store, once. Failures are logged, lateness too: there is an answer, and it counts more."""
-        await self.fetch(self._unread(), face, deadline)
+        await self.fetch(self._unread(), runtime, deadline)
         files, self._files = self._files, []
         for file in files:
             here = file.fetched or file
@@ -132,7 +132,7 @@ class CallFiles:
                 continue
             try:
                 content = base64.b64decode(here.data)
-                await face.blocking(self._store.put, here.storage_path["path"], content, deadline=deadline)
+                await runtime.blocking(self._store.put, here.storage_path["path"], content, deadline=deadline)
             except (OSError, ValueError, binascii.Error, GatewayError, DeadlineExceeded) as error:
                 logger.warning("The file `%s` could not be stored: %s", here.storage_path["path"], error)
 

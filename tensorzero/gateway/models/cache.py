@@ -18,7 +18,6 @@ from blake3 import blake3
 from tensorzero.clickhouse.errors import StorageError
 from tensorzero.clickhouse.queries.cache import short_key
 from tensorzero.clickhouse.tables import CACHE_TABLE
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.gateway.asking import ask_database
 from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.sections import ToolConfig
@@ -28,6 +27,7 @@ from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.tool_settings import ToolSettings
 from tensorzero.gateway.values import Block, ProviderCall, ProviderChunk, Usage
 from tensorzero.masking.reprs import discreet
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
 
 if TYPE_CHECKING:
     from tensorzero.gateway.providers.protocol import EmbeddingCall
@@ -99,7 +99,7 @@ async def find(options: CacheOptions, key: str, call: ProviderCall | EmbeddingCa
     seconds = LOOKUP_SECONDS if call.deadline is None else min(LOOKUP_SECONDS, call.deadline.remaining() / 2)
     patience = Deadline(now + seconds, TimeoutError)
     try:
-        row = await ask_database(call.face, patience, options.database.find_cache_entry, key, since)
+        row = await ask_database(call.runtime, patience, options.database.find_cache_entry, key, since)
         return None if row is None else _entry(row)
     except DeadlineExceeded:
         if seconds >= HANGS_SECONDS:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
-from tensorzero.faces.face import Face
 from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.catalog import EMBEDDING_PREFIXES
@@ -27,6 +25,8 @@ from tensorzero.gateway.providers import make_embedding_provider
 from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingProvider, EmbeddingResponse
 from tensorzero.gateway.values import ModelInference, ModelRequest, Usage
 from tensorzero.inputs.blocks import RequestMessage, Text
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.runtime.runtime import Runtime
 
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits.limits import RateLimits
@@ -61,7 +61,7 @@ class Asking(Protocol):
     """What of a call an embedding needs."""
 
     @property
-    def face(self) -> Face: ...
+    def runtime(self) -> Runtime: ...
     @property
     def credentials(self) -> Mapping[str, str]: ...
     @property
@@ -135,7 +135,7 @@ async def _embed_once(
     own_ms = model.provider_timeout_ms.get(config.name)
     own = timeout_deadline(f"Model provider {config.name}", "non_streaming.total_ms", own_ms)
     attempt = EmbeddingCall(
-        call.face,
+        call.runtime,
         request.input,
         request.dimensions,
         request.encoding_format,

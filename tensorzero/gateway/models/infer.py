@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable
 from functools import partial
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
 from tensorzero.gateway.bounded import Bounded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
@@ -21,6 +20,7 @@ from tensorzero.gateway.models.time_limits import owned, timeout_deadline
 from tensorzero.gateway.providers import make_provider
 from tensorzero.gateway.providers.protocol import Provider
 from tensorzero.gateway.values import ModelInference, ModelRequest, ProviderCall
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded, earliest
 
 
 class Models:
@@ -101,7 +101,7 @@ class Models:
     ) -> ProviderCall:
         request = for_provider(request, model.name, config)
         return ProviderCall(
-            call.face, request, call.credentials, model.name, new_id(), deadline, self._timeout_s, self._read_timeout_s
+            call.runtime, request, call.credentials, model.name, new_id(), deadline, self._timeout_s, self._read_timeout_s
         )
 
     async def stream(self, model: ModelConfig, request: ModelRequest, call: InferenceCall) -> ModelStream:

@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.call import CacheOptions
 from tensorzero.gateway.config.sections import ModelConfig, ProviderConfig
 from tensorzero.gateway.errors import FatalStreamError, GatewayError, ProviderError, unforeseen
@@ -15,6 +14,7 @@ from tensorzero.gateway.models.request_views import without_data
 from tensorzero.gateway.providers.protocol import Provider, ProviderStream
 from tensorzero.gateway.values import ProviderCall, ProviderChunk
 from tensorzero.masking.echo import without_echo
+from tensorzero.runtime.deadline import DeadlineExceeded
 
 if TYPE_CHECKING:
     from tensorzero.gateway.rate_limits.limits import Ticket

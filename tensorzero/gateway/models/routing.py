@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.gateway.errors import AllProvidersFailed, GatewayError, attempts_of, unforeseen
 from tensorzero.gateway.models.time_limits import owned
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
 
 
 class Answered(Protocol):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded
 from tensorzero.gateway.errors import GatewayError, TimedOut
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded
 
 
 def timeout_deadline(name: str, key: str, limit_ms: int | None) -> Deadline | None:

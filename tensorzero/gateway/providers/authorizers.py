@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
-from tensorzero.faces.face import Face, HttpRequest
 from tensorzero.gateway.config.sections import CredentialLocation
 from tensorzero.gateway.providers.credentials import resolve
+from tensorzero.runtime.runtime import HttpRequest, Runtime
 
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -16,7 +16,7 @@ class Asking(Protocol):
     """What of a call an authorizer needs."""
 
     @property
-    def face(self) -> Face: ...
+    def runtime(self) -> Runtime: ...
     @property
     def credentials(self) -> Mapping[str, str]: ...
 

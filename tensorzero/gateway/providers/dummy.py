@@ -94,8 +94,8 @@ class DummyProvider:
         if scripted is not None:
             return await self._infer_script(call, scripted)
         if model == "slow":
-            await call.face.sleep(5.0, call.deadline)
-        await call.face.sleep(0.001, call.deadline)
+            await call.runtime.sleep(5.0, call.deadline)
+        await call.runtime.sleep(0.001, call.deadline)
         self._fail_if_flaky(RateLimited(_RATE_LIMIT) if "rate_limit" in model else None)
         self._fail_if_named_so()
         if model == "llm_judge::error":
@@ -116,7 +116,7 @@ class DummyProvider:
     async def _infer_script(self, call: ProviderCall, scripted: Scripted) -> ProviderResponse:
         if scripted.error is not None:
             raise self._error(scripted.error)
-        await call.face.sleep(scripted.pause_s * len(scripted.deltas), call.deadline)
+        await call.runtime.sleep(scripted.pause_s * len(scripted.deltas), call.deadline)
         return self._response([{"type": "text", "text": "".join(scripted.deltas)}], answers.RAW)
 
     def _check_key(self, call: ProviderCall) -> None:
@@ -181,7 +181,7 @@ class DummyProvider:
                 raise self._error(scripted.error)
             return DummyStream(self._model, call, [_text_chunk(delta) for delta in scripted.deltas], scripted.pause_s)
         if self._model == "slow":
-            await call.face.sleep(5.0, call.deadline)
+            await call.runtime.sleep(5.0, call.deadline)
         self._fail_if_flaky()
         self._fail_if_named_so()
         return DummyStream(self._model, call, _deltas(self._model), _PAUSE_S)
@@ -262,7 +262,7 @@ class DummyStream:
     async def _pause(self, index: int) -> None:
         seconds = 2.0 if self._model == "slow_second_chunk" and index == 1 else self._pause_s
         if seconds:
-            await self._call.face.sleep(seconds, self._call.deadline)
+            await self._call.runtime.sleep(seconds, self._call.deadline)
 
     def _planned_error(self, index: int) -> GatewayError | None:
         model = self._model

@@ -30,7 +30,7 @@ class DummyEmbeddings:
 
     async def embed(self, call: EmbeddingCall) -> EmbeddingResponse:
         if "slow" in self._model:
-            await call.face.sleep(30.0, call.deadline)
+            await call.runtime.sleep(30.0, call.deadline)
         if self._model == "error_with_raw_response":
             message = "Error 500 Internal Server Error from dummy client: Error from Dummy embedding provider with raw response"
             raise self._error(message, "dummy error raw request", "dummy error raw response")

@@ -7,9 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
-from tensorzero.faces.deadline import Deadline, DeadlineExceeded, earliest
-from tensorzero.faces.face import Face, HttpError, HttpRequest, HttpStream
-from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.errors import GatewayError, ProviderError
 from tensorzero.gateway.providers import http_failures
 from tensorzero.gateway.providers.own_words import own_words
@@ -17,6 +14,9 @@ from tensorzero.gateway.values import ProviderChunk
 from tensorzero.masking.chain import worded
 from tensorzero.masking.echo import without_echo
 from tensorzero.masking.known import learn_sent
+from tensorzero.runtime.deadline import Deadline, DeadlineExceeded, earliest
+from tensorzero.runtime.runtime import HttpError, HttpRequest, HttpStream, Runtime
+from tensorzero.runtime.sse import SseDecoder
 
 T = TypeVar("T")
 Items = list[ProviderChunk | GatewayError]
@@ -28,7 +28,7 @@ class Waiting(Protocol):
     """What of a call an exchange needs. The deadline of a stream changes after its first chunk."""
 
     @property
-    def face(self) -> Face: ...
+    def runtime(self) -> Runtime: ...
     @property
     def deadline(self) -> Deadline | None: ...
     @property
@@ -62,7 +62,7 @@ async def answer(request: HttpRequest, call: Waiting, provider_type: str) -> Ans
     started = time.monotonic()
     try:
         if call.read_timeout_s is None:
-            reply = await call.face.http.send(request, call.deadline)
+            reply = await call.runtime.http.send(request, call.deadline)
             status, headers, body = reply.status, reply.headers, reply.body
         else:
             status, headers, body = await _slowly(request, call)
@@ -107,7 +107,7 @@ async def _slowly(request: HttpRequest, call: Waiting) -> tuple[int, Mapping[str
 
 async def _head(request: HttpRequest, call: Waiting) -> HttpStream:
     try:
-        return await call.face.http.open_stream(request, _patience(call))
+        return await call.runtime.http.open_stream(request, _patience(call))
     except DeadlineExceeded as passed:
         raise _too_slow(passed, f"error sending request for url ({request.url})") from None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tensorzero.faces.face import HttpError
-from tensorzero.faces.status_text import status_text
 from tensorzero.gateway.errors import FatalStreamError, ProviderError
 from tensorzero.gateway.providers.own_words import own_words
+from tensorzero.runtime.runtime import HttpError
+from tensorzero.runtime.status_text import status_text
 
 _CLIENT = frozenset((400, 401, 403, 429))
 _TIMED_OUT = (

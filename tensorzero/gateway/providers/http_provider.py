@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_text import json_bytes
@@ -15,6 +14,7 @@ from tensorzero.gateway.providers.authorizers import Authorizer
 from tensorzero.gateway.providers.exchange import Answer, Events, EventStream
 from tensorzero.gateway.providers.extra import apply_body, apply_headers, for_provider
 from tensorzero.gateway.values import ProviderCall, ProviderResponse
+from tensorzero.runtime.runtime import HttpRequest
 from tensorzero.version import USER_AGENT
 
 _HEADERS: Mapping[str, str] = {"content-type": "application/json", "user-agent": USER_AGENT}

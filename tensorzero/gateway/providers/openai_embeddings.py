@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import orjson
 
-from tensorzero.faces.face import HttpRequest
 from tensorzero.gateway.config.sections import ProviderConfig
 from tensorzero.gateway.errors import ProviderError
 from tensorzero.gateway.json_text import json_bytes
@@ -22,6 +21,7 @@ from tensorzero.gateway.providers.protocol import EmbeddingCall, EmbeddingRespon
 from tensorzero.gateway.values import Usage
 from tensorzero.parsing.json_fault import json_fault
 from tensorzero.parsing.shape_fault import shape_fault
+from tensorzero.runtime.runtime import HttpRequest
 from tensorzero.version import USER_AGENT
 
 

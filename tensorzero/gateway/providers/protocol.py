@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tensorzero.faces.deadline import Deadline
-from tensorzero.faces.face import Face
 from tensorzero.gateway.errors import GatewayError
 from tensorzero.gateway.values import ProviderCall, ProviderChunk, ProviderResponse, Usage
 from tensorzero.masking.reprs import discreet
+from tensorzero.runtime.deadline import Deadline
+from tensorzero.runtime.runtime import Runtime
 
 
 class ProviderStream(Protocol):
@@ -52,7 +52,7 @@ class Provider(Protocol):
 class EmbeddingCall:
     """One attempt at one provider of an embedding model."""
 
-    face: Face
+    runtime: Runtime
     input: str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
     dimensions: int | None
     encoding_format: str

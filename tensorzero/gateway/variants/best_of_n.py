@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import BestOfNConfig, ChatCompletionConfig
 from tensorzero.gateway.errors import AllRetriesFailed, Attempts, BadRequest, GatewayError
@@ -20,6 +19,7 @@ from tensorzero.gateway.schemas.validation import Schema
 from tensorzero.gateway.values import Block, ModelInference, VariantResult
 from tensorzero.gateway.variants.candidates import Candidates, after, any_one, as_answer, listing, usable
 from tensorzero.gateway.variants.chat_completion import Prepared, ask, assemble
+from tensorzero.runtime.deadline import DeadlineExceeded
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

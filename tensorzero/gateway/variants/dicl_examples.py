@@ -49,7 +49,7 @@ async def nearest_examples(
 
     query = nearest_examples_query(call.function.name, variant.name, vector, variant.k)
     try:
-        rows = await ask_database(call.face, call.deadline, partial(gateway.database.query, flush=False), query)
+        rows = await ask_database(call.runtime, call.deadline, partial(gateway.database.query, flush=False), query)
     except QueryRefused as error:
         if error.code in _UNEQUAL:
             hint = f"The examples' vectors are not of the {len(vector)} numbers of `embedding_model`: another model made them."

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import ChatCompletionConfig, MixtureOfNConfig
 from tensorzero.gateway.errors import BadRequest, GatewayError
@@ -24,6 +23,7 @@ from tensorzero.gateway.variants.chat_completion import (
     open_stream,
     result_of,
 )  # fmt: skip
+from tensorzero.runtime.deadline import DeadlineExceeded
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway

@@ -6,11 +6,11 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tensorzero.faces.deadline import DeadlineExceeded
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import Retries
 from tensorzero.gateway.errors import AllRetriesFailed, GatewayError, attempts_of
 from tensorzero.gateway.models.routing import Answered
+from tensorzero.runtime.deadline import DeadlineExceeded
 
 T = TypeVar("T", bound=Answered)
 
@@ -43,7 +43,7 @@ async def _retried(attempt: Callable[[], Awaitable[T]], retries: Retries, call: 
                 if errors and shows_earlier:
                     answer.failed = (*attempts_of(errors), *answer.failed)
                 return answer
-            await call.face.sleep(delay * (1 + random.random()), call.deadline)  # noqa: S311 - a jitter
+            await call.runtime.sleep(delay * (1 + random.random()), call.deadline)  # noqa: S311 - a jitter
             delay = min(delay * 2, retries.max_delay_s)
     except DeadlineExceeded as passed:
         raise passed.after(attempts_of(errors)) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tensorzero.faces.deadline import DeadlineExceeded, earliest
 from tensorzero.gateway.call import InferenceCall
 from tensorzero.gateway.config.sections import (
     BestOfNConfig,
@@ -22,6 +21,7 @@ from tensorzero.gateway.values import VariantResult
 from tensorzero.gateway.variants import best_of_n, chain_of_thought, chat_completion, dicl, mixture_of_n
 from tensorzero.gateway.variants.candidates import Candidates
 from tensorzero.gateway.variants.chat_completion import VariantStream
+from tensorzero.runtime.deadline import DeadlineExceeded, earliest
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -89,7 +89,7 @@ async def _candidates(gateway: Gateway, variant: SampledConfig, call: InferenceC
     for name in names:
         if name not in call.function.variants:
             raise GatewayError(f"Unknown candidate variant: {name}")
-    answers = await call.face.gather(
+    answers = await call.runtime.gather(
         *(infer(gateway, call.function.variants[name], _call_of_candidate(call, index)) for index, name in enumerate(names))
     )
     results: list[VariantResult] = []

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tensorzero.faces.sse import SseDecoder
 from tensorzero.gateway.errors import GatewayError, ProviderError
 from tensorzero.gateway.functions.collecting import Collector
 from tensorzero.gateway.providers.openai_answers import ChunkReader, parse_answer
+from tensorzero.runtime.sse import SseDecoder
 
 WIRE = Path(__file__).parents[2] / "wire" / "openai"
 STREAMS = sorted(path.parent.name for path in WIRE.glob("*/response.sse"))
