@@ -68,8 +68,8 @@ class Connection(Protocol):
         """Make, complete or check the database: see schema.py. Raises SchemaMismatch."""
         ...
 
-    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
-        """Rows as JSON gives them: ids and 64-bit or longer integers are text."""
+    def fetch(self, query: Query, until: float | None = None, seconds: float = LOOKUP_SECONDS) -> list[dict[str, Any]]:
+        """Rows as JSON gives them: ids and 64-bit or longer integers are text. A server may be silent for so many `seconds`."""
         ...
 
     def query(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ class EngineConnection:
     def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
         return schema.prepare(self.run, database)
 
-    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
+    def fetch(self, query: Query, until: float | None = None, seconds: float = LOOKUP_SECONDS) -> list[dict[str, Any]]:
         with self._engine.handle(self._database) as handle:
             return json_rows(run_on(handle, query.sql, "JSONEachRow", bound(query.parameters)))
 
@@ -193,8 +193,8 @@ class ServerConnection:
     def prepare(self, database: str, until: float | None = None) -> schema.Prepared:
         return schema.prepare(partial(self.run, until=until), database)
 
-    def fetch(self, query: Query, until: float | None = None) -> list[dict[str, Any]]:
-        with self._client(self._address.database, LOOKUP_SECONDS, until) as client:
+    def fetch(self, query: Query, until: float | None = None, seconds: float = LOOKUP_SECONDS) -> list[dict[str, Any]]:
+        with self._client(self._address.database, seconds, until) as client:
             parameters, command = dict(query.parameters), is_command(query.sql)
             body = client.raw_query(query.sql, parameters, fmt=None if command else "JSONEachRow", settings=JSON_SETTINGS)
             return json_rows(body)

@@ -31,7 +31,7 @@ from tensorzero.clickhouse.fork import can_skip_destructors, leave_running, leav
 from tensorzero.clickhouse.guard import Guard
 from tensorzero.clickhouse.holder import forget_after_fork
 from tensorzero.clickhouse.leaving import end_at_once
-from tensorzero.clickhouse.limits import LOOKUP_SECONDS, OPENING_SECONDS, left, within
+from tensorzero.clickhouse.limits import ANSWER_SECONDS, LOOKUP_SECONDS, OPENING_SECONDS, left, within
 from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.neighbours import WAIT_SECONDS, Neighbours
 from tensorzero.clickhouse.pending import Target
@@ -222,6 +222,12 @@ class Database:
         parts = self._opened()
         self._before_read(parts, flush, until)
         return parts.link.read(lambda connection: connection.query(query, until), until)
+
+    def fetch(self, query: Query, *, until: float | None = None) -> list[dict[str, Any]]:
+        """Rows as JSON has them: ids and 64-bit or longer integers are text. Flushes and raises like `query`."""
+        parts = self._opened()
+        self._before_read(parts, True, until)
+        return parts.link.read(lambda connection: connection.fetch(query, until, ANSWER_SECONDS), until)
 
     def arrow(self, query: Query, *, flush: bool = True) -> pyarrow.Table:
         """The result as an Arrow table; raises like `query`.

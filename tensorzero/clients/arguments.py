@@ -14,7 +14,7 @@ from uuid import UUID
 import uuid_utils
 
 from tensorzero.clients.failures import refused
-from tensorzero.clients.uuid_forms import parsed_uuid, uuid_problem
+from tensorzero.parsing.uuid_forms import parsed_uuid, uuid_problem
 from tensorzero.types import TensorZeroInternalError
 
 _HYPHENATED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -18,9 +18,8 @@ from tensorzero.clients.optimization import (
 )
 from tensorzero.clients.received import RenderedSample
 from tensorzero.clients.replies import reader
-from tensorzero.clients.shapes import WrongShapeError, plain, shape_error
+from tensorzero.clients.shapes import checked, plain
 from tensorzero.clients.transport import Call, Transport
-from tensorzero.parsing.words import invalid_type
 from tensorzero.types import (
     ChunkReader,
     FeedbackResponse,
@@ -115,18 +114,18 @@ def workflow_evaluation_run_episode(run_id: Any, task_name: str | None, tags: di
 
 
 def create_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
-    body = {"datapoints": _requests(requests, "CreateDatapointRequest", ("chat", "json"))}
+    body = {"datapoints": _requests(requests, "CreateDatapointRequest")}
     return Call(routes.CREATE_DATAPOINTS, body, _read_created, parameters=_dataset(dataset_name))
 
 
 def update_datapoints(dataset_name: str, requests: Sequence[Any]) -> Call:
     """An omitted field is left out of the body, unlike in the original, which sends null for it (observed 2026.6.0)."""
-    body = {"datapoints": _requests(requests, "UpdateDatapointRequest", ("chat", "json"))}
+    body = {"datapoints": _requests(requests, "UpdateDatapointRequest")}
     return Call(routes.UPDATE_DATAPOINTS, body, _read_updated, parameters=_dataset(dataset_name))
 
 
 def update_datapoints_metadata(dataset_name: str, requests: Sequence[Any]) -> Call:
-    body = {"datapoints": _requests(requests, "UpdateDatapointMetadataRequest", ())}
+    body = {"datapoints": _requests(requests, "UpdateDatapointMetadataRequest")}
     return Call(routes.UPDATE_DATAPOINTS_METADATA, body, _read_updated, parameters=_dataset(dataset_name))
 
 
@@ -325,23 +324,12 @@ def _listed_ids(ids: Sequence[Any]) -> list[str]:
 
 
 def _request(given: Any, target: str) -> dict[str, Any]:
-    """A request object or its dict, without the fields that are not set."""
-    value = plain(given, target)
-    if not isinstance(value, dict):
-        name = target.rpartition(":")[2]
-        raise shape_error(value, target, WrongShapeError((), invalid_type(value, f"struct {name}")))
-    return value  # pyright: ignore[reportUnknownVariableType]
+    """A request object or its dict, checked, without the fields that are not set."""
+    from tensorzero.bodies.requests import SHAPES  # loads the reader of inputs
+
+    return checked(given, target, SHAPES[target])
 
 
-def _requests(given: Sequence[Any], name: str, types: tuple[str, ...]) -> list[dict[str, Any]]:
+def _requests(given: Sequence[Any], name: str) -> list[dict[str, Any]]:
     target = f"tensorzero_core::endpoints::datasets::v1::types::{name}"
-    found = [_request(item, target) for item in arguments.sequence("requests", given)]
-    for item in found if types else ():
-        if "type" not in item:
-            reason = "TensorZeroDerive: missing tag field `type`"
-        elif item["type"] in types:
-            continue
-        else:
-            reason = f"unknown variant `{item['type']}`, expected `chat` or `json`"
-        raise TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}")
-    return found
+    return [_request(item, target) for item in arguments.sequence("requests", given)]

@@ -17,35 +17,13 @@ from tensorzero.clients.failures import refused
 from tensorzero.inputs.soundness import MAX_DEPTH, fault_place
 from tensorzero.parsing import words
 from tensorzero.parsing.columns import span_of
+from tensorzero.parsing.value_shapes import Path, Shape, WrongShapeError, path_text
 from tensorzero.parsing.words import invalid_type, unexpected
 from tensorzero.types import TensorZeroInternalError, TensorZeroTypeEncoder
-
-Path = tuple["str | int", ...]
 
 _ENCODE = TensorZeroTypeEncoder().default
 _BEYOND_SINGLE = 2.0**128 - 2.0**103  # the first that rounds to an infinite 32-bit float
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-
-
-class WrongShapeError(Exception):
-    """One place in a JSON value that is not what it must be.
-
-    `at_key`: the key is wrong, not what it holds. `past`: how far behind the element the original's reader stands when it
-    notices. `placed=False`: the message has no place.
-    """
-
-    def __init__(self, path: Path, reason: str, *, at_key: bool = False, past: int = 0, placed: bool = True) -> None:
-        super().__init__(reason)
-        self.path = path
-        self.reason = reason
-        self.at_key = at_key
-        self.past = past
-        self.placed = placed
-
-    def within(self, path: Path) -> WrongShapeError:
-        """The same problem as one of the element at `path`, which is read as a whole before its parts are looked at."""
-        inner = path_text(self.path[len(path) :])
-        return WrongShapeError(path, f"{inner}{': ' if inner else ''}{self.reason}", past=1)
 
 
 def plain(value: Any, target: str) -> Any:
@@ -93,22 +71,27 @@ def shaped(value: Any, target: str, read: Callable[[Any], Any]) -> Any:
         raise shape_error(copy, target, wrong) from None
 
 
+def checked(value: Any, target: str, shape: Shape) -> Any:
+    """A plain copy of a caller's value that has the shape. Raises like `shaped`."""
+    copy = plain(value, target)
+    try:
+        shape(copy, ())
+    except WrongShapeError as wrong:
+        raise shape_error(copy, target, wrong) from None
+    return copy
+
+
 def shape_error(value: Any, target: str, wrong: WrongShapeError) -> TensorZeroInternalError:
     if not wrong.placed:
         return _failure(target, wrong.reason)
     where = path_text(wrong.path)
     span = span_of(value, wrong.path)
-    column = (span.key_end if wrong.at_key else span.end) + wrong.past
+    column = (span.key_end if wrong.at_key else span.start if wrong.at_start else span.end) + wrong.past
     return _failure(target, f"{where}{': ' if where else ''}{wrong.reason} at line 1 column {column}")
 
 
 def _failure(target: str, reason: str) -> TensorZeroInternalError:
     return refused(TensorZeroInternalError(f"Failed to deserialize JSON to {target}: {reason}"))
-
-
-def path_text(path: Path) -> str:
-    """`messages[0].content`"""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
 def text(value: Any, path: Path) -> str:

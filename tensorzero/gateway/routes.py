@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tensorzero.gateway.endpoints.embeddings import give_embeddings
@@ -12,7 +13,7 @@ from tensorzero.gateway.endpoints.inference_request import read_request
 from tensorzero.gateway.endpoints.inference_stream import open_stream
 from tensorzero.gateway.errors import NotYet
 from tensorzero.gateway.request import Request
-from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, INFERENCE, Route
+from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, GET_INFERENCES, INFERENCE, LIST_INFERENCES, Route
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -37,11 +38,22 @@ async def _config(gateway: Gateway, _request: Request) -> Any:
     return {"functions": functions_json(gateway.config)}
 
 
+def _late(module: str, name: str) -> Endpoint:
+    """An endpoint of a module that is imported when it is first asked: few processes read back what they stored."""
+
+    def answer(gateway: Gateway, request: Request) -> Awaitable[Any]:
+        return getattr(import_module(f"tensorzero.gateway.endpoints.{module}"), name)(gateway, request)
+
+    return answer
+
+
 ENDPOINTS: dict[Route, Endpoint] = {
     INFERENCE: _inference,
     FEEDBACK: give_feedback,
     EMBEDDINGS: give_embeddings,
     CONFIG: _config,
+    GET_INFERENCES: _late("stored_inferences", "get_inferences"),
+    LIST_INFERENCES: _late("stored_inferences", "list_inferences"),
 }
 STREAMS: dict[Route, StreamEndpoint] = {INFERENCE: _inference_stream}
 

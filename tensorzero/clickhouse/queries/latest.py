@@ -60,13 +60,14 @@ def latest_feedback(
                 continue
             alias = f"{level}_feedback_{number}"
             within = "" if restrict is None else restrict[0] if level == "inference" else restrict[1]
-            joins.append(f"LEFT JOIN ({_latest(column, parameters, within)}) AS {alias} ON {alias}.target = {key}")
+            joins.append(f"LEFT JOIN ({latest_value(column, parameters, within)}) AS {alias} ON {alias}.target = {key}")
             values.append(f"{alias}.latest")
         columns[f"feedback.{column.name}"] = f"coalesce({', '.join(values)})" if len(values) > 1 else values[0]
     return Joined(tuple(joins), columns)
 
 
-def _latest(column: FeedbackColumn, parameters: Parameters, within: str) -> str:
+def latest_value(column: FeedbackColumn, parameters: Parameters, within: str = "") -> str:
+    """A SELECT of `target` and `latest`. `within`: a SELECT of the targets of interest."""
     target = "inference_id" if column.type == "demonstration" else "target_id"
     conditions = [f"metric_name = {parameters.bind(column.name, 'String')}"] if column.type in ("boolean", "float") else []
     if within:

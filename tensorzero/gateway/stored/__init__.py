@@ -1,0 +1,1 @@
+"""What was stored, as the API gives it back."""
