@@ -164,7 +164,8 @@ def create_datapoints_from_inferences(dataset_name: str, params: Any, output_sou
 
 def get_inferences(ids: Sequence[Any], function_name: str | None, output_source: str) -> Call:
     found = [arguments.uuid_text("id", item) for item in arguments.sequence("ids", ids)]
-    output_source = _inference_output_source(output_source)
+    if arguments.text("output_source", output_source) != "none":  # which the message does not know (observed 2026.6.0)
+        _inference_output_source(output_source)
     body = {
         "ids": found,
         "function_name": arguments.optional_text("function_name", function_name),

@@ -9,9 +9,10 @@ condition that is NULL in the end lets no row through (observed 2026.6.0).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from typing import Any
 
-from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_value
+from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_by_group
 from tensorzero.clickhouse.queries.parameters import Parameters
 
 _OPERATORS = frozenset(("<", "<=", "=", ">", ">=", "!="))
@@ -53,8 +54,8 @@ class FilterWriter:
         return f"(mapContains({self._tags}, {key}) AND {self._tags}[{key}] {_operator(node)} {value})"
 
     def _time_filter(self, node: Mapping[str, Any]) -> str:
-        moment = self.parameters.bind(node["time"], "String")
-        return f"{self._time} {_operator(node)} parseDateTimeBestEffort({moment})"
+        moment = self.parameters.bind(_whole_seconds(node["time"]), "String")
+        return f"{self._time} {_operator(node)} parseDateTimeBestEffort({moment}, 'UTC')"
 
 
 class InferenceFilterWriter(FilterWriter):
@@ -71,7 +72,8 @@ class InferenceFilterWriter(FilterWriter):
             alias = f"feedback_{len(self._latest)}"
             target = "i.id" if self._levels[metric] == "inference" else "i.episode_id"
             column = FeedbackColumn(metric, "float" if kind == "float" else "boolean")
-            self.joins.append(f"LEFT JOIN ({latest_value(column, self.parameters)}) AS {alias} ON {alias}.target = {target}")
+            latest = latest_by_group(column, self.parameters)
+            self.joins.append(f"LEFT JOIN ({latest}) AS {alias} ON {alias}.target = {target}")
             self._latest[kind, metric] = f"{alias}.latest"
         return self._latest[kind, metric]
 
@@ -85,6 +87,13 @@ class InferenceFilterWriter(FilterWriter):
     def _demonstration_feedback(self, node: Mapping[str, Any]) -> str:
         word = "IN" if node["has_demonstration"] else "NOT IN"
         return f"i.id {word} (SELECT inference_id FROM DemonstrationFeedback)"
+
+
+def _whole_seconds(moment: str) -> str:
+    """A checked time of RFC 3339 as the engine reads it, without its fraction."""
+    text = moment.upper().replace(" ", "T")
+    head, zone = text[:19], text[19:].lstrip(".0123456789")
+    return datetime.fromisoformat(head + zone.replace("Z", "+00:00")).astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _operator(node: Mapping[str, Any]) -> str:

@@ -60,14 +60,14 @@ def latest_feedback(
                 continue
             alias = f"{level}_feedback_{number}"
             within = "" if restrict is None else restrict[0] if level == "inference" else restrict[1]
-            joins.append(f"LEFT JOIN ({latest_value(column, parameters, within)}) AS {alias} ON {alias}.target = {key}")
+            joins.append(f"LEFT JOIN ({_latest(column, parameters, within)}) AS {alias} ON {alias}.target = {key}")
             values.append(f"{alias}.latest")
         columns[f"feedback.{column.name}"] = f"coalesce({', '.join(values)})" if len(values) > 1 else values[0]
     return Joined(tuple(joins), columns)
 
 
-def latest_value(column: FeedbackColumn, parameters: Parameters, within: str = "") -> str:
-    """A SELECT of `target` and `latest`. `within`: a SELECT of the targets of interest."""
+def _latest(column: FeedbackColumn, parameters: Parameters, within: str) -> str:
+    """A SELECT of `target` and `latest`."""
     target = "inference_id" if column.type == "demonstration" else "target_id"
     conditions = [f"metric_name = {parameters.bind(column.name, 'String')}"] if column.type in ("boolean", "float") else []
     if within:
@@ -78,6 +78,16 @@ def latest_value(column: FeedbackColumn, parameters: Parameters, within: str = "
         f"SELECT {target} AS target, toNullable(value) AS latest FROM {TABLE_OF[column.type]}{where} "
         f"ORDER BY {target}, {number_of('id')} DESC LIMIT 1 BY {target}"
     )
+
+
+def latest_by_group(column: FeedbackColumn, parameters: Parameters) -> str:
+    """The same SELECT without reading in order, for a statement that sorts by it: 26.9 has lost values of a column that was
+    read in order, joined and sorted by, after other statements had filtered by it."""
+    target = "inference_id" if column.type == "demonstration" else "target_id"
+    named = column.type in ("boolean", "float")
+    where = f" WHERE metric_name = {parameters.bind(column.name, 'String')}" if named else ""
+    latest = f"toNullable(argMax(value, {number_of('id')}))"
+    return f"SELECT {target} AS target, {latest} AS latest FROM {TABLE_OF[column.type]}{where} GROUP BY {target}"
 
 
 def model_use(inference_id: str, within: str) -> Joined:

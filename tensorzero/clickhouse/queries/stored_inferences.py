@@ -11,7 +11,7 @@ from typing import Any
 
 from tensorzero.clickhouse.queries.expressions import time_of
 from tensorzero.clickhouse.queries.filters import InferenceFilterWriter
-from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_value
+from tensorzero.clickhouse.queries.latest import FeedbackColumn, latest_by_group
 from tensorzero.clickhouse.queries.parameters import Parameters
 from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.uuids import number_of
@@ -112,7 +112,7 @@ def _columns(kind: str, asked: InferenceQuery, parameters: Parameters) -> tuple[
     joins: list[str] = []
     output, dispreferred = "i.output", "CAST(NULL AS Nullable(String))"
     if asked.output_source == "demonstration":
-        latest = latest_value(FeedbackColumn("demonstration", "demonstration"), parameters)
+        latest = latest_by_group(FeedbackColumn("demonstration", "demonstration"), parameters)
         joins.append(f"INNER JOIN ({latest}) AS demonstrated ON demonstrated.target = i.id")
         output, dispreferred = "demonstrated.latest", "toNullable(i.output)"
     elif asked.output_source == "none":

@@ -25,9 +25,9 @@ async def get_inferences(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"inferences": […]}`, newest first; ids that nobody knows are left out."""
     body = request.body
     function_name = body.get("function_name")
-    types = function_types(gateway, function_name)
     if not body["ids"]:
         return {"inferences": []}
+    types = function_types(gateway, function_name)
     asked = InferenceQuery(
         types=types, function_name=function_name, ids=body["ids"], output_source=body.get("output_source") or "inference"
     )
