@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tensorzero import routes
 from tensorzero.gateway.endpoints.embeddings import give_embeddings
 from tensorzero.gateway.endpoints.feedback import give_feedback
 from tensorzero.gateway.endpoints.inference import infer
@@ -13,7 +14,7 @@ from tensorzero.gateway.endpoints.inference_request import read_request
 from tensorzero.gateway.endpoints.inference_stream import open_stream
 from tensorzero.gateway.errors import NotYet
 from tensorzero.gateway.request import Request
-from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, GET_INFERENCES, INFERENCE, LIST_INFERENCES, Route
+from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, INFERENCE, Route
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
@@ -52,8 +53,17 @@ ENDPOINTS: dict[Route, Endpoint] = {
     FEEDBACK: give_feedback,
     EMBEDDINGS: give_embeddings,
     CONFIG: _config,
-    GET_INFERENCES: _late("stored_inferences", "get_inferences"),
-    LIST_INFERENCES: _late("stored_inferences", "list_inferences"),
+    routes.GET_INFERENCES: _late("stored_inferences", "get_inferences"),
+    routes.LIST_INFERENCES: _late("stored_inferences", "list_inferences"),
+    routes.CREATE_DATAPOINTS: _late("datasets", "create_datapoints"),
+    routes.UPDATE_DATAPOINTS: _late("datasets", "update_datapoints"),
+    routes.UPDATE_DATAPOINTS_METADATA: _late("datasets", "update_datapoints_metadata"),
+    routes.DELETE_DATAPOINTS: _late("datasets", "delete_datapoints"),
+    routes.DELETE_DATASET: _late("datasets", "delete_dataset"),
+    routes.CREATE_DATAPOINTS_FROM_INFERENCES: _late("datasets", "create_from_inferences"),
+    routes.LIST_DATAPOINTS: _late("datasets", "list_datapoints"),
+    routes.GET_DATAPOINTS: _late("datasets", "get_datapoints"),
+    routes.GET_DATAPOINTS_OF_ANY: _late("datasets", "get_datapoints"),
 }
 STREAMS: dict[Route, StreamEndpoint] = {INFERENCE: _inference_stream}
 

@@ -102,7 +102,7 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], runtime: Runtime, de
     if not usual:
         options |= _options(gateway, body)
     if has_files:
-        options["files"] = _files(gateway, given)
+        options["files"] = call_files(gateway, given)
     call = InferenceCall(
         runtime,
         inference_id,
@@ -154,7 +154,8 @@ def _options(gateway: Gateway, body: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _files(gateway: Gateway, given: Input) -> CallFiles:
+def call_files(gateway: Gateway, given: Input) -> CallFiles:
+    """The files of an input that has some. Raises `GatewayError` where no store is configured and one is needed."""
     store = gateway.object_store
     if store is None:  # which files that lie in one already can do without
         if any(file.storage_path is None for file in files_of(given)):
