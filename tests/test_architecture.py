@@ -74,10 +74,11 @@ LAYERS = (
     # the way out, and what comes in
     "runtime", "inputs", "bodies", "types", "internal", "generated_types", "clickhouse",
     # the gateway, from what is configured to what is asked
-    "gateway.errors", "gateway.bounded", "gateway.floats", "gateway.identifiers", "gateway.json_text", "gateway.asking",
+    "gateway.errors", "gateway.bounded", "gateway.floats", "gateway.identifiers", "gateway.json_text",
+    "gateway.request", "gateway.asking",
     "gateway.schemas", "gateway.templates", "gateway.config", "gateway.tool_settings", "gateway.values", "gateway.params",
     "gateway.files", "gateway.rate_limits", "gateway.call", "gateway.functions", "gateway.experimentation",
-    "gateway.providers", "gateway.models", "gateway.recording", "gateway.gateway", "gateway.opening", "gateway.request",
+    "gateway.providers", "gateway.models", "gateway.recording", "gateway.gateway", "gateway.opening",
     "gateway.variants", "gateway.stored", "gateway.endpoints", "gateway.routes", "gateway",
     # who asks it
     "clients", "client", "tensorzero", "", "command", "notebook",

@@ -93,9 +93,14 @@ def _read_feedback(reply: dict[str, Any]) -> FeedbackResponse:
 def workflow_evaluation_run(
     variants: dict[str, str], tags: dict[str, str] | None, project_name: str | None, display_name: str | None
 ) -> Call:
+    pins = arguments.text_map("variants", variants)
+    own_tags = arguments.optional_text_map("tags", tags) or {}
+    for key in own_tags:
+        if key.startswith("tensorzero::"):
+            raise TensorZeroInternalError(f"Internal TensorZero Error: Tag name cannot start with 'tensorzero::': {key}")
     body = {
-        "variants": arguments.text_map("variants", variants),
-        "tags": {"tensorzero::internal": "true"} | (arguments.optional_text_map("tags", tags) or {}),
+        "variants": pins,
+        "tags": {"tensorzero::internal": "true"} | own_tags,
         "project_name": arguments.optional_text("project_name", project_name),
         "display_name": arguments.optional_text("display_name", display_name),
         "internal": True,  # what the original's client of 2026.6.0 sends (observed)

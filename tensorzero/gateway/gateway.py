@@ -29,6 +29,7 @@ class Gateway:
         self.models = Models(*limits)
         self.embedding_providers = EmbeddingProviders(*limits)
         self.default_functions: Bounded[str, FunctionConfig] = Bounded()  # of `tensorzero::default`, by model name
+        self.workflow_episodes: Bounded[str, Any] = Bounded()  # their pins and tags, by id
         self.cache_silence = Silence()
         self.snapshot_hash = str(config.snapshot.hash)
         self.rate_limits = rate_limits(config.other.get("rate_limiting"))

@@ -42,6 +42,21 @@ def _no_v7(identifier: UUID) -> BadRequest:
     )
 
 
+def new_workflow_episode_id() -> str:
+    """A UUIDv7 of a moment 10,000,000,000 s ahead, which tells such episodes apart (TensorZero docs: workflow evaluations)."""
+    return str(UUID(int=UUID(new_id()).int + (WORKFLOW_EPISODE_OFFSET_S * 1000 << 80)))
+
+
+def is_workflow_episode(text: str | None) -> bool:
+    """Whether `check_episode_id` would say so; False for an id that it would refuse."""
+    if text is None:
+        return False
+    try:
+        return check_episode_id(text)[1]
+    except BadRequest:
+        return False
+
+
 def check_episode_id(text: str) -> tuple[str, bool]:
     """The id in its usual spelling, and whether it belongs to a workflow evaluation run (TensorZero docs: episodes)."""
     identifier = UUID(text)

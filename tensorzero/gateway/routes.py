@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from tensorzero import routes
 from tensorzero.gateway.endpoints.embeddings import give_embeddings
 from tensorzero.gateway.endpoints.feedback import give_feedback
 from tensorzero.gateway.endpoints.inference import infer
-from tensorzero.gateway.endpoints.inference_request import read_request
+from tensorzero.gateway.endpoints.inference_request import CheckedRequest, read_request
 from tensorzero.gateway.endpoints.inference_stream import open_stream
 from tensorzero.gateway.errors import NotYet
+from tensorzero.gateway.identifiers import is_workflow_episode
 from tensorzero.gateway.request import Request
 from tensorzero.routes import CONFIG, EMBEDDINGS, FEEDBACK, INFERENCE, Route
 
 if TYPE_CHECKING:
     from tensorzero.gateway.gateway import Gateway
 
+T = TypeVar("T")
 Endpoint = Callable[["Gateway", Request], Awaitable[Any]]
 """Answers with JSON-able data. Raises `GatewayError`."""
 StreamEndpoint = Callable[["Gateway", Request], Awaitable[AsyncIterator[list[Any]]]]
@@ -26,11 +28,22 @@ StreamEndpoint = Callable[["Gateway", Request], Awaitable[AsyncIterator[list[Any
 
 
 def _inference(gateway: Gateway, request: Request) -> Awaitable[Any]:
+    if is_workflow_episode(request.body.get("episode_id")):
+        return _in_workflow(gateway, request, infer)
     return infer(gateway, read_request(gateway, request.body, request.runtime, request.deadline))
 
 
 def _inference_stream(gateway: Gateway, request: Request) -> Awaitable[AsyncIterator[list[Any]]]:
+    if is_workflow_episode(request.body.get("episode_id")):
+        return _in_workflow(gateway, request, open_stream)
     return open_stream(gateway, read_request(gateway, request.body, request.runtime, request.deadline))
+
+
+async def _in_workflow(gateway: Gateway, request: Request, answer: Callable[[Gateway, CheckedRequest], Awaitable[T]]) -> T:
+    from tensorzero.gateway.endpoints.workflow_evaluations import episode_of
+
+    episode = await episode_of(gateway, request)
+    return await answer(gateway, read_request(gateway, request.body, request.runtime, request.deadline, episode))
 
 
 async def _config(gateway: Gateway, _request: Request) -> Any:
@@ -53,6 +66,8 @@ ENDPOINTS: dict[Route, Endpoint] = {
     FEEDBACK: give_feedback,
     EMBEDDINGS: give_embeddings,
     CONFIG: _config,
+    routes.WORKFLOW_EVALUATION_RUN: _late("workflow_evaluations", "begin_run"),
+    routes.WORKFLOW_EVALUATION_EPISODE: _late("workflow_evaluations", "begin_episode"),
     routes.GET_INFERENCES: _late("stored_inferences", "get_inferences"),
     routes.LIST_INFERENCES: _late("stored_inferences", "list_inferences"),
     routes.CREATE_DATAPOINTS: _late("datasets", "create_datapoints"),

@@ -22,13 +22,16 @@ from tensorzero.clickhouse.link import Link
 from tensorzero.clickhouse.queries import (
     asked,
     cache,
+    datapoints,
     dicl,
     episodes,
     feedback,
     inferences,
     model_inferences,
+    stored_inferences,
     targets,
     variant_versions,
+    workflow_runs,
 )
 from tensorzero.clickhouse.queries.frame_query import FrameQuery
 from tensorzero.clickhouse.queries.latest import FeedbackColumn
@@ -120,6 +123,49 @@ def plain() -> Iterator[tuple[Callable[..., Query], Query]]:
     yield variant_versions.snapshot_count_query, variant_versions.snapshot_count_query()
     yield variant_versions.snapshot_texts_query, variant_versions.snapshot_texts_query(["1"])
 
+    yield from history()
+    for build in (workflow_runs.workflow_run_query, workflow_runs.workflow_episode_query):
+        yield build, build(EPISODES[0])
+
+
+TAG = {"type": "tag", "key": "part", "value": "1", "comparison_operator": "="}
+TIME = {"type": "time", "time": "2020-01-01T00:00:00Z", "comparison_operator": ">"}
+JUDGED = {"type": "boolean_metric", "metric_name": "thumbs_up", "value": True}
+RATED = {"type": "float_metric", "metric_name": "rating", "value": 0.5, "comparison_operator": ">"}
+DEMONSTRATED = {"type": "demonstration_feedback", "has_demonstration": False}
+FILTER = {
+    "type": "or",
+    "children": [{"type": "and", "children": [TAG, TIME, JUDGED, RATED, DEMONSTRATED]}, {"type": "not", "child": TAG}],
+}
+ORDERS = ((), ({"by": "timestamp", "direction": "ascending"},))
+
+
+def history() -> Iterator[tuple[Callable[..., Query], Query]]:
+    """Stored inferences and datapoints, each with every condition, order and page that there is."""
+    build, levels = stored_inferences.stored_inferences_query, {"thumbs_up": "inference", "rating": "episode"}
+    of_metrics: dict[str, Any] = {"levels": levels, "metric_types": {"thumbs_up": "boolean", "rating": "float"}}
+    by_metric = tuple({"by": "metric", "name": name, "direction": "descending"} for name in levels)
+    inference_id = str(newest("ChatInference", 400)[-1])
+    cursors: list[dict[str, Any]] = [{"limit": 9, "before": inference_id}, {"limit": 9, "after": inference_id}]
+    for types in (("chat",), ("json",), ("chat", "json")):
+        for page in ({"limit": 50}, {"limit": 5, "offset": 3}, *cursors):
+            for order in ORDERS:
+                yield build, build(stored_inferences.InferenceQuery(types=types, order_by=order, **page))
+        for source in ("none", "demonstration"):
+            yield build, build(stored_inferences.InferenceQuery(types=types, output_source=source, limit=9))
+        filtered = stored_inferences.InferenceQuery(types=types, filters=FILTER, search="a", limit=9, **of_metrics)
+        yield build, build(filtered)
+        if len(types) == 1:
+            yield build, build(stored_inferences.InferenceQuery(types=types, order_by=by_metric, limit=9, **of_metrics))
+    listed = datapoints.datapoints_query
+    for asked_for in (
+        datapoints.DatapointQuery(),
+        datapoints.DatapointQuery(dataset_name="d", function_name="draft", ids=[inference_id], stale=True, limit=5, offset=1),
+        datapoints.DatapointQuery(filters={"type": "and", "children": [TAG, {"type": "not", "child": TIME}]}, search="a"),
+        datapoints.DatapointQuery(order_by=ORDERS[1], limit=5),
+    ):
+        yield listed, listed(asked_for)
+
 
 HOLDS = """
 import sys
@@ -198,7 +244,16 @@ def test_every_frame_is_read_with_ids_as_text(database: Database, connection: Co
             assert sorted(map(repr, texts.to_pylist())) == sorted(map(repr, usual.to_pylist()))
 
 
-UNANSWERED = (cache.cache_entry_query, asked.asked_query, noted_query, variant_versions.snapshot_texts_query)
+UNANSWERED = (
+    cache.cache_entry_query,
+    asked.asked_query,
+    noted_query,
+    variant_versions.snapshot_texts_query,
+    stored_inferences.stored_inferences_query,
+    datapoints.datapoints_query,
+    workflow_runs.workflow_run_query,
+    workflow_runs.workflow_episode_query,
+)
 """Of these some find nothing here."""
 
 

@@ -142,7 +142,7 @@ def test_what_this_version_cannot_do_is_one_clear_sentence(tmp_path: Path) -> No
     config_file.write_text(DUMMY)
     client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
     with pytest.raises(TensorZeroError) as caught:
-        client.list_datapoints(dataset_name="d", request=t.ListDatapointsRequest())
+        client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d")
     assert caught.value.status_code == 501
     with pytest.raises(TensorZeroInternalError, match=r"Invalid client mode: Embedded. GEPA requires HTTP gateway"):
         client.optimization.gepa.get(task_id="x")
@@ -209,13 +209,9 @@ def test_a_call_of_a_later_version_fails_in_one_sentence(tmp_path: Path) -> None
     config_file.write_text(DUMMY, encoding="utf-8")
     client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
     sentence = "is not supported by this version of the embedded gateway yet."
-    for call in (
-        lambda: client.list_inferences(request=t.ListInferencesRequest()),
-        lambda: client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d"),
-    ):
-        with pytest.raises(TensorZeroError, match=sentence) as caught:
-            call()
-        assert caught.value.status_code == 501
+    with pytest.raises(TensorZeroError, match=sentence) as caught:
+        client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d")
+    assert caught.value.status_code == 501
     message = "Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres for durable execution"
     with pytest.raises(TensorZeroInternalError, match=f"^Internal TensorZero Error: {message}$"):
         client.optimization.gepa.get(task_id="x")

@@ -81,8 +81,7 @@ def _latest(column: FeedbackColumn, parameters: Parameters, within: str) -> str:
 
 
 def latest_by_group(column: FeedbackColumn, parameters: Parameters) -> str:
-    """The same SELECT without reading in order, for a statement that sorts by it: 26.9 has lost values of a column that was
-    read in order, joined and sorted by, after other statements had filtered by it."""
+    """The same SELECT without reading in order, for statements that filter and sort by it."""
     target = "inference_id" if column.type == "demonstration" else "target_id"
     named = column.type in ("boolean", "float")
     where = f" WHERE metric_name = {parameters.bind(column.name, 'String')}" if named else ""

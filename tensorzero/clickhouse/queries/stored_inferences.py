@@ -137,7 +137,8 @@ def _conditions(asked: InferenceQuery, parameters: Parameters, writer: Inference
         found.append(f"i.id IN {parameters.bind(list(asked.ids), 'Array(UUID)')}")
     for cursor, operator in ((asked.before, "<"), (asked.after, ">")):
         if cursor is not None:
-            found.append(f"{number_of('i.id')} {operator} {number_of(parameters.bind(cursor, 'UUID'))}")
+            # As texts they are in the order of their numbers, which not every engine can compare.
+            found.append(f"toString(i.id) {operator} toString({parameters.bind(cursor, 'UUID')})")
     if asked.filters is not None:
         found.append(f"coalesce({writer.condition(asked.filters)}, 0)")
     if asked.search is not None:
@@ -152,11 +153,13 @@ def _relevance(search: str, parameters: Parameters) -> str:
 
 
 def _key(term: Mapping[str, Any], asked: InferenceQuery, parameters: Parameters, writer: InferenceFilterWriter) -> str:
+    """A function in each case: a bare column is left to the engine's filter for the first rows, which is wrong in tables of
+    several parts (26.5: the type of another column; 26.9: rows without a value)."""
     if term["by"] == "metric":
-        return writer.latest(asked.metric_types[term["name"]], term["name"])
+        return f"toFloat64({writer.latest(asked.metric_types[term['name']], term['name'])})"
     if term["by"] == "search_relevance":
         return _relevance(asked.search or "", parameters)
-    return "i.timestamp"
+    return "toUnixTimestamp(i.timestamp)"
 
 
 def _direction(term: Mapping[str, Any], asked: InferenceQuery) -> str:

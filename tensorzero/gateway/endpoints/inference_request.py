@@ -73,14 +73,29 @@ class CheckedRequest:
     namespace: str | None
 
 
-def read_request(gateway: Gateway, body: Mapping[str, Any], runtime: Runtime, deadline: Deadline | None) -> CheckedRequest:
+@dataclass(frozen=True, slots=True)
+class WorkflowEpisode:
+    """What an episode of a workflow evaluation adds to its inferences: variants by function, and tags."""
+
+    pins: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+def read_request(
+    gateway: Gateway,
+    body: Mapping[str, Any],
+    runtime: Runtime,
+    deadline: Deadline | None,
+    episode: WorkflowEpisode | None = None,
+) -> CheckedRequest:
     """`body["input"]` was read already. Raises `GatewayError`."""
     started = time.monotonic()
     get = body.get
     given: Input = body["input"]
     tags = checked_tags(body)
     inference_id = new_id()
-    episode_id = _episode_id(get("episode_id"))
+    given_episode = get("episode_id")
+    episode_id = new_id() if given_episode is None else check_episode_id(given_episode)[0]
     function, variants = _function(gateway, body)
     params: Mapping[str, Any] = (get("params") or _NOTHING).get("chat_completion") or _NOTHING
     if params and function.type == "chat" and asked_mode(params) == "tool":
@@ -90,6 +105,9 @@ def read_request(gateway: Gateway, body: Mapping[str, Any], runtime: Runtime, de
     options: dict[str, Any] = {} if usual else _extras(gateway, function, variants, body)
     tools = settle_tools(function, gateway.config.tools, body)
     pinned = get("variant_name")
+    if episode is not None:
+        tags = {**episode.tags, **tags}
+        pinned = pinned or episode.pins.get(get("function_name") or "")
     namespace = None if usual else get("namespace")
     dynamic = None if usual else get("internal_dynamic_variant_config")
     if dynamic is not None:
@@ -178,15 +196,6 @@ def checked_tags(body: Mapping[str, Any]) -> dict[str, str]:
                 hint="Tags of that kind are the gateway's own: call yours otherwise.",
             )
     return tags
-
-
-def _episode_id(given: str | None) -> str:
-    if given is None:
-        return new_id()
-    episode_id, of_workflow = check_episode_id(given)
-    if of_workflow:
-        raise BadRequest(f"Workflow evaluation run not found for episode id: {episode_id}")
-    return episode_id
 
 
 def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig, Mapping[str, VariantConfig]]:
