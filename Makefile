@@ -13,7 +13,7 @@ help:
 	@echo "make lab     the quick-start notebook in JupyterLab"
 	@echo "make demo    the same job without a browser: a real local model, a stream, feedback, a DataFrame"
 	@echo "make test    every test"
-	@echo "make quick   without browsers, faults, notebooks, packaging and the local model"
+	@echo "make quick   in two minutes: without browsers, faults, notebooks, packaging and whatever waits"
 	@echo "make check   format, lint, types"
 	@echo "make bundle  the panels' JavaScript as one file (npm)"
 	@echo "make bench   speed, beside the original where TENSORZERO_ORIGINAL_PYTHON names its interpreter"

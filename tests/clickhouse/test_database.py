@@ -25,6 +25,8 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.url import EngineAddress, ServerAddress, parse_url
 from tensorzero.clickhouse.uuids import number_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_read_sees_every_row_written_before_it(tmp_path: Path, open_database: OpenDatabase) -> None:
     database = open_database(f"chdb://{tmp_path}/db")

@@ -28,6 +28,8 @@ from tensorzero.clickhouse.database import Database, encode_row
 from tensorzero.clickhouse.errors import DatabaseHeld, DatabaseUnavailable
 from tensorzero.clickhouse.query import Query
 
+pytestmark = pytest.mark.slow
+
 HOLDER = """
 import sys
 sys.path.insert(0, sys.argv[2])

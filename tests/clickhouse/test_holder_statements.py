@@ -22,6 +22,8 @@ from tensorzero.clickhouse.engine import Engine, run_on
 from tensorzero.clickhouse.errors import QueryRefused, SchemaMismatch
 from tensorzero.clickhouse.query import Query
 
+pytestmark = pytest.mark.slow
+
 SECRET = "never to be read"
 
 

@@ -15,6 +15,8 @@ from tensorzero.clickhouse.schema import STEP_TABLE, Step, prepare
 from tensorzero.clickhouse.schema_tables import TABLES
 from tensorzero.clickhouse.schema_views import VIEWS
 
+pytestmark = pytest.mark.slow
+
 STATEMENTS = 1 + 4 + len(TABLES) + len(VIEWS) + 3
 """The question; database, step table, first mark, function; tables and views; deployment, migrations, second mark."""
 

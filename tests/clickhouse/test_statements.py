@@ -43,6 +43,8 @@ from tensorzero.clickhouse.tables import DERIVED
 from tensorzero.clickhouse.url import parse_url
 from tensorzero_notebook.frames.arrow_types import is_id, named_table
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(replay.__file__).resolve().parent.parent
 
 EVERYTHING = Selection(

@@ -20,6 +20,8 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clickhouse.replay import complete
 from tensorzero.clickhouse.segment import Segment
 
+pytestmark = pytest.mark.slow
+
 SLOW_INSERT = """INSERT INTO ChatInference (id, function_name, variant_name, episode_id, input, output, inference_params)
     SELECT '{id}', 'draft', toString(sleep(1.5)), '{episode}', '', '', ''"""
 UNDER_WAY = Query("SELECT count() AS n FROM system.processes WHERE query_kind = 'Insert'")

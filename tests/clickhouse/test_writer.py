@@ -26,6 +26,8 @@ from tensorzero.clickhouse.segment import Batch, Segment, encode_record
 from tensorzero.clickhouse.spool import Spool
 from tensorzero.clickhouse.tables import DERIVED
 
+pytestmark = pytest.mark.slow
+
 DERIVED_VIEWS = [(table, derived.view) for table, views in DERIVED.items() for derived in views]
 
 

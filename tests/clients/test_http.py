@@ -20,6 +20,8 @@ from tensorzero.types import FinishReason, TensorZeroError, TensorZeroInternalEr
 
 from .loopback import EPISODE_ID, FEEDBACK_ID, INFERENCE_ID, Loopback
 
+pytestmark = pytest.mark.slow
+
 INPUT: Any = {"messages": [{"role": "user", "content": "hi"}]}
 NOTICE = "WARN tensorzero: Stream was garbage-collected without being iterated to completion\n"
 

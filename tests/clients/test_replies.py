@@ -92,10 +92,10 @@ def test_the_first_part_of_another_shape_is_named(reply: Any, fault: str) -> Non
     assert str(caught.value) == f"Internal TensorZero Error: the gateway's reply is not a GetInferencesResponse: {fault}"
 
 
-def test_a_union_that_no_member_fits_says_why_for_each() -> None:
+def test_a_union_that_no_member_fits_says_why_for_each_or_for_the_one_that_the_value_names() -> None:
     for change, faults in (
         ({"type": "zz"}, ("expected one of ('chat',), found 'zz'", "expected one of ('json',), found 'zz'")),
-        ({"episode_id": 1}, ("expected str, found int", "expected one of ('json',), found 'chat'")),
+        ({"episode_id": 1}, ("expected str, found int",)),
     ):
         with pytest.raises(t.TensorZeroInternalError) as caught:
             reader("GetInferencesResponse")({"inferences": [{**SAMPLE, **change}]})

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TYPED = Path(__file__).parent / "typed"
 README = Path(__file__).resolve().parents[2] / "README.md"
 

@@ -41,6 +41,9 @@ variants.v = { type = "chat_completion", model = "j", json_mode = "strict" }
 ANSWER = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 FILES = {"answer.json": json.dumps(ANSWER), "name.json": json.dumps(NAME), "greet.minijinja": "Hi {{ name }}"}
+NO_SCHEMA = (
+    "Error in compiling client-provided JSON schema: 3 is not valid under any of the schemas listed in the 'anyOf' keyword"
+)
 TOOL = {"type": "function", "name": "t", "description": "d", "parameters": {"type": "object"}, "strict": False}
 
 
@@ -196,8 +199,7 @@ def test_what_does_not_fit_is_refused_and_nothing_of_the_request_is_kept(client:
         (
             extract(output_schema={"type": 3}),
             400,
-            f"{prefix.format('json')}Error in compiling client-provided JSON schema: 3 is not valid under any of the schemas "
-            "listed in the 'anyOf' keyword",
+            prefix.format("json") + NO_SCHEMA,
         ),
     ):
         assert refused(client.create_datapoints, dataset_name="d", requests=[chat(), request]) == (status, message)

@@ -126,7 +126,7 @@ def config_file(folder: Path) -> str:
     return str(folder / "tensorzero.toml")
 
 
-@pytest.fixture(scope="module", params=["in this process", "at a server"])
+@pytest.fixture(scope="module", params=["in this process", pytest.param("at a server", marks=pytest.mark.slow)])
 def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
     folder = tmp_path_factory.mktemp("history")
     if request.param == "in this process":

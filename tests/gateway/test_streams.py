@@ -18,6 +18,8 @@ import pytest
 from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway
 from tensorzero.gateway.providers.dummy import Scripted, script
 
+pytestmark = pytest.mark.slow
+
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 METRICS = '[metrics.thumbs_up]\ntype = "boolean"\noptimize = "max"\nlevel = "inference"\n'
 Build = Callable[..., TensorZeroGateway]

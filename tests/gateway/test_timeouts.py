@@ -15,6 +15,8 @@ import pytest
 from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGateway, TensorZeroInternalError
 from tensorzero.gateway.models.time_limits import duration
 
+pytestmark = pytest.mark.slow
+
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 Build = Callable[..., TensorZeroGateway]
 

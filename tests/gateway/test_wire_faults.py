@@ -26,6 +26,8 @@ from tensorzero.runtime.drive import drive
 sys.path.insert(0, str(Path(__file__).parent.parent / "runtime"))
 from socket_server import SocketServer
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., TensorZeroGateway]
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}]}
 KINDS = ["models", "responses", "embedding_models"]

@@ -20,6 +20,8 @@ from tensorzero.clickhouse.query import Query
 from tensorzero.clients.embedded_transport import database_of
 from tensorzero.masking.known import learn
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-proj-Aq7LkW0zPx4mVt2RbYc9JdHs"
 SIGNS = "p&ss<w>\"o'rd/9+7=x\\Q8%41&amp;zK 5é"
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}

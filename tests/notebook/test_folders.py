@@ -18,6 +18,8 @@ from tensorzero_notebook.settings import ELSEWHERE
 from tensorzero_notebook.variant_cell import make_variant, parse_variant_line
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 [functions.haiku]
 type = "chat"

@@ -34,6 +34,8 @@ from tests.notebook.stored_rows import (
     uuid_at,
 )
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "'; DROP TABLE ChatInference; -- {p0:String} \\ ` \" \u2028 \x1b[31m <script>"
 EPISODE = uuid_at(5, 77)
 

@@ -17,6 +17,8 @@ from tensorzero_notebook import frames
 from tensorzero_notebook.frames.arrow_types import is_id
 from tests.notebook.stored_rows import boolean, chat, comment, json_inference, model_inference, uuid_at
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     chat(10, "first", "one", tags={"user": "ada"}),
     model_inference(10, uuid_at(10)),

@@ -25,6 +25,8 @@ from tensorzero_notebook.views.answer import AnswerView
 from tensorzero_notebook.views.run import AnswerRun
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 GOOD = "Wally, the golden retriever, wagged his tail excitedly as he devoured a slice of cheese pizza."
 KEY = "sk-made-up-0123456789"
 CONFIG = """

@@ -14,6 +14,8 @@ from tensorzero_notebook.prompt_cell import PromptOptions
 from tensorzero_notebook.session import Session, set_session, start_session
 from tensorzero_notebook.variant_cell import make_variant, parse_variant_line
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 [functions.draft]
 type = "chat"

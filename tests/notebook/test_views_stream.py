@@ -68,7 +68,7 @@ class LossyPage:
 def test_the_page_ends_with_the_whole_of_every_answer_whatever_is_lost(loss: float, channels: int) -> None:
     answers = {number: AnswerView() for number in range(1, channels + 1)}
     page = LossyPage(answers, loss)
-    for number, word in enumerate([*words(60), *HOSTILE]):
+    for number, word in enumerate([*words(30), *HOSTILE]):
         for shift, answer in answers.items():
             answer.feed(f"{shift} {word}", "text" if (number + shift) % 50 else "thought", str((number + shift) // 25))
         if number % 3 == 0:
@@ -77,7 +77,7 @@ def test_the_page_ends_with_the_whole_of_every_answer_whatever_is_lost(loss: flo
     for answer in answers.values():
         answer.finish()
     page.feed.flush()
-    for _ in range(100):
+    for _ in range(30):
         page.mount()
         page.ask()
     assert page.texts == {number: answer.text for number, answer in answers.items()}

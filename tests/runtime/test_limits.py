@@ -19,6 +19,8 @@ from tensorzero.runtime.limits import ANSWER, EVENT, limits_of_environment
 from tensorzero.runtime.runtime import Http, HttpError, HttpRequest
 from tensorzero.runtime.sse import SseDecoder
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 NEVER_REACHED = str(1 << 40)
 """A fast machine floods the default limit before a deadline of 0.3 s."""

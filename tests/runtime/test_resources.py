@@ -22,6 +22,8 @@ from tensorzero.runtime.drive import drive
 from tensorzero.runtime.nonblocking import AsyncRuntime
 from tensorzero.runtime.runtime import HttpError, Runtime
 
+pytestmark = pytest.mark.slow
+
 SHORTAGE = """
 import asyncio, os, resource, sys
 sys.path.insert(0, {tests!r})

@@ -16,6 +16,8 @@ from tensorzero import AsyncTensorZeroGateway, TensorZeroError, TensorZeroGatewa
 from tensorzero.clickhouse.query import Query
 from tensorzero.clients.embedded_transport import database_of
 
+pytestmark = pytest.mark.slow
+
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "capital of Japan?"}]}
 TOML = """
 [functions.f]
