@@ -79,7 +79,7 @@ LAYERS = (
     "gateway.schemas", "gateway.templates", "gateway.config", "gateway.tool_settings", "gateway.values", "gateway.params",
     "gateway.files", "gateway.rate_limits", "gateway.call", "gateway.functions", "gateway.experimentation",
     "gateway.providers", "gateway.models", "gateway.recording", "gateway.gateway", "gateway.opening",
-    "gateway.variants", "gateway.stored", "gateway.endpoints", "gateway.routes", "gateway",
+    "gateway.variants", "gateway.stored", "gateway.evaluations", "gateway.endpoints", "gateway.routes", "gateway",
     # who asks it
     "clients", "client", "tensorzero", "", "command", "notebook",
 )  # fmt: skip

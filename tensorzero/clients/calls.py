@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from tensorzero import routes
 from tensorzero.clients import arguments
@@ -20,6 +20,7 @@ from tensorzero.clients.received import RenderedSample
 from tensorzero.clients.replies import reader
 from tensorzero.clients.shapes import checked, plain
 from tensorzero.clients.transport import Call, Transport
+from tensorzero.parsing.value_shapes import choice
 from tensorzero.types import (
     ChunkReader,
     FeedbackResponse,
@@ -32,6 +33,7 @@ from tensorzero.util import UUID
 
 _VALUE = "serde_json::value::Value"
 _NOTHING: dict[str, str] = {}
+_CACHE_MODE = choice("on", "off", "read_only", "write_only")
 _read_created = reader("CreateDatapointsResponse")
 _read_updated = reader("UpdateDatapointsResponse")
 _read_deleted = reader("DeleteDatapointsResponse")
@@ -315,10 +317,26 @@ def run_evaluation(
             "Incorrect arguments to identify evaluation: either provide both `function_name` and `evaluator_names`, "
             "or provide only `evaluation_name`"
         )
+    checked(
+        given["inference_cache"], "tensorzero_core::cache::CacheEnabledMode", choice("on", "off", "read_only", "write_only")
+    )
+    _check_precision(given["adaptive_stopping"])
     if given["datapoint_ids"] is not None:
         given["datapoint_ids"] = [arguments.listed_uuid(item, "datapoint_ids") for item in given["datapoint_ids"]]
     body = {name: value for name, value in given.items() if value is not None}
     return Call(routes.RUN_EVALUATION, body, dict, stream=True)
+
+
+def _check_precision(adaptive_stopping: dict[str, Any] | None) -> None:
+    """`{"precision": {evaluator: number}}`; other keys are passed over (observed 2026.6.0)."""
+    precision = (adaptive_stopping or {}).get("precision")
+    if precision is None:
+        return
+    if not isinstance(precision, dict):
+        raise TypeError('`adaptive_stopping["precision"]` must be a dictionary')
+    for value in cast("dict[str, Any]", precision).values():
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"must be real number, not {type(value).__name__}")
 
 
 def _dataset(name: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from tensorzero.clients.failures import with_hint
 from tensorzero.clients.transport import Call
 from tensorzero.gateway.config.loading import load_config
 from tensorzero.gateway.config.sections import Config
-from tensorzero.gateway.errors import GatewayError
+from tensorzero.gateway.errors import EvaluationFailed, GatewayError, NoSuchEvaluation
 from tensorzero.gateway.gateway import Gateway
 from tensorzero.gateway.opening import open_gateway
 from tensorzero.gateway.request import Request
@@ -105,6 +105,9 @@ class EmbeddedStream:
 
 
 def _public(error: Exception) -> Exception:
+    if isinstance(error, (NoSuchEvaluation, EvaluationFailed)):
+        kind = ValueError if isinstance(error, NoSuchEvaluation) else RuntimeError
+        return with_hint(kind(error.message), error.hint)
     if isinstance(error, GatewayError):
         message = error.message.encode("utf-8", "replace").decode()  # of a file's name, halves of characters
         return with_hint(TensorZeroError(error.status, orjson.dumps({"error": message}).decode()), error.hint)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from typing import Any, cast
 
 from tensorzero.clients.native import Received, make
 from tensorzero.types import EvaluatorStatsDict
 
+_RUN_KEYS = ("evaluation_run_id", "evaluation_name", "num_datapoints")
 _RESULT_KEYS = {
     "success": ("datapoint", "response", "evaluations", "evaluator_errors", "processing_time_ms", "type"),
     "error": ("datapoint_id", "message", "type"),
@@ -26,14 +28,14 @@ class EvaluationHandler(Received):
         """`start`: the first event of the run."""
         handler = make(cls)
         handler._stream = stream
-        handler._run_info = {key: start[key] for key in ("evaluation_run_id", "num_datapoints")}
+        handler._run_info = {key: start[key] for key in _RUN_KEYS if key in start}
         config = cast("dict[str, Any]", start.get("evaluation_config") or {})
         handler._values = {name: [] for name in config.get("evaluators") or {}}
         return handler
 
     @property
     def run_info(self) -> dict[str, Any]:
-        """`evaluation_run_id` and `num_datapoints`."""
+        """`evaluation_run_id`, `evaluation_name` and `num_datapoints`."""
         return dict(self._run_info)
 
     def __repr__(self) -> str:
@@ -61,4 +63,11 @@ def _stats(values: list[float]) -> EvaluatorStatsDict:
     count = len(values)
     mean = sum(values) / count if count else 0.0
     variance = sum((value - mean) ** 2 for value in values) / count if count > 1 else 0.0
-    return {"mean": mean, "stderr": math.sqrt(variance / count) if count > 1 else 0.0, "count": count}
+    stderr = math.sqrt(variance / count) if count > 1 else 0.0
+    return {"mean": _single(mean), "stderr": _single(stderr), "count": count}
+
+
+def _single(value: float) -> float:
+    """The shortest decimal of the 32-bit float that the original makes of it."""
+    exact = array("f", [value])[0]
+    return next(short for digits in range(6, 18) if array("f", [short := float(f"{exact:.{digits}g}")])[0] == exact)

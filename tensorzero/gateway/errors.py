@@ -64,6 +64,21 @@ class BadRequest(GatewayError):
     status = 400
 
 
+class NoSuchEvaluation(GatewayError):
+    """The client raises ValueError for it, as the original's does."""
+
+    status = 404
+
+
+class EvaluationFailed(GatewayError):
+    """An evaluation that cannot begin; the client raises RuntimeError for it, as the original's does."""
+
+    status = 400
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(f"Evaluation failed: {message}", hint=hint)
+
+
 class NotFound(GatewayError):
     status = 404
 

@@ -80,7 +80,10 @@ ENDPOINTS: dict[Route, Endpoint] = {
     routes.GET_DATAPOINTS: _late("datasets", "get_datapoints"),
     routes.GET_DATAPOINTS_OF_ANY: _late("datasets", "get_datapoints"),
 }
-STREAMS: dict[Route, StreamEndpoint] = {INFERENCE: _inference_stream}
+STREAMS: dict[Route, StreamEndpoint] = {
+    INFERENCE: _inference_stream,
+    routes.RUN_EVALUATION: _late("evaluations", "run_evaluation"),
+}
 
 
 def endpoint_of(route: Route) -> Endpoint:

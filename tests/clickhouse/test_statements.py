@@ -26,6 +26,7 @@ from tensorzero.clickhouse.queries import (
     dicl,
     episodes,
     feedback,
+    human_feedback,
     inferences,
     model_inferences,
     stored_inferences,
@@ -128,6 +129,7 @@ def plain() -> Iterator[tuple[Callable[..., Query], Query]]:
     yield from history()
     for build in (workflow_runs.workflow_run_query, workflow_runs.workflow_episode_query):
         yield build, build(EPISODES[0])
+    yield human_feedback.human_feedback_query, human_feedback.human_feedback_query("m", str(EPISODES[0]), "[]")
 
 
 TAG = {"type": "tag", "key": "part", "value": "1", "comparison_operator": "="}
@@ -255,6 +257,7 @@ UNANSWERED = (
     datapoints.datapoints_query,
     workflow_runs.workflow_run_query,
     workflow_runs.workflow_episode_query,
+    human_feedback.human_feedback_query,
 )
 """Of these some find nothing here."""
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 import tensorzero as t
+from tensorzero.clients.optimization import OptimizationJobHandle
 from tensorzero.clients.streams import StreamWrapper
 from tensorzero.types import TensorZeroError, TensorZeroInternalError
 
 INPUT: Any = {"messages": [{"role": "user", "content": "hi"}]}
+HANDLE = OptimizationJobHandle._of("eyJ0eXBlIjoieCJ9", {"type": "x"})
 DUMMY = '[models.m]\nrouting = ["p"]\n\n[models.m.providers.p]\ntype = "dummy"\nmodel_name = "good"\n'
 
 
@@ -142,7 +144,7 @@ def test_what_this_version_cannot_do_is_one_clear_sentence(tmp_path: Path) -> No
     config_file.write_text(DUMMY)
     client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
     with pytest.raises(TensorZeroError) as caught:
-        client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d")
+        client.experimental_poll_optimization(job_handle=HANDLE)
     assert caught.value.status_code == 501
     with pytest.raises(TensorZeroInternalError, match=r"Invalid client mode: Embedded. GEPA requires HTTP gateway"):
         client.optimization.gepa.get(task_id="x")
@@ -210,7 +212,7 @@ def test_a_call_of_a_later_version_fails_in_one_sentence(tmp_path: Path) -> None
     client = t.TensorZeroGateway.build_embedded(config_file=str(config_file))
     sentence = "is not supported by this version of the embedded gateway yet."
     with pytest.raises(TensorZeroError, match=sentence) as caught:
-        client.experimental_run_evaluation(evaluation_name="e", variant_name="v", dataset_name="d")
+        client.experimental_poll_optimization(job_handle=HANDLE)
     assert caught.value.status_code == 501
     message = "Invalid client mode: Embedded. GEPA requires HTTP gateway with Postgres for durable execution"
     with pytest.raises(TensorZeroInternalError, match=f"^Internal TensorZero Error: {message}$"):

@@ -19,6 +19,7 @@ from tensorzero.gateway.config.gateway_section import (
     check_gateway,
     meaningless,
 )  # fmt: skip
+from tensorzero.gateway.config.judges import judge_functions, judge_templates
 from tensorzero.gateway.config.mistakes import Mistakes, Place, nearest
 from tensorzero.gateway.config.model_references import check_models_used, check_namespaces
 from tensorzero.gateway.config.models_section import (
@@ -131,8 +132,11 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
         name: build_function(name, function, _table(document, "functions", name, "variants"), written_metrics, mistakes)
         for name, function in read.get("functions", {}).items()
     }
+    evaluations = read.get("evaluations", {})
     base_path = _base_path(read["gateway"])
-    templates, extra, included = build_templates(template_sources(read.get("functions", {})), base_path, mistakes)
+    judged = {} if mistakes.found else judge_templates(read.get("functions", {}), evaluations)
+    sources_by_name = {**template_sources(read.get("functions", {})), **judged}
+    templates, extra, included = build_templates(sources_by_name, base_path, mistakes)
     for function in functions.values():
         variants = _table(document, "functions", function.name, "variants")
         check_templates(function, templates, mistakes)
@@ -144,7 +148,6 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
     metrics = build_metrics(read.get("metrics", {}), mistakes)
     tools = build_tools(read.get("tools", {}), mistakes)
     check_routing(read.get("models", {}), _table(document, "models"), mistakes)
-    evaluations = read.get("evaluations", {})
     check_evaluations(evaluations, _table(document, "functions"), mistakes)
     check_optimizers(read.get("optimizers", {}), mistakes)
     check_embedded(read["gateway"], mistakes)
@@ -162,6 +165,7 @@ def _build(read: Mapping[str, Any], document: Mapping[str, Any], sources: Source
         {name: read[name] for name in _OTHER if name in read},
         tuple(included),
         tuple(meaningless(document)) if not mistakes.found else (),
+        judges={} if mistakes.found else judge_functions(functions, evaluations, Mistakes()),
     )
 
 

@@ -321,5 +321,7 @@ class Config:
     other: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    judges: Mapping[str, FunctionConfig] = field(default_factory=dict)
+    """Evaluators that are models, as JSON functions."""
     shorthands: Bounded[str, ModelConfig] = field(default_factory=Bounded, repr=False, compare=False)  # those asked for so far
     embedding_shorthands: Bounded[str, EmbeddingModelConfig] = field(default_factory=Bounded, repr=False, compare=False)

@@ -44,7 +44,7 @@ _SHOWN = {"chat": "chat", "json": "JSON"}
 
 async def create_datapoints(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"ids": […]}` in the order of the request; all or none."""
-    name = _checked_name(request)
+    name = checked_name(request.parameters["dataset_name"])
     given: Sequence[Mapping[str, Any]] = request.body["datapoints"]
     if not given:
         raise BadRequest("At least one datapoint must be provided")
@@ -86,7 +86,7 @@ def _new_row(gateway: Gateway, kind: str, dataset: str, function_name: str, **va
 
 async def update_datapoints(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"ids": […]}`: the new ones, in the order of the request. What is left out stays, None clears."""
-    name = _checked_name(request)
+    name = checked_name(request.parameters["dataset_name"])
     given: Sequence[Mapping[str, Any]] = request.body["datapoints"]
     found = await _those_to_change(gateway, request, name, given)
     rows: list[Row] = []
@@ -145,7 +145,7 @@ def _json_changes(old: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, 
 
 async def update_datapoints_metadata(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"ids": […]}`, the same ones."""
-    name = _checked_name(request)
+    name = checked_name(request.parameters["dataset_name"])
     given: Sequence[Mapping[str, Any]] = request.body["datapoints"]
     found = await _those_to_change(gateway, request, name, given)
     rows = [
@@ -178,7 +178,7 @@ async def _those_to_change(
 
 async def delete_datapoints(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"num_deleted_datapoints": n}`; ids that nobody knows are passed over."""
-    name = _checked_name(request)
+    name = checked_name(request.parameters["dataset_name"])
     ids: Sequence[str] = request.body["ids"]
     if not ids:
         raise BadRequest("ids must be a non-empty list")
@@ -187,7 +187,7 @@ async def delete_datapoints(gateway: Gateway, request: Request) -> dict[str, Any
 
 async def delete_dataset(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"num_deleted_datapoints": n}`, 0 for a dataset that is not there."""
-    return await _delete(gateway, request, DatapointQuery(dataset_name=_checked_name(request)))
+    return await _delete(gateway, request, DatapointQuery(dataset_name=checked_name(request.parameters["dataset_name"])))
 
 
 async def _delete(gateway: Gateway, request: Request, asked: DatapointQuery) -> dict[str, Any]:
@@ -198,7 +198,7 @@ async def _delete(gateway: Gateway, request: Request, asked: DatapointQuery) -> 
 
 async def create_from_inferences(gateway: Gateway, request: Request) -> dict[str, Any]:
     """`{"ids": […]}`, the newest inference first, whatever the order of the request (observed 2026.6.0)."""
-    name = _checked_name(request)
+    name = checked_name(request.parameters["dataset_name"])
     rows = await _inferences(gateway, request)
     made = [_from_inference(gateway, name, row) for row in rows]
     gateway.write(made)
@@ -251,7 +251,7 @@ async def list_datapoints(gateway: Gateway, request: Request) -> dict[str, Any]:
         limit = body.get("page_size")
     search, order_by = body.get("search_query_experimental"), body.get("order_by") or ()
     asked = DatapointQuery(
-        dataset_name=_checked_name(request),
+        dataset_name=checked_name(request.parameters["dataset_name"]),
         function_name=body.get("function_name"),
         limit=DEFAULT_LIMIT if limit is None else limit,
         offset=body.get("offset") or 0,
@@ -282,8 +282,8 @@ async def _found(gateway: Gateway, request: Request, asked: DatapointQuery) -> d
         raise GatewayError(f"Failed to deserialize a datapoint: {error}") from error
 
 
-def _checked_name(request: Request) -> str:
-    name = request.parameters["dataset_name"]
+def checked_name(name: str) -> str:
+    """Raises `BadRequest` for a reserved one."""
     if name == "builder" or name.startswith("tensorzero::"):
         message = f'Invalid dataset name: {name}. Datasets cannot be named "builder" or begin with "tensorzero::"'
         raise BadRequest(message, hint="Any other name will do; a dataset is made with its first datapoint.")

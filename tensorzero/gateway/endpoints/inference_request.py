@@ -219,7 +219,7 @@ def _function(gateway: Gateway, body: Mapping[str, Any]) -> tuple[FunctionConfig
         return FunctionConfig(DEFAULT_FUNCTION, "chat", {}), {}
     if name == DEFAULT_FUNCTION:
         raise GatewayError(f"Function `{name}` has no variants")
-    function = gateway.config.functions.get(str(name))
+    function = gateway.config.functions.get(str(name)) or gateway.config.judges.get(str(name))
     if function is None:
         raise NotFound(
             f"Unknown function: {name}", hint=nearest_hint(str(name), gateway.config.functions, "Configured functions")

@@ -1,0 +1,1 @@
+"""Evaluations: a variant asked about every datapoint, and each of its answers judged."""
