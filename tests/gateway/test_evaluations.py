@@ -347,13 +347,13 @@ def test_a_regular_expression_is_looked_for_anywhere_in_the_whole_text() -> None
 
 
 def test_an_exact_match_compares_whole_blocks_and_parsed_values() -> None:
-    assert exact_match({"content": TEXT}, TEXT) is True
-    assert exact_match({"content": [*TEXT, *TEXT]}, TEXT) is False
-    assert exact_match({"content": TEXT}, None) is None
+    assert exact_match({"content": TEXT}, {}, TEXT) is True
+    assert exact_match({"content": [*TEXT, *TEXT]}, {}, TEXT) is False
+    assert exact_match({"content": TEXT}, {}, None) is None
     answer = {"output": {"raw": '{"a": 1}', "parsed": {"a": 1}}}
-    assert exact_match(answer, {"raw": '{"a":1}', "parsed": {"a": 1}}) is True
-    assert exact_match(answer, {"raw": "x", "parsed": None}) is None
-    assert exact_match({"output": {"raw": "x", "parsed": None}}, {"raw": "", "parsed": {"a": 1}}) is False
+    assert exact_match(answer, {}, {"raw": '{"a":1}', "parsed": {"a": 1}}) is True
+    assert exact_match(answer, {}, {"raw": "x", "parsed": None}) is None
+    assert exact_match({"output": {"raw": "x", "parsed": None}}, {}, {"raw": "", "parsed": {"a": 1}}) is False
 
 
 def test_a_judge_may_see_the_conversation_itself_and_the_reference() -> None:

@@ -43,34 +43,31 @@ class _ToolUse:
         return Tagged(_BEHAVIORS, tag="behavior").read(value, place, mistakes)
 
 
-EVALUATORS = Table(
-    Tagged(
-        {
-            "exact_match": Record("ExactMatchConfig", (_CUTOFF,)),
-            "llm_judge": Record(
-                "UninitializedLLMJudgeConfig",
-                (
-                    Field("input_format", Choice(("serialized", "messages"))),
-                    Field("variants", JUDGE_VARIANTS, required=True),
-                    _OUTPUT_TYPE,
-                    _OPTIMIZE,
-                    Field(
-                        "include",
-                        Record("LLMJudgeIncludeConfig", (Field("reference_output", Flag(), default=False),), needed=0),
-                    ),
-                    _CUTOFF,
-                    Field("description", Text()),
-                ),
+EVALUATOR_TYPES: dict[str, Shape] = {
+    "exact_match": Record("ExactMatchConfig", (_CUTOFF,)),
+    "llm_judge": Record(
+        "UninitializedLLMJudgeConfig",
+        (
+            Field("input_format", Choice(("serialized", "messages"))),
+            Field("variants", JUDGE_VARIANTS, required=True),
+            _OUTPUT_TYPE,
+            _OPTIMIZE,
+            Field(
+                "include",
+                Record("LLMJudgeIncludeConfig", (Field("reference_output", Flag(), default=False),), needed=0),
             ),
-            "tool_use": _ToolUse(),
-            "regex": Record("RegexConfig", (Field("must_match", Text()), Field("must_not_match", Text()))),
-            "typescript": Record(
-                "UninitializedTypescriptConfig",
-                (Field("typescript_file", FileText(), required=True), _OUTPUT_TYPE, _OPTIMIZE),
-            ),
-        }
-    )
-)
+            _CUTOFF,
+            Field("description", Text()),
+        ),
+    ),
+    "tool_use": _ToolUse(),
+    "regex": Record("RegexConfig", (Field("must_match", Text()), Field("must_not_match", Text()))),
+    "typescript": Record(
+        "UninitializedTypescriptConfig",
+        (Field("typescript_file", FileText(), required=True), _OUTPUT_TYPE, _OPTIMIZE),
+    ),
+}
+EVALUATORS = Table(Tagged(EVALUATOR_TYPES))
 
 
 class _Evaluation:

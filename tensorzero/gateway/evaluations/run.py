@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from tensorzero.gateway.errors import GatewayError
-from tensorzero.gateway.evaluations.evaluators import EvaluatorError, exact_match, regex, tool_use
+from tensorzero.gateway.evaluations.evaluators import BY_TYPE, EvaluatorError
 from tensorzero.gateway.evaluations.judging import judge_input
 from tensorzero.gateway.evaluations.stopping import Stopping
 from tensorzero.gateway.stored.datapoints import datapoint
@@ -138,17 +138,10 @@ class Run:
         evaluator = self._plan.evaluators[name]
         reference = None if row["output"] is None else orjson.loads(row["output"])
         tags: dict[str, str] = {}
-        match evaluator["type"]:
-            case "exact_match":
-                value = exact_match(answer, reference)
-            case "tool_use":
-                value = tool_use(answer, evaluator)
-            case "regex":
-                value = regex(answer, evaluator)
-            case "llm_judge":
-                value, tags = await self._judge(name, row, answer, reference, runtime)
-            case other:
-                raise EvaluatorError(f"Evaluators of type `{other}` are not supported here: they need a JavaScript engine")
+        if evaluator["type"] == "llm_judge":
+            value, tags = await self._judge(name, row, answer, reference, runtime)
+        else:
+            value = BY_TYPE[evaluator["type"]](answer, evaluator, reference)
         if value is not None and self._plan.dynamic_variant is None:
             await self._store(name, row["id"], answer, value, tags, runtime)
         return value
