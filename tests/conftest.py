@@ -94,6 +94,11 @@ def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
 sys.addaudithook(refuse_network)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: a browser that is open keeps an event loop running in this thread."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 class MockProvider:
     """`tools/mock_provider.py` in a process of its own. `url` ends in `/v1`, as an `api_base` does."""
 
